@@ -1,0 +1,3 @@
+//! The setuid program.
+
+fn main() {}

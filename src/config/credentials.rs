@@ -1,0 +1,132 @@
+//! `[credentials]`: what the verifier accepts.
+
+#![forbid(unsafe_code)]
+
+use crate::config::values::{AbsolutePath, Lifetime};
+use serde::Deserialize;
+
+/// A generation of proxy certificates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProxyType {
+    /// RFC 3820.
+    Rfc3820,
+    /// The GT3 draft, proxyCertInfo 1.3.6.1.4.1.3536.1.222.
+    Gt3,
+    /// GT2, recognised by its last CN (`proxy`, `limited proxy`).
+    Legacy,
+}
+
+/// What to do with limited proxies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LimitedProxy {
+    /// Take them like full ones.
+    Accept,
+    /// Refuse them.
+    Refuse,
+    /// Take nothing else.
+    Require,
+}
+
+/// What to do with the pilot's own proxy, X509_USER_PROXY.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PilotProxy {
+    /// It must be there and valid.
+    Required,
+    /// It must be valid where it is there.
+    Optional,
+    /// It is not looked at.
+    Ignored,
+}
+
+/// Whether a file that accompanies a CA must be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Companion {
+    /// No file, no trust.
+    Require,
+    /// Judged where it is there.
+    IfPresent,
+    /// Not looked at.
+    Off,
+}
+
+/// What to do with an attribute certificate that is present but not valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BadAc {
+    /// Refuse the whole credential.
+    Refuse,
+    /// Log it and go on without FQANs.
+    Ignore,
+}
+
+/// A digest that signatures may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Digest {
+    /// SHA-1, for old test beds only.
+    Sha1,
+    /// SHA-224.
+    Sha224,
+    /// SHA-256.
+    Sha256,
+    /// SHA-384.
+    Sha384,
+    /// SHA-512.
+    Sha512,
+}
+
+/// The `[credentials]` table.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Credentials {
+    /// The IGTF CA directory.
+    pub certdir: AbsolutePath,
+    /// The directory of .lsc files.
+    pub vomsdir: AbsolutePath,
+    /// Accepted generations.
+    pub proxy_types: Vec<ProxyType>,
+    /// Limited proxies.
+    pub limited_proxy: LimitedProxy,
+    /// The pilot's proxy.
+    pub pilot_proxy: PilotProxy,
+    /// Whether every CA needs a CRL.
+    pub crl: Companion,
+    /// Whether every CA needs a signing policy.
+    pub signing_policy: Companion,
+    /// Attribute certificates that are not valid.
+    pub bad_ac: BadAc,
+    /// Smallest RSA modulus, in bits.
+    pub min_rsa_bits: u32,
+    /// Accepted digests.
+    pub digests: Vec<Digest>,
+    /// Most certificates in a file.
+    pub max_chain: usize,
+    /// Longest lifetime of a proxy, notAfter - notBefore.
+    pub max_proxy_lifetime: Option<Lifetime>,
+    /// Longest lifetime of an attribute certificate.
+    pub max_ac_lifetime: Option<Lifetime>,
+}
+
+impl Default for Credentials {
+    fn default() -> Self {
+        Credentials {
+            certdir: AbsolutePath::fixed("/etc/grid-security/certificates"),
+            vomsdir: AbsolutePath::fixed("/etc/grid-security/vomsdir"),
+            proxy_types: vec![ProxyType::Rfc3820],
+            limited_proxy: LimitedProxy::Accept,
+            pilot_proxy: PilotProxy::Optional,
+            crl: Companion::Require,
+            signing_policy: Companion::Require,
+            bad_ac: BadAc::Refuse,
+            min_rsa_bits: 2048,
+            digests: vec![Digest::Sha256, Digest::Sha384, Digest::Sha512],
+            max_chain: 20,
+            max_proxy_lifetime: None,
+            max_ac_lifetime: None,
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! glexec.conf: the schema, and loading it securely.
+
+#![forbid(unsafe_code)]
+
+pub mod credentials;
+pub mod values;

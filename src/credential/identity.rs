@@ -1,0 +1,156 @@
+//! Who a credential stands for: what the verifier answers and everybody after it works with.
+
+#![forbid(unsafe_code)]
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Longest distinguished name in its one-line form, in bytes: RFC 5280's upper bounds allow about 64 per attribute;
+/// real grid names stay below 300.
+pub const MAX_DN: usize = 1024;
+/// Longest FQAN in bytes; real ones stay below 200.
+pub const MAX_FQAN: usize = 512;
+/// Most FQANs of one identity; the largest VOs hand out about 20.
+pub const MAX_FQANS: usize = 100;
+/// Longest certificate serial number in hexadecimal digits (RFC 5280 section 4.1.2.2: 20 octets).
+pub const MAX_SERIAL: usize = 40;
+
+/// Says what was wrong with a text that should have become a [`Dn`], [`Fqan`] or [`Serial`].
+#[derive(Debug, thiserror::Error)]
+#[error("not a well-formed {0}")]
+pub struct Malformed(&'static str);
+
+fn is_visible(c: char) -> bool {
+    !c.is_control() && !matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A distinguished name in the historic one-line form `/DC=org/…/CN=Alice`: visible characters only, bounded.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Dn(String);
+
+impl TryFrom<String> for Dn {
+    type Error = Malformed;
+
+    fn try_from(text: String) -> Result<Self, Malformed> {
+        if text.starts_with('/') && text.len() <= MAX_DN && text.chars().all(is_visible) {
+            Ok(Dn(text))
+        } else {
+            Err(Malformed("distinguished name"))
+        }
+    }
+}
+
+/// A VOMS fully qualified attribute name `/vo[/group…]/Role=R/Capability=C`.
+///
+/// Role and Capability are always there (`NULL` where there is none), as map files expect them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Fqan(String);
+
+impl TryFrom<String> for Fqan {
+    type Error = Malformed;
+
+    fn try_from(text: String) -> Result<Self, Malformed> {
+        let bad = || Malformed("FQAN");
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let word = |s: &str| !s.is_empty() && s.chars().all(allowed) && s != "." && s != "..";
+        let rest = text.strip_prefix('/').ok_or_else(bad)?;
+        let (groups, tail) = rest.split_once("/Role=").ok_or_else(bad)?;
+        let (role, capability) = tail.split_once("/Capability=").ok_or_else(bad)?;
+        if text.len() <= MAX_FQAN && groups.split('/').all(word) && word(role) && word(capability) {
+            Ok(Fqan(text))
+        } else {
+            Err(bad())
+        }
+    }
+}
+
+impl Fqan {
+    /// The VO that this FQAN belongs to: its first component.
+    pub fn vo(&self) -> &str {
+        self.0.split('/').nth(1).unwrap_or_default()
+    }
+}
+
+/// A certificate's serial number in upper-case hexadecimal.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Serial(String);
+
+impl TryFrom<String> for Serial {
+    type Error = Malformed;
+
+    fn try_from(text: String) -> Result<Self, Malformed> {
+        let digit = |b: u8| b.is_ascii_digit() || (b'A'..=b'F').contains(&b);
+        if (1..=MAX_SERIAL).contains(&text.len()) && text.bytes().all(digit) {
+            Ok(Serial(text))
+        } else {
+            Err(Malformed("serial number"))
+        }
+    }
+}
+
+macro_rules! text {
+    ($($name:ident),*) => { $(
+        impl $name {
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+        impl From<$name> for String {
+            fn from(value: $name) -> String {
+                value.0
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    )* };
+}
+text!(Dn, Fqan, Serial);
+
+/// What kind of credential the leaf is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Form {
+    /// A user certificate with its key, no proxy at all.
+    EndEntity,
+    /// A proxy that inherits everything.
+    FullProxy,
+    /// A limited proxy.
+    LimitedProxy,
+}
+
+/// The person that a credential stands for, with the VOMS attributes that were proved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// Subject of the end entity certificate (EEC).
+    pub subject: Dn,
+    /// Issuer of the EEC.
+    pub issuer: Dn,
+    /// Serial number of the EEC.
+    pub serial: Serial,
+    /// Kind of the leaf.
+    pub form: Form,
+    /// End of validity: the earliest of the chain, in seconds since 1970 UTC.
+    pub not_after: i64,
+    /// FQANs in the order of the AC, all of one VO; empty without VOMS attributes.
+    pub fqans: Vec<Fqan>,
+}
+
+impl Identity {
+    /// The VO, where there are VOMS attributes.
+    pub fn vo(&self) -> Option<&str> {
+        self.fqans.first().map(Fqan::vo)
+    }
+
+    /// Whether both stand for the same person: the same EEC subject and issuer.
+    pub fn is_same_person(&self, other: &Identity) -> bool {
+        self.subject == other.subject && self.issuer == other.issuer
+    }
+}

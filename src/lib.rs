@@ -1,0 +1,8 @@
+//! glexec: a pilot job runs its payload as the local account of the grid user whom it belongs to.
+//!
+//! The library exists so that programs and tests share code; nothing of it is a public interface.
+
+pub mod config;
+pub mod credential;
+pub mod reason;
+pub mod sys;

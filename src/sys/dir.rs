@@ -1,0 +1,289 @@
+//! Files and directories that only root may write: opened by a walk that checks every directory on the way.
+
+use nix::dir::Dir;
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, openat, readlinkat};
+use nix::sys::stat::{FileStat, Mode, SFlag, UtimensatFlags, fstat, fstatat, utimensat};
+use nix::sys::time::TimeSpec;
+use nix::unistd::linkat;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Component, Path, PathBuf};
+
+/// Most symbolic links that one path may go through (path_resolution(7) says 40).
+const MAX_LINKS: usize = 40;
+
+/// Why a file that the site provides cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// It does not exist.
+    #[error("{0} does not exist")]
+    Missing(PathBuf),
+    /// Somebody else than root could have written it.
+    #[error("{path}: {why}")]
+    Insecure {
+        /// The file or directory at fault.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The system does not let us read it.
+    #[error("{path}: {errno}")]
+    Unreadable {
+        /// The file or directory at fault.
+        path: PathBuf,
+        /// What the system said.
+        errno: Errno,
+    },
+    /// It is not a regular file, or larger than it may be.
+    #[error("{path}: {why}")]
+    Unusable {
+        /// The file at fault.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+impl FileError {
+    fn from_errno(path: &Path, errno: Errno) -> Self {
+        match errno {
+            Errno::ENOENT | Errno::ENOTDIR => FileError::Missing(path.into()),
+            errno => FileError::Unreadable { path: path.into(), errno },
+        }
+    }
+}
+
+/// Who besides root may write to something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writers {
+    /// Nobody.
+    RootOnly,
+    /// A group that the site chose: sites keep the gridmapdir 0775 for services that lease as non-root.
+    RootAndGroup,
+}
+
+/// Checks that something belongs to root and that nobody else may write it. ACLs that let others write show as group
+/// bits (acl(5), "correspondence between ACL entries and file permission bits").
+fn check_writers(path: &Path, stat: &FileStat, writers: Writers) -> Result<(), FileError> {
+    let insecure = |why: String| Err(FileError::Insecure { path: path.into(), why });
+    let others = match writers {
+        Writers::RootOnly => Mode::S_IWGRP | Mode::S_IWOTH,
+        Writers::RootAndGroup => Mode::S_IWOTH,
+    };
+    if stat.st_uid != 0 {
+        return insecure(format!("belongs to uid {}, not to root", stat.st_uid));
+    }
+    if Mode::from_bits_truncate(stat.st_mode).intersects(others) {
+        return insecure(format!("can be written by others than root (mode {:04o})", stat.st_mode & 0o7777));
+    }
+    Ok(())
+}
+
+fn kind(stat: &FileStat) -> SFlag {
+    SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT
+}
+
+const DIRECTORY: OFlag = OFlag::O_DIRECTORY.union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
+
+/// Walks to the last component of an absolute path, through symbolic links, and checks every directory on the way.
+/// Returns the open parent and the last component, which is not a link.
+fn locate(path: &Path) -> Result<(OwnedFd, OsString), FileError> {
+    let fail = |errno| FileError::from_errno(path, errno);
+    let root = nix::fcntl::open("/", DIRECTORY | OFlag::O_PATH, Mode::empty()).map_err(fail)?;
+    check_writers(Path::new("/"), &fstat(&root).map_err(fail)?, Writers::RootOnly)?;
+    let mut here = vec![(root, PathBuf::from("/"))];
+    let mut todo = steps(path);
+    let mut links = 0_usize;
+    while let Some(step) = todo.pop() {
+        if step == ".." {
+            if here.len() > 1 {
+                here.pop();
+            }
+            continue;
+        }
+        let Some((dir, name)) = here.last() else { break };
+        let name = name.join(&step);
+        let stat = fstatat(dir, step.as_os_str(), AtFlags::AT_SYMLINK_NOFOLLOW).map_err(fail)?;
+        if kind(&stat) == SFlag::S_IFLNK {
+            links = links.saturating_add(1);
+            if links > MAX_LINKS {
+                return Err(fail(Errno::ELOOP));
+            }
+            let target = PathBuf::from(readlinkat(dir, step.as_os_str()).map_err(fail)?);
+            if target.is_absolute() {
+                here.truncate(1);
+            }
+            todo.extend(steps(&target));
+        } else if todo.is_empty() {
+            let Some((parent, _)) = here.pop() else { break };
+            return Ok((parent, step));
+        } else {
+            let next = openat(dir, step.as_os_str(), DIRECTORY | OFlag::O_PATH, Mode::empty()).map_err(fail)?;
+            check_writers(&name, &fstat(&next).map_err(fail)?, Writers::RootOnly)?;
+            here.push((next, name));
+        }
+    }
+    match here.pop() {
+        Some((dir, _)) => Ok((dir, OsString::from("."))),
+        None => Err(FileError::Missing(path.into())),
+    }
+}
+
+/// The components of a path, last first.
+fn steps(path: &Path) -> Vec<OsString> {
+    path.components()
+        .rev()
+        .filter_map(|part| match part {
+            Component::Normal(name) => Some(name.to_os_string()),
+            Component::ParentDir => Some(OsString::from("..")),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Reads at most `limit` bytes of a regular file that only root may write.
+fn read_regular(path: &Path, fd: OwnedFd, limit: u64) -> Result<(Vec<u8>, FileStat), FileError> {
+    let fail = |errno| FileError::from_errno(path, errno);
+    let stat = fstat(&fd).map_err(fail)?;
+    let unusable = |why: String| FileError::Unusable { path: path.into(), why };
+    if kind(&stat) != SFlag::S_IFREG {
+        return Err(unusable("is not a regular file".into()));
+    }
+    check_writers(path, &stat, Writers::RootOnly)?;
+    let size = u64::try_from(stat.st_size).unwrap_or(u64::MAX);
+    if size > limit {
+        return Err(unusable(format!("is larger than {limit} bytes")));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0).saturating_add(1));
+    let mut file = File::from(fd).take(limit.saturating_add(1));
+    file.read_to_end(&mut bytes).map_err(|e| fail(Errno::from_raw(e.raw_os_error().unwrap_or(0))))?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > limit {
+        return Err(unusable(format!("is larger than {limit} bytes")));
+    }
+    Ok((bytes, stat))
+}
+
+const READ: OFlag = OFlag::O_RDONLY.union(OFlag::O_NONBLOCK).union(OFlag::O_NOCTTY).union(OFlag::O_CLOEXEC);
+
+/// A file's bytes, and whether anybody on the machine may read them anyway.
+#[derive(Debug)]
+pub struct TrustedFile {
+    /// The content.
+    pub bytes: Vec<u8>,
+    /// Whether others have read permission: then its text is no secret.
+    pub world_readable: bool,
+}
+
+/// Reads a file of at most `limit` bytes that belongs to root and that, like every directory above it (symbolic links
+/// resolved), only root may write.
+pub fn read_trusted(path: &Path, limit: u64) -> Result<TrustedFile, FileError> {
+    let (parent, name) = locate(path)?;
+    let fd = openat(&parent, name.as_os_str(), READ | OFlag::O_NOFOLLOW, Mode::empty())
+        .map_err(|errno| FileError::from_errno(path, errno))?;
+    let (bytes, stat) = read_regular(path, fd, limit)?;
+    Ok(TrustedFile { bytes, world_readable: Mode::from_bits_truncate(stat.st_mode).contains(Mode::S_IROTH) })
+}
+
+/// What stat(2) says about a directory entry, links not followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Inode number.
+    pub inode: u64,
+    /// Number of hard links.
+    pub links: u64,
+    /// Whether it is a regular file.
+    pub regular: bool,
+}
+
+/// An open directory; everything in it is reached through its descriptor, never again by path.
+#[derive(Debug)]
+pub struct Directory {
+    fd: OwnedFd,
+    path: PathBuf,
+}
+
+impl Directory {
+    /// Opens a directory as the process may, without asking who else may write to it: for unprivileged tools.
+    pub fn open(path: &Path) -> Result<Self, FileError> {
+        let flags = OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let fd = nix::fcntl::open(path, flags, Mode::empty()).map_err(|e| FileError::from_errno(path, e))?;
+        Ok(Directory { fd, path: path.into() })
+    }
+
+    /// Opens a directory that, like every directory above it (symbolic links resolved), only root may write; `writers`
+    /// says who besides root may write to the directory itself.
+    pub fn open_trusted(path: &Path, writers: Writers) -> Result<Self, FileError> {
+        let fail = |errno| FileError::from_errno(path, errno);
+        let (parent, name) = locate(path)?;
+        let fd = openat(&parent, name.as_os_str(), DIRECTORY, Mode::empty()).map_err(fail)?;
+        check_writers(path, &fstat(&fd).map_err(fail)?, writers)?;
+        Ok(Directory { fd, path: path.into() })
+    }
+
+    /// The path that it was opened by, for messages.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The descriptor.
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// Opens a directory inside this one.
+    pub fn subdirectory(&self, name: &OsStr) -> Result<Directory, FileError> {
+        let path = self.path.join(name);
+        let fail = |errno| FileError::from_errno(&path, errno);
+        let fd = openat(&self.fd, name, OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()).map_err(fail)?;
+        check_writers(&path, &fstat(&fd).map_err(fail)?, Writers::RootOnly)?;
+        Ok(Directory { fd, path })
+    }
+
+    /// Reads a file of at most `limit` bytes in this directory; symbolic links are followed, but the file must belong
+    /// to root and be writable by nobody else.
+    pub fn read(&self, name: &OsStr, limit: u64) -> Result<Vec<u8>, FileError> {
+        let path = self.path.join(name);
+        let fd = openat(&self.fd, name, READ, Mode::empty()).map_err(|e| FileError::from_errno(&path, e))?;
+        read_regular(&path, fd, limit).map(|(bytes, _)| bytes)
+    }
+
+    /// The names of all entries but `.` and `..`, in no particular order.
+    pub fn names(&self) -> Result<Vec<OsString>, FileError> {
+        use std::os::unix::ffi::OsStrExt;
+        let fail = |errno| FileError::from_errno(&self.path, errno);
+        let flags = OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let mut dir = Dir::openat(&self.fd, ".", flags, Mode::empty()).map_err(fail)?;
+        let mut names = Vec::new();
+        for entry in dir.iter() {
+            let name = OsStr::from_bytes(entry.map_err(fail)?.file_name().to_bytes()).to_os_string();
+            if name != "." && name != ".." {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    /// What an entry is; `None` where there is none.
+    pub fn entry(&self, name: &OsStr) -> Result<Option<Entry>, Errno> {
+        match fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+            Ok(stat) => {
+                Ok(Some(Entry { inode: stat.st_ino, links: stat.st_nlink, regular: kind(&stat) == SFlag::S_IFREG }))
+            }
+            Err(Errno::ENOENT) => Ok(None),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Makes a hard link, link(2): the one atomic step that leases rest on; `EEXIST` where the new name is taken.
+    pub fn link(&self, existing: &OsStr, new: &OsStr) -> Result<(), Errno> {
+        linkat(&self.fd, existing, &self.fd, new, AtFlags::empty())
+    }
+
+    /// Sets access and modification time to now, links not followed.
+    pub fn touch(&self, name: &OsStr) -> Result<(), Errno> {
+        utimensat(&self.fd, name, &TimeSpec::UTIME_NOW, &TimeSpec::UTIME_NOW, UtimensatFlags::NoFollowSymlink)
+    }
+}
