@@ -1,0 +1,12 @@
+//! System tests: the setuid program, installed in a private site, called by a real unprivileged process.
+//!
+//! `site.rs` is the language that the tests are written in; the site itself is made by the scripts in `tests/site`.
+
+// These lints are meant for code that runs privileged at a site; a test may fail loudly and use what it likes.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::arithmetic_side_effects, clippy::as_conversions)]
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
+
+mod main_job;
+mod site;
+mod site_itself;
