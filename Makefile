@@ -1,0 +1,81 @@
+# `make demo` and `make test` need nothing but Rust 1.85 or newer, on Debian 12 or 13, and root or sudo.
+
+PREFIX = /usr
+DESTDIR =
+TARGET = $(abspath $(or $(CARGO_TARGET_DIR),target))
+PROGRAM = $(TARGET)/release/glexec
+
+# Only what makes a test site needs root. cargo stays the user's own: also under `sudo make`, where root may not have one.
+SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
+CARGO_OF_USER = $(shell getent passwd '$(SUDO_USER)' | cut -d: -f6)/.cargo/bin
+BUILDER = $(if $(and $(SUDO_USER),$(filter 0,$(shell id -u))),$(if $(shell command -v cargo),,sudo -H -u $(SUDO_USER) env PATH=$(CARGO_OF_USER):$(PATH) $(if $(CARGO_TARGET_DIR),CARGO_TARGET_DIR=$(TARGET))))
+CARGO = $(BUILDER) cargo
+
+# Every test binary but the system tests runs as whoever builds.
+OTHER_TESTS = $(filter-out system,$(patsubst tests/%.rs,%,$(wildcard tests/*.rs)) $(patsubst tests/%/main.rs,%,$(wildcard tests/*/main.rs)))
+SCRIPTS = .ci/run demo/run packaging/install-missing $(addprefix tests/site/,enter make-pki make-root prepare)
+
+.PHONY: all build demo test lint format-check fmt install clean help packages rust rust-tools
+.NOTPARALLEL: # what a target needs is done in the order it is written
+
+all: build
+
+build: rust  ## build the program (target/release/glexec)
+	@echo "build: cargo build --release"
+	@$(CARGO) build --release --locked --quiet
+
+demo: packages build  ## show what glexec does, in a private site that vanishes afterwards (root or sudo)
+	@$(SUDO) demo/run $(PROGRAM)
+
+test: packages format-check lint build  ## everything: format, lints, unit, property, integration and system tests (root or sudo)
+	@echo "test: unit, property and integration tests"
+	@$(CARGO) test --locked --quiet --lib --bins $(addprefix --test ,$(OTHER_TESTS))
+	@echo "test: system tests, against the release program, each in a private site"
+	@$(CARGO) test --locked --quiet --test system \
+		--config "target.'cfg(unix)'.runner = '$(SUDO) env GLEXEC_UNDER_TEST=$(PROGRAM)'"
+	@echo "test: all passed"
+
+lint: packages rust-tools  ## clippy and shellcheck; warnings are errors
+	@echo "lint: clippy"
+	@$(CARGO) clippy --all-targets --locked --quiet -- -D warnings
+	@echo "lint: shellcheck"
+	@shellcheck $(SCRIPTS) && shellcheck -s bash demo/story
+
+format-check: rust-tools
+	@echo "format: cargo fmt --check"
+	@$(CARGO) fmt --check
+
+fmt: rust-tools  ## format the source
+	@$(CARGO) fmt
+
+install:  ## install what `make` has built: PREFIX=/usr DESTDIR=
+	@test -x $(PROGRAM) || { echo "install: nothing built yet; run make first" >&2; exit 1; }
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/doc/glexec $(DESTDIR)/etc
+ifeq ($(shell id -u),0)
+	install -o root -g root -m 4711 $(PROGRAM) $(DESTDIR)$(PREFIX)/sbin/glexec
+else
+	install -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/sbin/glexec
+	@echo "install: not root, so glexec is not setuid root yet: chown root:root, then chmod 4711"
+endif
+	test -e $(DESTDIR)/etc/glexec.conf || install -m 644 etc/glexec.conf $(DESTDIR)/etc/glexec.conf
+	install -m 644 etc/glexec.conf $(DESTDIR)$(PREFIX)/share/doc/glexec/glexec.conf.example
+	install -m 644 LICENSE $(wildcard README.md CHANGELOG.md docs/*.md) $(DESTDIR)$(PREFIX)/share/doc/glexec/
+
+clean:  ## remove what was built
+	@$(CARGO) clean
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+packages:
+	@packaging/install-missing
+
+rust:
+	@$(CARGO) --version > /dev/null 2>&1 || \
+		{ echo "rust: cargo is not in PATH; install Rust 1.85 or newer (Debian 13: cargo rustfmt rust-clippy; any: rustup.rs)" >&2; exit 1; }
+
+# rustup's minimal profile and Debian's cargo come without the two.
+rust-tools: rust
+	@{ $(CARGO) fmt --version && $(CARGO) clippy --version; } > /dev/null 2>&1 || \
+		{ echo "rust: adding rustfmt and clippy"; $(BUILDER) rustup component add rustfmt clippy 2> /dev/null || \
+		$(SUDO) apt-get install -y -qq rustfmt rust-clippy > /dev/null; }
