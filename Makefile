@@ -31,8 +31,9 @@ test: packages format-check lint build  ## everything: format, lints, unit, prop
 	@echo "test: unit, property and integration tests"
 	@$(CARGO) test --locked --quiet --lib --bins $(addprefix --test ,$(OTHER_TESTS))
 	@echo "test: system tests, against the release program, each in a private site"
-	@$(CARGO) test --locked --quiet --test system \
-		--config "target.'cfg(unix)'.runner = '$(SUDO) env GLEXEC_UNDER_TEST=$(PROGRAM)'"
+	@tests=$$($(CARGO) test --locked --quiet --test system --no-run --message-format=json | \
+		sed -n 's/.*"executable":"\([^"]*\/system-[^"]*\)".*/\1/p') && \
+		$(SUDO) env GLEXEC_UNDER_TEST=$(PROGRAM) "$$tests" --quiet
 	@echo "test: all passed"
 
 lint: packages rust-tools  ## clippy and shellcheck; warnings are errors

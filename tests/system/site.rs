@@ -9,7 +9,7 @@
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::{Signal, kill};
-use nix::sys::stat::{Mode, umask};
+use nix::sys::stat::{Mode, fstat, umask};
 use nix::unistd::{
     Gid, Pid, Uid, chdir, chroot, dup2_raw, fchdir, geteuid, pipe2, setgroups, setresgid, setresuid, setsid,
 };
@@ -110,12 +110,15 @@ impl Site {
         BufReader::new(keeper.stdout.take().unwrap()).read_line(&mut line).expect("tests/site/enter answers");
         let pid: u32 = line.trim().parse().expect("tests/site/enter made a site (its message is above)");
         let open = |name: &str| File::open(format!("/proc/{pid}/{name}")).expect("the site's first process runs");
+        let root = open("root");
+        let device = |file: &File| fstat(file).unwrap().st_dev;
+        assert_ne!(device(&root), device(&File::open("/").unwrap()), "this root would be the host's");
         Site {
             keeper_stdin: keeper.stdin.take(),
             keeper,
             namespaces: ["ns/mnt", "ns/uts", "ns/ipc"].map(open).into(),
             pid_namespace: open("ns/pid"),
-            root: open("root"),
+            root,
             syslog,
         }
     }
