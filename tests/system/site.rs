@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::IntoRawFd;
 use std::os::unix::fs::{PermissionsExt, fchown};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
@@ -32,6 +32,8 @@ pub const GLEXEC: &str = "/usr/sbin/glexec";
 const LOG_FILE: &str = "/var/log/glexec/glexec.log";
 /// What the syslog daemon of a site received, as it came in.
 const SYSLOG_FILE: &str = "/var/log/messages.raw";
+/// Where a program finds the descriptor of [`Caller::reporting`]: higher than any that the harness has open itself.
+const REPORT_FD: i32 = 1000;
 /// No call takes this long; one that does is a failure, not a hanging test run.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -183,14 +185,16 @@ impl Site {
 
     /// The account of this name in the site's /etc/passwd, with its groups.
     pub fn account(&self, name: &str) -> Account {
-        let line = |text: &str| text.split(':').map(str::to_owned).collect::<Vec<_>>();
-        let passwd = self.read("/etc/passwd");
-        let entry = passwd.lines().map(line).find(|e| e[0] == name);
-        let entry = entry.unwrap_or_else(|| panic!("the site has no account {name}"));
+        let split = |line: &str| line.split(':').map(str::to_owned).collect::<Vec<_>>();
+        let passwd: Vec<_> = self.read("/etc/passwd").lines().map(split).collect();
+        let entry = passwd.iter().find(|e| e[0] == name).unwrap_or_else(|| panic!("the site has no account {name}"));
         let gid = entry[3].parse().unwrap();
-        let groups = self.read("/etc/group").lines().map(line).filter(|g| g[3].split(',').any(|m| m == name)).collect();
-        let mut groups = Vec::from_iter(Vec::<Vec<String>>::into_iter(groups).map(|g| g[2].parse().unwrap()));
-        groups.insert(0, gid);
+        let mut groups = vec![gid];
+        for group in self.read("/etc/group").lines().map(split) {
+            if group[3].split(',').any(|member| member == name) {
+                groups.push(group[2].parse().unwrap());
+            }
+        }
         Account { name: name.into(), uid: entry[2].parse().unwrap(), gid, groups, home: entry[5].clone() }
     }
 
@@ -356,10 +360,10 @@ impl<'s> Caller<'s> {
         self
     }
 
-    /// Opens descriptor 3 for glexec's report and names it in GLEXEC_REPORT_FD.
+    /// Opens a descriptor for glexec's report and names it in GLEXEC_REPORT_FD.
     pub fn reporting(mut self) -> Self {
         self.report = true;
-        self.env("GLEXEC_REPORT_FD", "3")
+        self.env("GLEXEC_REPORT_FD", REPORT_FD.to_string())
     }
 
     /// Calls glexec and waits for its end.
@@ -386,7 +390,7 @@ impl<'s> Caller<'s> {
             command.arg0(name);
         }
         let (report, report_in) = match self.report.then(|| pipe2(OFlag::O_CLOEXEC).unwrap()) {
-            Some((read, write)) => (Some(File::from(read)), Some(above_3(write))),
+            Some((read, write)) => (Some(File::from(read)), Some(write)),
             None => (None, None),
         };
 
@@ -403,8 +407,8 @@ impl<'s> Caller<'s> {
             setresuid(uid, uid, uid)?;
             chdir(cwd.as_c_str())?;
             if let Some(fd) = &report_fd {
-                // SAFETY: nothing in this process between fork and exec uses descriptor 3.
-                let _ = unsafe { dup2_raw(fd, 3) }?.into_raw_fd();
+                // SAFETY: nothing in this process owns a descriptor of this number.
+                let _ = unsafe { dup2_raw(fd, REPORT_FD) }?.into_raw_fd();
             }
             for fd in &closed {
                 nix::unistd::close(*fd)?;
@@ -422,11 +426,6 @@ impl<'s> Caller<'s> {
         let what = format!("{}: {program}", self.account.name);
         Running { site: self.site, child, report, started, records_before, what }
     }
-}
-
-/// A copy of a descriptor that is not 3, so that descriptor 3 can be made of it.
-fn above_3(fd: OwnedFd) -> OwnedFd {
-    if fd.as_raw_fd() > 3 { fd } else { above_3(fd.as_fd().try_clone_to_owned().unwrap()) }
 }
 
 /// A program that has been started.
