@@ -96,8 +96,7 @@ fn symbolic_links_do_not_lead_the_harness_out_of_the_site() {
 #[test]
 fn a_site_ends_with_everything_in_it() {
     let site = Site::new();
-    site.sh("sleep 1000 > /dev/null 2>&1 &");
-    let sleeper: i32 = site.sh("pgrep sleep").trim().parse().unwrap();
+    let sleeper: i32 = site.sh("sleep 1000 > /dev/null 2>&1 & echo $!").trim().parse().unwrap();
     assert!(sleeper > 1);
     let namespace = site.sh("readlink /proc/self/ns/pid");
     drop(site);
