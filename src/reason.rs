@@ -136,6 +136,7 @@ catalogue! {
     CredentialExtension      "credential.unknown-extension" Authorization Useless "A certificate has a critical extension that glexec does not know, or the same extension twice.";
     CredentialWeakKey        "credential.weak-key"        Authorization Useless "A key of the chain is of a kind or size that is not accepted (min_rsa_bits, curves).";
     CredentialWeakDigest     "credential.weak-digest"     Authorization Useless "A signature of the chain uses a digest that is not accepted (digests).";
+    CredentialPurpose        "credential.purpose"         Authorization Useless "A certificate's critical extended key usage does not allow what it is used for (RFC 5280 section 4.2.1.12).";
     CredentialProxySubject   "credential.proxy-subject"   Authorization Useless "A proxy's subject is not its issuer's subject plus one CN (RFC 3820 section 3.4).";
     CredentialProxyInfo      "credential.proxy-info"      Authorization Useless "A proxy's proxyCertInfo extension is malformed, not critical, or there twice (RFC 3820 section 3.8).";
     CredentialProxyPolicy    "credential.proxy-policy"    Authorization Useless "A proxy's policy language is neither inheritAll nor limited (RFC 3820 section 3.8.2).";
@@ -164,6 +165,7 @@ catalogue! {
     TrustInsecure            "trust.insecure-permissions" System Useless "A trust directory, something in it or a directory above it can be written by somebody else than root.";
     TrustUnreadable          "trust.unreadable"           System Useless "A trust directory or a file in it is missing or cannot be read.";
     TrustCaMalformed         "trust.ca-malformed"         System Useless "A file of the CA directory is not a certificate.";
+    TrustCaExpired           "trust.ca-expired"           System Useless "A certificate of the CA directory has expired or is not valid yet; the site has to update its CAs.";
     TrustCrlMissing          "trust.crl-missing"          System Useless "The CRL of a CA is missing (fetch-crl).";
     TrustCrlExpired          "trust.crl-expired"          System MayHelp "The CRL of a CA has expired (fetch-crl).";
     TrustCrlInvalid          "trust.crl-invalid"          System Useless "The CRL of a CA is malformed, not signed by it, or of a kind that is not accepted.";
@@ -230,6 +232,13 @@ impl Refusal {
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
+        self
+    }
+
+    /// Puts what the refusal is about in front of its sentence.
+    #[must_use]
+    pub fn about(mut self, what: &str) -> Self {
+        self.sentence = format!("{what}: {}", self.sentence);
         self
     }
 

@@ -20,8 +20,13 @@ pub const MAX_SERIAL: usize = 40;
 #[error("not a well-formed {0}")]
 pub struct Malformed(&'static str);
 
+/// Whether a character shows and stays where it is: no control characters, line separators, bidirectional marks,
+/// zero-width characters, soft hyphens, byte order marks or tags.
 fn is_visible(c: char) -> bool {
-    !c.is_control() && !matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    !c.is_control()
+        && !matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// A distinguished name in the historic one-line form `/DC=org/…/CN=Alice`: visible characters only, bounded.

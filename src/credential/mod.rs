@@ -1,5 +1,22 @@
 //! Credentials: PEM, chains, proxy rules, VOMS attributes, trust, and the verifier process that judges them.
+//!
+//! [`judge`] is the way in. It reads the proxy file ([`pem`]), its certificates ([`certificate`], [`name`], [`asn1`]),
+//! proves the key ([`key`]), walks the chain ([`chain`], [`proxy`]) up to the CA directory ([`trust`]), and reads the
+//! VOMS attributes ([`voms`]). Everything that parses what a caller wrote is safe Rust; OpenSSL verifies signatures.
 
 #![forbid(unsafe_code)]
 
+pub mod asn1;
+pub mod certificate;
+pub mod chain;
+pub(crate) mod context;
 pub mod identity;
+mod judge;
+pub mod key;
+pub mod name;
+pub mod pem;
+pub mod proxy;
+pub mod trust;
+pub mod voms;
+
+pub use judge::{Answer, KeyRule, Question, Trust, judge};

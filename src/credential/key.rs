@@ -1,0 +1,295 @@
+//! Keys and signatures: which are accepted, and the only calls into OpenSSL.
+//!
+//! OpenSSL gets a public key whose kind, size and encoding were checked here, the signed bytes and the signature; and
+//! the private key of the leaf, which has to prove itself.
+
+#![forbid(unsafe_code)]
+
+use crate::config::credentials::{Credentials, Digest};
+use crate::credential::asn1::{Cursor, Malformed, number, only, tag};
+use crate::credential::certificate::{Algorithm, Signed};
+use crate::credential::pem::{KeyFormat, PrivateKey};
+use der::oid::ObjectIdentifier;
+use openssl::ec::EcKey;
+use openssl::hash::MessageDigest;
+use openssl::pkey::{PKey, Private, Public};
+use openssl::rsa::Rsa;
+use openssl::sign::{Signer, Verifier};
+
+/// Largest RSA modulus: verification grows with its square.
+const MAX_RSA_BITS: usize = 8192;
+/// Largest RSA exponent; real ones are 3, 17 or 65537.
+const MAX_EXPONENT: u64 = 1 << 32;
+
+/// Why a key or a signature is not accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The public key cannot be parsed.
+    Malformed(&'static str),
+    /// The public key is of a kind or size that is not accepted.
+    WeakKey(String),
+    /// The signature algorithm is not accepted.
+    WeakDigest(String),
+    /// The signature is wrong.
+    Signature,
+}
+
+impl From<Malformed> for Fault {
+    fn from(Malformed(what): Malformed) -> Self {
+        Fault::Malformed(what)
+    }
+}
+
+/// Kinds of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Rsa,
+    Ec,
+}
+
+const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+
+/// Curves and the length of their uncompressed points.
+const CURVES: &[(ObjectIdentifier, usize)] = &[
+    (ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7"), 65),
+    (ObjectIdentifier::new_unwrap("1.3.132.0.34"), 97),
+    (ObjectIdentifier::new_unwrap("1.3.132.0.35"), 133),
+];
+
+/// DER of NULL.
+const NULL: &[u8] = &[tag::NULL, 0];
+
+/// RSA PKCS #1 v1.5 (RFC 8017) and ECDSA (RFC 5758); RSA-PSS and Ed25519 are not here, and so refused.
+const ALGORITHMS: &[(ObjectIdentifier, Kind, Digest)] = &[
+    (ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.5"), Kind::Rsa, Digest::Sha1),
+    (ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.14"), Kind::Rsa, Digest::Sha224),
+    (ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11"), Kind::Rsa, Digest::Sha256),
+    (ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.12"), Kind::Rsa, Digest::Sha384),
+    (ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.13"), Kind::Rsa, Digest::Sha512),
+    (ObjectIdentifier::new_unwrap("1.2.840.10045.4.1"), Kind::Ec, Digest::Sha1),
+    (ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.1"), Kind::Ec, Digest::Sha224),
+    (ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2"), Kind::Ec, Digest::Sha256),
+    (ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3"), Kind::Ec, Digest::Sha384),
+    (ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.4"), Kind::Ec, Digest::Sha512),
+];
+
+/// Checks that a SubjectPublicKeyInfo holds a key that is accepted: RSA of `min_rsa_bits` to 8192 bits with an odd
+/// exponent from 3 to 2^32, or a point on P-256, P-384 or P-521 by name.
+pub fn check(spki: &[u8], policy: &Credentials) -> Result<(), Fault> {
+    kind(spki, policy).map(|_| ())
+}
+
+fn kind(spki: &[u8], policy: &Credentials) -> Result<Kind, Fault> {
+    let mut fields = only(spki, tag::SEQUENCE)?.inside()?;
+    let algorithm = Algorithm::read(&mut fields)?;
+    let key = fields.octets()?;
+    fields.end()?;
+    match algorithm.oid {
+        RSA if algorithm.parameters == NULL => check_rsa(key, policy).map(|()| Kind::Rsa),
+        EC => check_point(&algorithm.parameters, key).map(|()| Kind::Ec),
+        other => Err(Fault::WeakKey(format!("keys of kind {other} are not accepted"))),
+    }
+}
+
+fn check_rsa(key: &[u8], policy: &Credentials) -> Result<(), Fault> {
+    let mut fields = only(key, tag::SEQUENCE)?.inside()?;
+    let modulus = fields.unsigned()?;
+    let exponent = number(fields.unsigned()?).filter(|e| (3..=MAX_EXPONENT).contains(e) && e % 2 == 1);
+    fields.end()?;
+    let zeros = modulus.first().map_or(0, |b| b.leading_zeros());
+    let bits = modulus.len().saturating_mul(8).saturating_sub(usize::try_from(zeros).unwrap_or(0));
+    let least = usize::try_from(policy.min_rsa_bits).unwrap_or(usize::MAX);
+    if bits < least {
+        return Err(Fault::WeakKey(format!("an RSA key of {bits} bits is too short (min_rsa_bits = {least})")));
+    }
+    if bits > MAX_RSA_BITS {
+        return Err(Fault::WeakKey(format!("an RSA key of {bits} bits is too long (at most {MAX_RSA_BITS})")));
+    }
+    let odd = modulus.last().is_some_and(|b| b % 2 == 1);
+    match exponent {
+        Some(_) if odd => Ok(()),
+        _ => Err(Fault::WeakKey("an RSA key with an unusual modulus or exponent is not accepted".into())),
+    }
+}
+
+fn check_point(parameters: &[u8], point: &[u8]) -> Result<(), Fault> {
+    let named = Cursor::new(parameters)?.oid();
+    let length = named.ok().and_then(|oid| CURVES.iter().find(|(curve, _)| *curve == oid)).map(|(_, length)| *length);
+    match (length, point.first()) {
+        (Some(length), Some(0x04)) if point.len() == length => Ok(()),
+        (Some(_), _) => Err(Fault::WeakKey("an elliptic curve point must be uncompressed".into())),
+        (None, _) => Err(Fault::WeakKey("an elliptic curve other than P-256, P-384, P-521 is not accepted".into())),
+    }
+}
+
+fn message_digest(digest: Digest) -> MessageDigest {
+    match digest {
+        Digest::Sha1 => MessageDigest::sha1(),
+        Digest::Sha224 => MessageDigest::sha224(),
+        Digest::Sha256 => MessageDigest::sha256(),
+        Digest::Sha384 => MessageDigest::sha384(),
+        Digest::Sha512 => MessageDigest::sha512(),
+    }
+}
+
+/// Checks the algorithm of a signature against `digests`, the issuer's key, then the signature itself.
+pub fn verify(signed: &Signed, issuer_spki: &[u8], policy: &Credentials) -> Result<(), Fault> {
+    let oid = signed.algorithm.oid;
+    let known = ALGORITHMS.iter().find(|(known, _, _)| *known == oid);
+    let Some((_, wanted, digest)) = known.filter(|(_, _, digest)| policy.digests.contains(digest)) else {
+        return Err(Fault::WeakDigest(format!("the signature algorithm {oid} is not accepted (digests)")));
+    };
+    let parameters = signed.algorithm.parameters.as_slice();
+    if !(parameters.is_empty() || (*wanted == Kind::Rsa && parameters == NULL)) {
+        return Err(Fault::WeakDigest(format!("the signature algorithm {oid} has parameters that it must not have")));
+    }
+    if kind(issuer_spki, policy)? != *wanted {
+        return Err(Fault::Signature);
+    }
+    let key = PKey::public_key_from_der(issuer_spki).map_err(|_| Fault::Malformed("a public key is not valid"))?;
+    match verify_with(&key, message_digest(*digest), &signed.body, &signed.signature) {
+        true => Ok(()),
+        false => Err(Fault::Signature),
+    }
+}
+
+fn verify_with(key: &PKey<Public>, digest: MessageDigest, body: &[u8], signature: &[u8]) -> bool {
+    let verified = Verifier::new(digest, key).and_then(|mut v| v.verify_oneshot(signature, body));
+    matches!(verified, Ok(true))
+}
+
+/// Whether a private key is the one of a public key that [`check`] accepted: it must sign what that key verifies.
+/// Comparing the public halves would not do: a key file holds both, and nothing ties them together.
+pub fn proves_possession(key: &PrivateKey, spki: &[u8]) -> Result<bool, Malformed> {
+    let bad = Malformed("the private key cannot be parsed");
+    require_named_curve(key)?;
+    let private = load(key).ok_or(bad.clone())?;
+    let public = PKey::public_key_from_der(spki).map_err(|_| bad)?;
+    if private.id() != public.id() {
+        return Ok(false);
+    }
+    let digest = MessageDigest::sha256();
+    let message = b"glexec: proof that this process holds the private key of the leaf certificate";
+    let signature = Signer::new(digest, &private).and_then(|mut s| s.sign_oneshot_to_vec(message));
+    Ok(signature.is_ok_and(|signature| verify_with(&public, digest, message, &signature)))
+}
+
+fn load(key: &PrivateKey) -> Option<PKey<Private>> {
+    let loaded = match key.format {
+        KeyFormat::Pkcs8 => PKey::private_key_from_pkcs8(&key.der),
+        KeyFormat::Pkcs1 => Rsa::private_key_from_der(&key.der).and_then(PKey::from_rsa),
+        KeyFormat::Sec1 => EcKey::private_key_from_der(&key.der).and_then(PKey::from_ec_key),
+    };
+    loaded.ok()
+}
+
+/// Keeps curves with parameters of the sender's own making away from OpenSSL (CVE-2022-0778 was one of their bugs).
+fn require_named_curve(key: &PrivateKey) -> Result<(), Malformed> {
+    let bad = Malformed("the private key's curve is not given by name");
+    let mut fields = only(&key.der, tag::SEQUENCE)?.inside()?;
+    fields.take(tag::INTEGER)?;
+    match key.format {
+        KeyFormat::Pkcs1 => Ok(()),
+        KeyFormat::Pkcs8 => {
+            let algorithm = Algorithm::read(&mut fields)?;
+            let named = Cursor::new(&algorithm.parameters)?.oid();
+            let inner = fields.take(tag::OCTET_STRING)?.value;
+            match algorithm.oid {
+                RSA => Ok(()),
+                EC if named.is_ok() => require_sec1_named_curve(inner),
+                _ => Err(bad),
+            }
+        }
+        KeyFormat::Sec1 => require_sec1_named_curve(&key.der),
+    }
+}
+
+/// RFC 5915: version, key, `[0]` parameters, `[1]` public key.
+fn require_sec1_named_curve(der: &[u8]) -> Result<(), Malformed> {
+    let mut fields = only(der, tag::SEQUENCE)?.inside()?;
+    fields.take(tag::INTEGER)?;
+    fields.take(tag::OCTET_STRING)?;
+    match fields.optional(tag::constructed(0))? {
+        Some(parameters) => parameters.inside()?.oid().map(|_| ()),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use openssl::ec::EcGroup;
+    use openssl::nid::Nid;
+    use zeroize::Zeroizing;
+
+    fn rsa(bits: u32) -> PKey<Private> {
+        PKey::from_rsa(Rsa::generate(bits).unwrap()).unwrap()
+    }
+
+    fn ec(curve: Nid) -> PKey<Private> {
+        PKey::from_ec_key(EcKey::generate(&EcGroup::from_curve_name(curve).unwrap()).unwrap()).unwrap()
+    }
+
+    fn is_accepted(key: &PKey<Private>) -> bool {
+        check(&key.public_key_to_der().unwrap(), &Credentials::default()).is_ok()
+    }
+
+    #[test]
+    fn rsa_from_2048_bits_and_the_three_nist_curves_are_accepted() {
+        assert!(is_accepted(&rsa(2048)));
+        assert!(is_accepted(&ec(Nid::X9_62_PRIME256V1)));
+        assert!(is_accepted(&ec(Nid::SECP384R1)));
+        assert!(is_accepted(&ec(Nid::SECP521R1)));
+        assert!(!is_accepted(&rsa(1024)));
+        assert!(!is_accepted(&rsa(2040)));
+        assert!(!is_accepted(&ec(Nid::SECP256K1)));
+        assert!(!is_accepted(&PKey::generate_ed25519().unwrap()));
+    }
+
+    #[test]
+    fn a_curve_with_explicit_parameters_is_refused() {
+        let mut group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+        group.set_asn1_flag(openssl::ec::Asn1Flag::EXPLICIT_CURVE);
+        let key = EcKey::generate(&group).unwrap();
+        let der = Zeroizing::new(key.private_key_to_der().unwrap());
+        let pkey = PKey::from_ec_key(key).unwrap();
+        assert!(!is_accepted(&pkey));
+        let spki = ec(Nid::X9_62_PRIME256V1).public_key_to_der().unwrap();
+        assert!(proves_possession(&PrivateKey { format: KeyFormat::Sec1, der }, &spki).is_err());
+        let der = Zeroizing::new(pkey.private_key_to_pkcs8().unwrap());
+        assert!(proves_possession(&PrivateKey { format: KeyFormat::Pkcs8, der }, &spki).is_err());
+    }
+
+    #[test]
+    fn every_key_format_proves_possession_of_its_own_key_only() {
+        let (one, two, curve) = (rsa(2048), rsa(2048), ec(Nid::SECP384R1));
+        let keys = [
+            (KeyFormat::Pkcs1, one.rsa().unwrap().private_key_to_der().unwrap(), &one),
+            (KeyFormat::Pkcs8, one.private_key_to_pkcs8().unwrap(), &one),
+            (KeyFormat::Sec1, curve.ec_key().unwrap().private_key_to_der().unwrap(), &curve),
+            (KeyFormat::Pkcs8, curve.private_key_to_pkcs8().unwrap(), &curve),
+        ];
+        for (format, der, owner) in keys {
+            let key = PrivateKey { format, der: Zeroizing::new(der) };
+            assert_eq!(proves_possession(&key, &owner.public_key_to_der().unwrap()), Ok(true), "{format:?}");
+            assert_eq!(proves_possession(&key, &two.public_key_to_der().unwrap()), Ok(false), "{format:?}");
+        }
+    }
+
+    #[test]
+    fn the_public_half_of_somebody_else_with_a_private_half_of_ones_own_proves_nothing() {
+        let (mine, stolen) = (rsa(2048).rsa().unwrap(), rsa(2048).rsa().unwrap());
+        let copy = |n: &openssl::bn::BigNumRef| n.to_owned().unwrap();
+        let forged = openssl::rsa::RsaPrivateKeyBuilder::new(copy(stolen.n()), copy(stolen.e()), copy(mine.d()))
+            .unwrap()
+            .set_factors(copy(mine.p().unwrap()), copy(mine.q().unwrap()))
+            .unwrap()
+            .set_crt_params(copy(mine.dmp1().unwrap()), copy(mine.dmq1().unwrap()), copy(mine.iqmp().unwrap()))
+            .unwrap()
+            .build();
+        let key = PrivateKey { format: KeyFormat::Pkcs1, der: Zeroizing::new(forged.private_key_to_der().unwrap()) };
+        let spki = PKey::from_rsa(stolen).unwrap().public_key_to_der().unwrap();
+        assert_eq!(proves_possession(&key, &spki), Ok(false));
+    }
+}

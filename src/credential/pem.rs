@@ -1,0 +1,251 @@
+//! The proxy file: PEM blocks (RFC 7468) in the orders that grid tools write.
+//!
+//! Certificates keep their order, and the first is the leaf; the key may stand anywhere. Text between blocks is skipped,
+//! lines may end with CR LF. A block of any other kind is refused, because whoever put it there meant something by it.
+
+#![forbid(unsafe_code)]
+
+use crate::reason::{Outcome, Reason, Refusal};
+use zeroize::Zeroizing;
+
+/// Largest proxy file; real ones stay below 30 KiB.
+pub const MAX_FILE: usize = 256 * 1024;
+/// Largest private key in DER: RSA with 8192 bits takes 4.7 KiB.
+const MAX_KEY: usize = 16 * 1024;
+
+/// How a private key is wrapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyFormat {
+    /// `PRIVATE KEY`, RFC 5208.
+    Pkcs8,
+    /// `RSA PRIVATE KEY`, RFC 8017 appendix A.1.2.
+    Pkcs1,
+    /// `EC PRIVATE KEY`, RFC 5915.
+    Sec1,
+}
+
+/// A private key; its bytes are wiped when it goes.
+#[derive(Debug)]
+pub struct PrivateKey {
+    /// How it is wrapped.
+    pub format: KeyFormat,
+    /// The DER.
+    pub der: Zeroizing<Vec<u8>>,
+}
+
+/// What a proxy file holds.
+#[derive(Debug)]
+pub struct Contents {
+    /// The certificates in DER, in the order of the file.
+    pub certificates: Vec<Vec<u8>>,
+    /// The private key.
+    pub key: Option<PrivateKey>,
+}
+
+/// A block between its BEGIN and END lines.
+struct Block<'a> {
+    label: &'a str,
+    body: Vec<&'a [u8]>,
+}
+
+/// Reads a proxy file with at most `max_chain` certificates.
+pub fn read(file: &[u8], max_chain: usize) -> Outcome<Contents> {
+    if file.len() > MAX_FILE {
+        return Err(Refusal::new(Reason::CredentialTooLarge, "the proxy file is larger than 256 KiB"));
+    }
+    let mut contents = Contents { certificates: Vec::new(), key: None };
+    for block in blocks(file).map_err(malformed)? {
+        match block.label {
+            "CERTIFICATE" if contents.certificates.len() >= max_chain => {
+                let text = format!("the proxy file holds more than {max_chain} certificates (max_chain)");
+                return Err(Refusal::new(Reason::CredentialChainTooLong, text));
+            }
+            "CERTIFICATE" => contents.certificates.push(decode(&block.body).map_err(malformed)?.to_vec()),
+            "EC PARAMETERS" => {} // openssl ecparam writes the curve's name before the key, which names it again
+            label => {
+                let key = private_key(label, &block.body)?;
+                if contents.key.replace(key).is_some() {
+                    let text = "the proxy file holds more than one private key: make a new proxy";
+                    return Err(Refusal::new(Reason::CredentialSeveralKeys, text));
+                }
+            }
+        }
+    }
+    if contents.certificates.is_empty() {
+        let text = "the proxy file holds no certificate: is it the right file?";
+        return Err(Refusal::new(Reason::CredentialNoCertificate, text));
+    }
+    Ok(contents)
+}
+
+/// The first certificate of a file in DER or PEM, as trust directories hold them.
+pub fn first_certificate(file: &[u8]) -> Result<Vec<u8>, &'static str> {
+    first(file, &["CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"])
+}
+
+/// The first CRL of a file in DER or PEM.
+pub fn first_crl(file: &[u8]) -> Result<Vec<u8>, &'static str> {
+    first(file, &["X509 CRL"])
+}
+
+fn first(file: &[u8], labels: &[&str]) -> Result<Vec<u8>, &'static str> {
+    if file.first() == Some(&0x30) {
+        return Ok(file.to_vec());
+    }
+    let block = blocks(file)?.into_iter().find(|block| labels.contains(&block.label));
+    decode(&block.ok_or("it has no such PEM block")?.body).map(|bytes| bytes.to_vec())
+}
+
+fn malformed(what: &'static str) -> Refusal {
+    Refusal::new(Reason::CredentialMalformed, format!("the proxy file is malformed (RFC 7468): {what}"))
+}
+
+fn private_key(label: &str, body: &[&[u8]]) -> Outcome<PrivateKey> {
+    let encrypted = body.first().is_some_and(|line| line.starts_with(b"Proc-Type:"));
+    let format = match label {
+        "PRIVATE KEY" => KeyFormat::Pkcs8,
+        "RSA PRIVATE KEY" if !encrypted => KeyFormat::Pkcs1,
+        "EC PRIVATE KEY" if !encrypted => KeyFormat::Sec1,
+        "ENCRYPTED PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY" => {
+            let text = "the private key is encrypted: give a proxy, or a key without passphrase";
+            return Err(Refusal::new(Reason::CredentialEncryptedKey, text));
+        }
+        _ => return Err(malformed("it has a block that is neither a certificate nor a private key")),
+    };
+    let der = decode(body).map_err(malformed)?;
+    if der.len() > MAX_KEY {
+        return Err(malformed("its private key is too long"));
+    }
+    Ok(PrivateKey { format, der })
+}
+
+/// All blocks of a file.
+fn blocks(file: &[u8]) -> Result<Vec<Block<'_>>, &'static str> {
+    let mut found = Vec::new();
+    let mut open: Option<Block> = None;
+    for line in file.split(|b| *b == b'\n').map(<[u8]>::trim_ascii_end) {
+        match (boundary(line), open.take()) {
+            (None, Some(mut block)) => {
+                if line.starts_with(b"-----") {
+                    return Err("a boundary line is damaged");
+                }
+                block.body.push(line);
+                open = Some(block);
+            }
+            (None, None) => {}
+            (Some(("BEGIN", label)), None) => open = Some(Block { label, body: Vec::new() }),
+            (Some(("END", label)), Some(block)) if label == block.label => found.push(block),
+            _ => return Err("BEGIN and END lines do not pair"),
+        }
+    }
+    if open.is_some() { Err("it is cut off inside a block") } else { Ok(found) }
+}
+
+/// The kind and the label of a boundary line.
+fn boundary(line: &[u8]) -> Option<(&str, &str)> {
+    let text = std::str::from_utf8(line).ok()?.strip_prefix("-----")?.strip_suffix("-----")?;
+    text.split_once(' ')
+}
+
+/// Decodes base64 (RFC 4648 section 4): complete groups only, zero bits at the end, nothing after the padding. The
+/// capacity is reserved at once so that a key does not leave copies behind as the vector grows.
+fn decode(body: &[&[u8]]) -> Result<Zeroizing<Vec<u8>>, &'static str> {
+    let size: usize = body.iter().map(|line| line.len()).sum();
+    let mut out = Zeroizing::new(Vec::with_capacity(size));
+    let (mut group, mut count, mut padding) = (0_u32, 0_u8, 0_u8);
+    for byte in body.iter().flat_map(|line| line.iter()) {
+        let bits = match byte {
+            b'=' => {
+                padding = padding.saturating_add(1);
+                0
+            }
+            _ if padding > 0 => return Err("something follows the base64 padding"),
+            byte => sextet(*byte).ok_or("a block holds something else than base64")?,
+        };
+        group = (group << 6) | u32::from(bits);
+        count = count.saturating_add(1);
+        if count == 4 {
+            let [_, bytes @ ..] = group.to_be_bytes();
+            let keep = 3_usize.checked_sub(usize::from(padding)).filter(|n| *n > 0).ok_or("base64 padding is wrong")?;
+            let (whole, rest) = bytes.split_at_checked(keep).ok_or("base64 padding is wrong")?;
+            if rest.iter().any(|b| *b != 0) {
+                return Err("base64 does not end with zero bits");
+            }
+            out.extend_from_slice(whole);
+            (group, count) = (0, 0);
+        }
+    }
+    match (count, out.is_empty()) {
+        (0, false) => Ok(out),
+        (0, true) => Err("a block is empty"),
+        _ => Err("base64 is cut off"),
+    }
+}
+
+fn sextet(byte: u8) -> Option<u8> {
+    match byte {
+        b'A'..=b'Z' => byte.checked_sub(b'A'),
+        b'a'..=b'z' => byte.checked_sub(b'a')?.checked_add(26),
+        b'0'..=b'9' => byte.checked_sub(b'0')?.checked_add(52),
+        b'+' => Some(62),
+        b'/' => Some(63),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nAQID\n-----END CERTIFICATE-----\n";
+    const KEY: &str = "-----BEGIN RSA PRIVATE KEY-----\nBAU=\n-----END RSA PRIVATE KEY-----\n";
+
+    fn code(file: &str) -> &'static str {
+        match read(file.as_bytes(), 3) {
+            Ok(_) => "ok",
+            Err(refusal) => refusal.reason().code(),
+        }
+    }
+
+    #[test]
+    fn blocks_come_in_any_order_with_text_and_crlf_between() {
+        for file in [
+            format!("{CERTIFICATE}{KEY}{CERTIFICATE}"),
+            format!("{KEY}text\n\n{CERTIFICATE}subject=/CN=x\n{CERTIFICATE}"),
+            format!("{CERTIFICATE}{CERTIFICATE}{KEY}").replace('\n', "\r\n"),
+            format!("{CERTIFICATE}{CERTIFICATE}{}", KEY.trim_end()),
+        ] {
+            let contents = read(file.as_bytes(), 3).unwrap();
+            assert_eq!(contents.certificates, [[1, 2, 3], [1, 2, 3]]);
+            assert_eq!(contents.key.unwrap().der.as_slice(), [4, 5]);
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_sequence_of_known_blocks_is_refused_by_its_own_name() {
+        let encrypted = KEY.replace("BAU=", "Proc-Type: 4,ENCRYPTED\nBAU=");
+        for (file, expected) in [
+            (String::new(), "credential.no-certificate"),
+            ("garbage".into(), "credential.no-certificate"),
+            (KEY.into(), "credential.no-certificate"),
+            (CERTIFICATE.repeat(3), "ok"),
+            (CERTIFICATE.repeat(4), "credential.chain-too-long"),
+            (format!("{KEY}{CERTIFICATE}{KEY}"), "credential.several-keys"),
+            (format!("{CERTIFICATE}{encrypted}"), "credential.encrypted-key"),
+            (KEY.replace("RSA PRIVATE", "ENCRYPTED PRIVATE"), "credential.encrypted-key"),
+            (CERTIFICATE.replace("CERTIFICATE", "DH PARAMETERS"), "credential.malformed"),
+            (CERTIFICATE.replace("END CERT", "END KEY"), "credential.malformed"),
+            (CERTIFICATE.replace("-----END CERTIFICATE-----\n", ""), "credential.malformed"),
+            (CERTIFICATE.replace("-----END", "----END"), "credential.malformed"),
+            (CERTIFICATE.replace("AQID", "AQ D"), "credential.malformed"),
+            (CERTIFICATE.replace("AQID", "AQI"), "credential.malformed"),
+            (CERTIFICATE.replace("AQID", "AQJ="), "credential.malformed"),
+            (CERTIFICATE.replace("AQID", "A==="), "credential.malformed"),
+            (CERTIFICATE.replace("AQID", "AQ==AQID"), "credential.malformed"),
+            (CERTIFICATE.replace("AQID", ""), "credential.malformed"),
+            (" ".repeat(MAX_FILE + 1), "credential.too-large"),
+        ] {
+            assert_eq!(code(&file), expected, "{file:.80}");
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Certificate revocation lists (RFC 5280 section 5): `HASH.rN` beside the CA.
+//!
+//! A CRL may have a hundred thousand entries. Its signature is verified over the bytes as they stand, then the entries
+//! are walked once for the few serial numbers that matter; nothing is copied and no list is made.
+
+#![forbid(unsafe_code)]
+
+use crate::config::credentials::Companion;
+use crate::credential::asn1::{Cursor, Malformed, only, tag};
+use crate::credential::certificate::{Algorithm, Certificate, Signed, serial};
+use crate::credential::context::{Context, Link, span};
+use crate::credential::identity::Serial;
+use crate::credential::name::Name;
+use crate::credential::pem;
+use crate::credential::trust::numbered;
+use crate::reason::{Outcome, Reason, Refusal};
+use der::oid::ObjectIdentifier;
+
+/// Largest CRL; the grid's largest has about 5 MiB.
+pub const MAX_CRL: u64 = 32 * 1024 * 1024;
+
+/// Extensions of a CRL that may be critical: authorityKeyIdentifier, cRLNumber. deltaCRLIndicator and
+/// issuingDistributionPoint (partial and indirect CRLs) are critical by definition, and refused.
+const KNOWN: &[ObjectIdentifier] =
+    &[ObjectIdentifier::new_unwrap("2.5.29.35"), ObjectIdentifier::new_unwrap("2.5.29.20")];
+/// Extensions of an entry that may be critical: reasonCode, invalidityDate. certificateIssuer makes a CRL indirect.
+const KNOWN_OF_ENTRIES: &[ObjectIdentifier] =
+    &[ObjectIdentifier::new_unwrap("2.5.29.21"), ObjectIdentifier::new_unwrap("2.5.29.24")];
+
+/// A CRL with a verified signature.
+#[derive(Debug)]
+pub struct Crl {
+    signed: Signed,
+    this_update: i64,
+    next_update: i64,
+}
+
+/// The fields of a CRL up to its entries.
+struct Head<'a> {
+    issuer: &'a [u8],
+    this_update: i64,
+    next_update: i64,
+    entries: Option<Cursor<'a>>,
+    extensions: Option<Cursor<'a>>,
+}
+
+fn head<'a>(body: &'a [u8], algorithm: &Algorithm) -> Result<Head<'a>, Malformed> {
+    let mut fields = only(body, tag::SEQUENCE)?.inside()?;
+    let has_extensions = match fields.optional(tag::INTEGER)?.map(|version| version.value) {
+        None => false,
+        Some([1]) => true,
+        Some(_) => return Err(Malformed("it is neither of version 1 nor 2")),
+    };
+    if Algorithm::read(&mut fields)? != *algorithm {
+        return Err(Malformed("it names two signature algorithms"));
+    }
+    let issuer = fields.take(tag::SEQUENCE)?.raw;
+    let this_update = fields.time()?;
+    if !matches!(fields.peek(), Some(tag::UTC_TIME | tag::GENERALIZED_TIME)) {
+        return Err(Malformed("it has no nextUpdate (RFC 5280 section 5.1.2.5)"));
+    }
+    let next_update = fields.time()?;
+    let entries = fields.optional(tag::SEQUENCE)?.map(|list| list.inside()).transpose()?;
+    let extensions = match fields.optional(tag::constructed(0))? {
+        Some(wrapped) if has_extensions => Some(only(wrapped.value, tag::SEQUENCE)?.inside()?),
+        Some(_) => return Err(Malformed("it has extensions but is not of version 2")),
+        None => None,
+    };
+    fields.end()?;
+    Ok(Head { issuer, this_update, next_update, entries, extensions })
+}
+
+/// Refuses critical extensions that are not known.
+fn check_extensions(mut list: Cursor, known: &[ObjectIdentifier]) -> Result<(), Malformed> {
+    while !list.is_at_end() {
+        let mut fields = list.sequence()?;
+        let oid = fields.oid()?;
+        let critical = fields.flag()?;
+        fields.take(tag::OCTET_STRING)?;
+        fields.end()?;
+        if critical && !known.contains(&oid) {
+            return Err(Malformed("it has a critical extension that glexec does not know: a delta or indirect CRL?"));
+        }
+    }
+    Ok(())
+}
+
+/// The first of the serial numbers that the entries list.
+fn find(mut entries: Cursor, wanted: &[Serial]) -> Result<Option<usize>, Malformed> {
+    let mut found = None;
+    while !entries.is_at_end() {
+        let mut entry = entries.sequence()?;
+        // Old CAs revoked serials of any length; only those that a certificate could have can be ours.
+        let number = entry.take(tag::INTEGER)?.value;
+        entry.time()?;
+        if let Some(extensions) = entry.optional(tag::SEQUENCE)? {
+            check_extensions(extensions.inside()?, KNOWN_OF_ENTRIES)?;
+        }
+        entry.end()?;
+        if found.is_none() {
+            found = position(number, wanted);
+        }
+    }
+    Ok(found)
+}
+
+fn position(number: &[u8], wanted: &[Serial]) -> Option<usize> {
+    // Twenty octets and the sign: longer ones cannot match, and most differ without being printed.
+    let magnitude = match number {
+        [0, rest @ ..] if !rest.is_empty() => rest,
+        number => number,
+    };
+    let digits = magnitude.len().checked_mul(2)?;
+    if !wanted.iter().any(|serial| serial.as_str().len() == digits) {
+        return None;
+    }
+    let number = serial(magnitude).ok()?;
+    wanted.iter().position(|serial| *serial == number)
+}
+
+/// Checks that a CA has not revoked any of the certificates.
+pub fn check(context: &Context, ca: &Link, issued: &[&Link]) -> Outcome<()> {
+    if context.policy.crl == Companion::Off {
+        return Ok(());
+    }
+    let crls = context.crls(&ca.certificate, || load(context, &ca.certificate))?;
+    if crls.is_empty() {
+        return match context.policy.crl {
+            Companion::Require => {
+                let text = format!("the site has no CRL of the CA {}: it has to run fetch-crl", name(ca));
+                Err(Refusal::new(Reason::TrustCrlMissing, text))
+            }
+            _ => Ok(()),
+        };
+    }
+    check_current(context, ca, &crls)?;
+    let serials: Vec<Serial> = issued.iter().map(|link| link.certificate.serial.clone()).collect();
+    for crl in crls.iter() {
+        let entries = head(&crl.signed.body, &crl.signed.algorithm).map(|head| head.entries);
+        let hit = entries.and_then(|entries| entries.map_or(Ok(None), |entries| find(entries, &serials)));
+        if let Some(link) = hit.map_err(|fault| invalid(ca, &fault))?.and_then(|at| issued.get(at)) {
+            let text = format!("has been revoked by {}: ask your CA for a new certificate", name(ca));
+            return Err(link.refuse(Reason::CredentialRevoked, text));
+        }
+    }
+    Ok(())
+}
+
+fn name(ca: &Link) -> &str {
+    ca.certificate.subject.text().as_str()
+}
+
+fn invalid(ca: &Link, why: &impl ToString) -> Refusal {
+    let text = format!("the site's CRL of the CA {} cannot be used: the site has to mend it", name(ca));
+    Refusal::new(Reason::TrustCrlInvalid, text).detail(why.to_string())
+}
+
+/// At least one CRL must be current; `thisUpdate` and `nextUpdate` belong to the time.
+fn check_current(context: &Context, ca: &Link, crls: &[Crl]) -> Outcome<()> {
+    let now = context.now;
+    if crls.iter().any(|crl| crl.this_update <= now && now <= crl.next_update) {
+        return Ok(());
+    }
+    match crls.iter().filter(|crl| crl.this_update <= now).map(|crl| crl.next_update).max() {
+        Some(next) => {
+            let ago = span(now.saturating_sub(next));
+            let text = format!("the site's CRL of the CA {} expired {ago} ago: it has to run fetch-crl", name(ca));
+            Err(Refusal::new(Reason::TrustCrlExpired, text))
+        }
+        None => Err(invalid(ca, &"its thisUpdate is in the future")),
+    }
+}
+
+/// The CRLs that the CA signed with this key. One of another CA whose name has the same hash, or of another key of
+/// this CA, is not ours; but where files are there and none is ours, that is an error.
+fn load(context: &Context, ca: &Certificate) -> Outcome<Vec<Crl>> {
+    let what = format!("the CRL of the CA {}", ca.subject.text());
+    let refuse = |why: String| {
+        let text = format!("{what} cannot be used: the site has to mend it");
+        Err(Refusal::new(Reason::TrustCrlInvalid, text).detail(why))
+    };
+    let mut ours = Vec::new();
+    let mut fault = None;
+    for file in numbered(&context.trust.cas, &ca.subject, "r", MAX_CRL, &what)? {
+        match open(context, ca, &file)? {
+            Ok(crl) => ours.push(crl),
+            Err(why) => fault = Some(why),
+        }
+    }
+    match fault {
+        Some(why) if ours.is_empty() => refuse(why),
+        _ if !ours.is_empty() && ca.key_usage.is_some_and(|usage| !usage.crl_sign()) => {
+            refuse("the CA's keyUsage lacks cRLSign (RFC 5280 section 4.2.1.3)".into())
+        }
+        _ => Ok(ours),
+    }
+}
+
+fn open(context: &Context, ca: &Certificate, file: &[u8]) -> Outcome<Result<Crl, String>> {
+    let read = || -> Result<(Signed, i64, i64), String> {
+        let der = pem::first_crl(file)?;
+        let signed = Signed::read(&der).map_err(|e| e.to_string())?;
+        let head = head(&signed.body, &signed.algorithm).map_err(|e| e.to_string())?;
+        if head.issuer != ca.subject.der() {
+            let other = Name::parse(head.issuer).map_or_else(|_| "another CA".into(), |name| name.text().to_string());
+            return Err(format!("it is by {other}"));
+        }
+        if let Some(extensions) = head.extensions {
+            check_extensions(extensions, KNOWN).map_err(|e| e.to_string())?;
+        }
+        let times = (head.this_update, head.next_update);
+        Ok((signed, times.0, times.1))
+    };
+    let (signed, this_update, next_update) = match read() {
+        Ok(crl) => crl,
+        Err(why) => return Ok(Err(why)),
+    };
+    let verified = context.verify(&signed, &ca.spki)?;
+    Ok(verified.map(|()| Crl { signed, this_update, next_update }).map_err(|fault| format!("signature: {fault:?}")))
+}

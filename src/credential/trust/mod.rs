@@ -1,0 +1,100 @@
+//! The CA directory in the layout of the IGTF: `HASH.N` certificates, `HASH.rN` CRLs, `HASH.signing_policy`,
+//! `HASH.namespaces`.
+//!
+//! HASH is eight hexadecimal digits of a digest of the CA's name: since OpenSSL 1.0 the SHA-1 of a canonical encoding,
+//! before that the MD5 of the DER. Directories hold both, as links; both are looked up. The name is an index and no
+//! proof: certificates are compared by the DER of their subject, CRLs by their issuer, and both by keys.
+
+#![forbid(unsafe_code)]
+
+pub mod crl;
+mod namespaces;
+mod regex;
+pub mod signing_policy;
+
+use crate::credential::certificate::Certificate;
+use crate::credential::name::Name;
+use crate::credential::pem;
+use crate::reason::{Outcome, Reason, Refusal};
+use crate::sys::dir::{Directory, FileError};
+use openssl::hash::{MessageDigest, hash};
+use std::ffi::OsStr;
+
+/// Most files that share a hash.
+const MAX_COLLISIONS: usize = 16;
+/// Largest file with a CA certificate; with the text that some have before it, real ones stay below 20 KiB.
+const MAX_CA_FILE: u64 = 256 * 1024;
+
+/// The two file name hashes of a name; without MD5 (FIPS mode) the first alone.
+pub fn hashes(name: &Name) -> Vec<String> {
+    let number = |digest: MessageDigest, bytes: &[u8]| {
+        let hashed = hash(digest, bytes).ok()?;
+        match &*hashed {
+            [a, b, c, d, ..] => Some(format!("{:08x}", u32::from_le_bytes([*a, *b, *c, *d]))),
+            _ => None,
+        }
+    };
+    let new = number(MessageDigest::sha1(), &name.canonical());
+    let old = number(MessageDigest::md5(), name.der());
+    new.into_iter().chain(old).collect()
+}
+
+/// A refusal for a file of a trust directory that cannot be read; the path is for the log.
+pub fn unreadable(what: &str, error: &FileError) -> Refusal {
+    let reason = match error {
+        FileError::Insecure { .. } => Reason::TrustInsecure,
+        _ => Reason::TrustUnreadable,
+    };
+    Refusal::new(reason, format!("{what} cannot be used: the site has to mend it")).detail(error.to_string())
+}
+
+/// A file of a trust directory; `None` where there is none.
+pub fn read(directory: &Directory, name: &str, limit: u64, what: &str) -> Outcome<Option<Vec<u8>>> {
+    match directory.read(OsStr::new(name), limit) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(FileError::Missing(_)) => Ok(None),
+        Err(error) => Err(unreadable(what, &error)),
+    }
+}
+
+/// All files `HASH.PREFIX0`, `HASH.PREFIX1`, … for the hashes of a name, each series up to its first gap.
+fn numbered(directory: &Directory, name: &Name, prefix: &str, limit: u64, what: &str) -> Outcome<Vec<Vec<u8>>> {
+    let mut files: Vec<Vec<u8>> = Vec::new();
+    for hash in hashes(name) {
+        for number in 0..MAX_COLLISIONS {
+            let Some(bytes) = read(directory, &format!("{hash}.{prefix}{number}"), limit, what)? else { break };
+            if !files.contains(&bytes) {
+                files.push(bytes);
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// The certificates of the directory with this subject.
+pub fn authorities(directory: &Directory, subject: &Name) -> Outcome<Vec<Certificate>> {
+    let what = format!("the certificate of the CA {}", subject.text());
+    let mut found = Vec::new();
+    for file in numbered(directory, subject, "", MAX_CA_FILE, &what)? {
+        let malformed = |why: String| {
+            let text = format!("a file for {what} is not a certificate that glexec accepts: the site has to mend it");
+            Refusal::new(Reason::TrustCaMalformed, text).detail(why)
+        };
+        let der = pem::first_certificate(&file).map_err(|why| malformed(why.to_owned()))?;
+        let certificate = Certificate::parse(&der).map_err(|fault| malformed(format!("{fault:?}")))?;
+        if certificate.subject == *subject {
+            found.push(certificate);
+        }
+    }
+    Ok(found)
+}
+
+/// The first `HASH.SUFFIX` of a name.
+fn companion(directory: &Directory, name: &Name, suffix: &str, limit: u64, what: &str) -> Outcome<Option<Vec<u8>>> {
+    for hash in hashes(name) {
+        if let Some(bytes) = read(directory, &format!("{hash}.{suffix}"), limit, what)? {
+            return Ok(Some(bytes));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,257 @@
+//! Which names a CA may certify at this site: `HASH.signing_policy` (Globus EACL) and `HASH.namespaces`.
+//!
+//! Either file satisfies `signing_policy = "require"`; where both are there, both must permit. The signing policy is
+//! lines of
+//!
+//! ```text
+//! access_id_CA  X509    '/DC=org/DC=example/CN=CA'
+//! pos_rights    globus  CA:sign
+//! cond_subjects globus  '"/DC=org/DC=example/*" "/DC=org/DC=other/*"'
+//! ```
+//!
+//! with `*` for any text and `?` for one character, compared with the canonical one-line name of the certificate (see
+//! [`crate::credential::name`]). Globus judges every certificate that a CA has issued, CAs too, and so does this.
+
+#![forbid(unsafe_code)]
+
+use crate::config::credentials::Companion;
+use crate::credential::context::{Context, Link};
+use crate::credential::name::as_printed;
+use crate::credential::trust::{companion, namespaces};
+use crate::reason::{Outcome, Reason, Refusal};
+
+/// Largest policy file; real ones stay below 10 KiB.
+const MAX_FILE: u64 = 256 * 1024;
+
+/// What a policy file says about a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The CA may certify it.
+    Permitted,
+    /// It may not.
+    Denied,
+    /// The file says nothing about this CA.
+    Silent,
+}
+
+/// Checks that the site lets a CA certify a name.
+pub fn check(context: &Context, ca: &Link, issued: &Link) -> Outcome<()> {
+    if context.policy.signing_policy == Companion::Off {
+        return Ok(());
+    }
+    let issuer = ca.certificate.subject.text().as_str();
+    let subject = issued.certificate.subject.text().as_str();
+    let mut silent = false;
+    let mut permitted = false;
+    let forms: [(&str, Judge); 2] = [("signing_policy", judge), ("namespaces", namespaces::judge)];
+    for (suffix, judge) in forms {
+        let what = format!("the {suffix} file of the CA {issuer}");
+        let Some(file) = companion(&context.trust.cas, &ca.certificate.subject, suffix, MAX_FILE, &what)? else {
+            continue;
+        };
+        let verdict = std::str::from_utf8(&file).map_err(|_| "it is not UTF-8".to_owned());
+        let verdict = verdict.and_then(|text| judge(text, issuer, subject)).map_err(|why| {
+            let text = format!("{what} cannot be understood: the site has to mend it");
+            Refusal::new(Reason::TrustPolicyMalformed, text).detail(why)
+        })?;
+        match verdict {
+            Verdict::Permitted => permitted = true,
+            Verdict::Silent => silent = true,
+            Verdict::Denied => {
+                let text = format!("has a name that {issuer} may not certify here (its {suffix} file)");
+                return Err(issued.refuse(Reason::CredentialSigningPolicy, text));
+            }
+        }
+    }
+    let text = match (permitted, silent, context.policy.signing_policy) {
+        (true, _, _) | (false, false, Companion::IfPresent) => return Ok(()),
+        (false, true, _) => format!("the signing policy of the CA {issuer} does not name this CA"),
+        (false, false, _) => format!("the site has no signing policy of the CA {issuer}"),
+    };
+    Err(Refusal::new(Reason::TrustPolicyMissing, format!("{text}: the site has to mend it")))
+}
+
+type Judge = fn(&str, &str, &str) -> Result<Verdict, String>;
+
+/// One `access_id_…` and the lines that belong to it.
+#[derive(Default)]
+struct Entry {
+    is_ours: bool,
+    may_sign: bool,
+    matches: bool,
+}
+
+/// Judges a name by an EACL.
+fn judge(text: &str, issuer: &str, subject: &str) -> Result<Verdict, String> {
+    let mut entries: Vec<Entry> = Vec::new();
+    for (number, line) in (1_usize..).zip(text.lines()) {
+        let line = line.trim();
+        if !line.is_empty() && !line.starts_with('#') {
+            read_line(line, issuer, subject, &mut entries).map_err(|why| format!("line {number}: {why}"))?;
+        }
+    }
+    if entries.iter().any(|entry| entry.is_ours && entry.may_sign && entry.matches) {
+        return Ok(Verdict::Permitted);
+    }
+    Ok(if entries.iter().any(|entry| entry.is_ours) { Verdict::Denied } else { Verdict::Silent })
+}
+
+fn read_line(line: &str, issuer: &str, subject: &str, entries: &mut Vec<Entry>) -> Result<(), &'static str> {
+    let (keyword, rest) = word(line);
+    let (authority, value) = word(rest);
+    if keyword.starts_with("access_id_") {
+        let [name] = patterns(value)?.try_into().map_err(|_| "there must be one name")?;
+        let is_ours = keyword == "access_id_CA" && authority == "X509" && as_printed(&name) == issuer;
+        entries.push(Entry { is_ours, ..Entry::default() });
+        return Ok(());
+    }
+    let entry = entries.last_mut().ok_or("there is no access_id_CA before it")?;
+    match (keyword, authority) {
+        ("pos_rights", "globus") if patterns(value)? == ["CA:sign"] => entry.may_sign = true,
+        ("cond_subjects", "globus") => {
+            entry.matches |= patterns(value)?.iter().any(|pattern| is_match(&as_printed(pattern), subject));
+        }
+        _ => return Err("it is none of access_id_CA X509, pos_rights globus CA:sign, cond_subjects globus"),
+    }
+    Ok(())
+}
+
+fn word(text: &str) -> (&str, &str) {
+    match text.split_once([' ', '\t']) {
+        Some((word, rest)) => (word, rest.trim()),
+        None => (text, ""),
+    }
+}
+
+/// The values of a line: a bare word, `'one value'`, or `'"a value" "another"'` with either quote outside.
+fn patterns(value: &str) -> Result<Vec<String>, &'static str> {
+    let outer = value.chars().next().filter(|c| matches!(c, '\'' | '"'));
+    let (inside, quote) = match outer {
+        None if value.is_empty() || value.contains([' ', '\t', '\'', '"']) => {
+            return Err("its value is missing or not quoted");
+        }
+        None => return Ok(vec![value.to_owned()]),
+        Some(outer) => {
+            let inside = value.strip_prefix(outer).and_then(|v| v.strip_suffix(outer));
+            (inside.ok_or("a quote is not closed")?, if outer == '"' { '\'' } else { '"' })
+        }
+    };
+    if !inside.contains(quote) {
+        return if inside.is_empty() { Err("its value is empty") } else { Ok(vec![inside.to_owned()]) };
+    }
+    let mut found = Vec::new();
+    let mut rest = inside.trim();
+    while !rest.is_empty() {
+        let (value, after) =
+            rest.strip_prefix(quote).and_then(|r| r.split_once(quote)).ok_or("a quote is not closed")?;
+        found.push(value.to_owned());
+        rest = after.trim_start();
+    }
+    Ok(found)
+}
+
+/// Whether a text matches a pattern with `*` and `?`, in time proportional to both lengths.
+fn is_match(pattern: &str, text: &str) -> bool {
+    let text: Vec<char> = text.chars().collect();
+    // The lengths of the prefixes of the text that the pattern's beginning matches.
+    let mut reached = vec![false; text.len().saturating_add(1)];
+    if let Some(start) = reached.first_mut() {
+        *start = true;
+    }
+    for p in pattern.chars() {
+        let mut next = vec![false; reached.len()];
+        if p == '*' {
+            let mut any = false;
+            for (after, before) in next.iter_mut().zip(&reached) {
+                any |= before;
+                *after = any;
+            }
+        } else {
+            for ((after, before), c) in next.iter_mut().skip(1).zip(&reached).zip(&text) {
+                *after = *before && (p == '?' || p == *c);
+            }
+        }
+        reached = next;
+    }
+    reached.last() == Some(&true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CA: &str = "/DC=org/CN=CA";
+
+    fn policy(conditions: &str) -> String {
+        format!(
+            "# policy\n\naccess_id_CA  X509 '{CA}'\npos_rights\tglobus CA:sign\n  cond_subjects globus {conditions}\n"
+        )
+    }
+
+    fn verdict(text: &str, subject: &str) -> Result<Verdict, String> {
+        judge(text, CA, subject)
+    }
+
+    #[test]
+    fn conditions_are_quoted_in_the_usual_ways_and_may_be_several() {
+        for conditions in [
+            "'\"/DC=org/*\"'",
+            "'/DC=org/*'",
+            "\"/DC=org/*\"",
+            "/DC=org/*",
+            "'\"/O=x/*\" \"/DC=org/*\"'",
+            "\"'/O=x/*' '/DC=org/*'\"",
+        ] {
+            assert_eq!(verdict(&policy(conditions), "/DC=org/CN=A B"), Ok(Verdict::Permitted), "{conditions}");
+            assert_eq!(verdict(&policy(conditions), "/DC=orgs/CN=A"), Ok(Verdict::Denied), "{conditions}");
+        }
+    }
+
+    #[test]
+    fn only_the_entry_of_the_ca_counts() {
+        let other = "access_id_CA X509 '/CN=other'\npos_rights globus CA:sign\ncond_subjects globus '\"*\"'\n";
+        assert_eq!(verdict(other, "/CN=a"), Ok(Verdict::Silent));
+        assert_eq!(verdict(&format!("{}{other}", policy("'/CN=b'")), "/CN=a"), Ok(Verdict::Denied));
+        assert_eq!(verdict(&format!("{other}{}", policy("'/CN=a'")), "/CN=a"), Ok(Verdict::Permitted));
+        assert_eq!(verdict("", "/CN=a"), Ok(Verdict::Silent));
+        assert_eq!(
+            verdict(&format!("access_id_CA X509 '{CA}'\ncond_subjects globus '\"*\"'\n"), "/CN=a"),
+            Ok(Verdict::Denied)
+        );
+    }
+
+    #[test]
+    fn what_is_not_understood_is_malformed() {
+        for text in [
+            policy("'\"/DC=org/*'"),
+            policy("'/DC=org/*"),
+            policy("/DC=org/* /DC=x"),
+            policy(""),
+            policy("''"),
+            policy("'\"/a\" junk'"),
+            format!("{}neg_rights globus CA:sign\n", policy("'*'")),
+            "pos_rights globus CA:sign\n".into(),
+            "hello\n".into(),
+            policy("'*'").replace("CA:sign", "CA:everything"),
+        ] {
+            assert!(verdict(&text, "/CN=a").is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn patterns_know_star_and_question_mark_only() {
+        for (pattern, text, expected) in [
+            ("/CN=*", "/CN=", true),
+            ("/CN=?", "/CN=", false),
+            ("/CN=?", "/CN=é", true),
+            ("*/CN=a*b*", "/O=x/CN=a--b--", true),
+            ("/CN=[ab]", "/CN=a", false),
+            ("/CN=a", "/CN=A", false),
+            ("", "", true),
+            ("**", "anything", true),
+            ("/CN=a", "/CN=ab", false),
+        ] {
+            assert_eq!(is_match(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+}
