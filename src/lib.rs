@@ -5,6 +5,7 @@
 pub mod account;
 pub mod config;
 pub mod credential;
+pub mod lcas;
 pub mod lcmaps;
 pub mod reason;
 pub mod sys;

@@ -92,9 +92,12 @@ fn bracket(pattern: &[u8], byte: u8) -> Option<(bool, &[u8])> {
     }
 }
 
+/// Whether a byte belongs to a character class.
+type Has = fn(&u8) -> bool;
+
 /// A character class after its `[:`, and what follows its `:]`.
-fn class(pattern: &[u8]) -> Option<(fn(&u8) -> bool, &[u8])> {
-    let classes: [(&[u8], fn(&u8) -> bool); 12] = [
+fn class(pattern: &[u8]) -> Option<(Has, &[u8])> {
+    let classes: [(&[u8], Has); 12] = [
         (b"alnum:]", u8::is_ascii_alphanumeric),
         (b"alpha:]", u8::is_ascii_alphabetic),
         (b"blank:]", |b| matches!(b, b' ' | b'\t')),

@@ -8,13 +8,31 @@
 
 #![forbid(unsafe_code)]
 
+use crate::config::values::AbsolutePath;
 use crate::lcmaps::fnmatch;
 use crate::lcmaps::subject::Subject;
+use crate::sys::dir::{FileError, read_trusted};
 
 /// Largest map or ban file: half a million long lines; more is a mistake, and the whole file is held in memory.
 pub const MAX_FILE: u64 = 64 * 1024 * 1024;
 /// Most malformed lines that one lookup notes.
 const MAX_NOTES: usize = 5;
+
+/// Where map and ban files come from; a trait so that plug-ins can be tested without files that belong to root.
+pub trait Files {
+    /// The content of a file that only root can have written.
+    fn read(&self, path: &AbsolutePath) -> Result<Vec<u8>, FileError>;
+}
+
+/// The site's own files.
+#[derive(Clone, Copy, Debug)]
+pub struct SiteFiles;
+
+impl Files for SiteFiles {
+    fn read(&self, path: &AbsolutePath) -> Result<Vec<u8>, FileError> {
+        read_trusted(path.as_path(), MAX_FILE).map(|file| file.bytes)
+    }
+}
 
 /// How names in the file are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
