@@ -186,6 +186,8 @@ catalogue! {
     LcmapsLeaseName          "lcmaps.lease-name"          Authorization Useless "The name of the lease would be ambiguous or too long.";
     LcmapsFileMissing        "lcmaps.file-missing"        System Useless "A map file or the gridmapdir is missing or cannot be read.";
     LcmapsFileInsecure       "lcmaps.insecure-permissions" System Useless "A map file or the gridmapdir can be written by somebody it must not be.";
+    LcmapsNoGroup            "lcmaps.no-primary-group"    Authorization Useless "The site's mapping policy gives this user an account but no primary group (groupmapfile).";
+    LcmapsGridmapdir         "lcmaps.gridmapdir-failed"   System Useless "The gridmapdir cannot be written: a read-only or full file system, or no permission.";
 
     AccountUnknown           "account.unknown"            Authorization Useless "The mapped account or group does not exist on this machine.";
     AccountForbidden         "account.forbidden"          Authorization Useless "The mapped account or group is root, nobody, or below min_uid or min_gid.";

@@ -3,4 +3,5 @@
 #![forbid(unsafe_code)]
 
 pub mod credentials;
+pub mod plugins;
 pub mod values;

@@ -2,13 +2,13 @@
 
 use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, openat, readlinkat};
+use nix::fcntl::{AtFlags, OFlag, RenameFlags, openat, readlinkat, renameat2};
 use nix::sys::stat::{FileStat, Mode, SFlag, UtimensatFlags, fstat, fstatat, utimensat};
 use nix::sys::time::TimeSpec;
-use nix::unistd::linkat;
+use nix::unistd::{UnlinkatFlags, ftruncate, linkat, unlinkat};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
@@ -196,6 +196,22 @@ pub struct Entry {
     pub links: u64,
     /// Whether it is a regular file.
     pub regular: bool,
+    /// Last access, in seconds and nanoseconds.
+    pub accessed: (i64, i64),
+    /// Last modification, in seconds and nanoseconds.
+    pub modified: (i64, i64),
+}
+
+impl From<FileStat> for Entry {
+    fn from(stat: FileStat) -> Self {
+        Entry {
+            inode: stat.st_ino,
+            links: stat.st_nlink,
+            regular: kind(&stat) == SFlag::S_IFREG,
+            accessed: (stat.st_atime, stat.st_atime_nsec),
+            modified: (stat.st_mtime, stat.st_mtime_nsec),
+        }
+    }
 }
 
 /// An open directory; everything in it is reached through its descriptor, never again by path.
@@ -252,15 +268,22 @@ impl Directory {
 
     /// The names of all entries but `.` and `..`, in no particular order.
     pub fn names(&self) -> Result<Vec<OsString>, FileError> {
+        Ok(self.listing()?.into_iter().map(|(name, _)| name).collect())
+    }
+
+    /// The names of all entries but `.` and `..`, in no particular order, each with the inode number that the directory
+    /// has for it: usually the one that stat(2) gives, but some layered file systems differ.
+    pub fn listing(&self) -> Result<Vec<(OsString, u64)>, FileError> {
         use std::os::unix::ffi::OsStrExt;
         let fail = |errno| FileError::from_errno(&self.path, errno);
         let flags = OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let mut dir = Dir::openat(&self.fd, ".", flags, Mode::empty()).map_err(fail)?;
         let mut names = Vec::new();
         for entry in dir.iter() {
-            let name = OsStr::from_bytes(entry.map_err(fail)?.file_name().to_bytes()).to_os_string();
+            let entry = entry.map_err(fail)?;
+            let name = OsStr::from_bytes(entry.file_name().to_bytes()).to_os_string();
             if name != "." && name != ".." {
-                names.push(name);
+                names.push((name, entry.ino()));
             }
         }
         Ok(names)
@@ -269,9 +292,7 @@ impl Directory {
     /// What an entry is; `None` where there is none.
     pub fn entry(&self, name: &OsStr) -> Result<Option<Entry>, Errno> {
         match fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
-            Ok(stat) => {
-                Ok(Some(Entry { inode: stat.st_ino, links: stat.st_nlink, regular: kind(&stat) == SFlag::S_IFREG }))
-            }
+            Ok(stat) => Ok(Some(stat.into())),
             Err(Errno::ENOENT) => Ok(None),
             Err(errno) => Err(errno),
         }
@@ -285,5 +306,36 @@ impl Directory {
     /// Sets access and modification time to now, links not followed.
     pub fn touch(&self, name: &OsStr) -> Result<(), Errno> {
         utimensat(&self.fd, name, &TimeSpec::UTIME_NOW, &TimeSpec::UTIME_NOW, UtimensatFlags::NoFollowSymlink)
+    }
+
+    /// Gives a file another name that nothing has yet; `EEXIST` where something has.
+    ///
+    /// One step where the file system knows how (renameat2(2), RENAME_NOREPLACE). NFS does not: there the file has both
+    /// names for a moment.
+    pub fn rename_new(&self, existing: &OsStr, new: &OsStr) -> Result<(), Errno> {
+        match renameat2(&self.fd, existing, &self.fd, new, RenameFlags::RENAME_NOREPLACE) {
+            Err(Errno::EINVAL | Errno::ENOSYS) => {
+                self.link(existing, new)?;
+                self.unlink(existing)
+            }
+            result => result,
+        }
+    }
+
+    /// Removes a name.
+    pub fn unlink(&self, name: &OsStr) -> Result<(), Errno> {
+        unlinkat(&self.fd, name, UnlinkatFlags::NoRemoveDir)
+    }
+
+    /// Replaces the content of the regular file with this name and inode number.
+    pub fn overwrite(&self, name: &OsStr, inode: u64, content: &[u8]) -> Result<(), Errno> {
+        let flags = OFlag::O_WRONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+        let fd = openat(&self.fd, name, flags, Mode::empty())?;
+        let entry = Entry::from(fstat(&fd)?);
+        if !entry.regular || entry.inode != inode {
+            return Err(Errno::ESTALE);
+        }
+        ftruncate(&fd, 0)?;
+        File::from(fd).write_all(content).map_err(|e| Errno::from_raw(e.raw_os_error().unwrap_or(0)))
     }
 }

@@ -1,0 +1,316 @@
+//! Local accounts and groups that a payload may run as: types that cannot hold root, nobody or "no id".
+
+#![forbid(unsafe_code)]
+
+use crate::reason::{Outcome, Reason, Refusal};
+use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
+use std::ffi::CString;
+use std::path::PathBuf;
+
+/// The overflow id of Linux: what ids that cannot be shown become, and nobody's on most systems.
+const OVERFLOW: u32 = 65534;
+
+/// The smallest ids that a payload may get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// `min_uid`.
+    pub min_uid: u32,
+    /// `min_gid`.
+    pub min_gid: u32,
+}
+
+/// An id below the limit, or one that never stands for a person: 0, 65534, and -1, which setresuid(2) ignores.
+fn forbidden(id: u32, least: u32) -> bool {
+    id == 0 || id == OVERFLOW || id == u32::MAX || id < least
+}
+
+/// A user id that a payload may run as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TargetUid(u32);
+
+impl TargetUid {
+    /// Accepts an id unless it is 0, 65534, -1 or below `min_uid`.
+    pub fn new(id: u32, limits: Limits) -> Option<Self> {
+        (!forbidden(id, limits.min_uid)).then_some(TargetUid(id))
+    }
+
+    /// The id.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
+/// A group id that a payload may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TargetGid(u32);
+
+impl TargetGid {
+    /// Accepts an id unless it is 0, 65534, -1 or below `min_gid`.
+    pub fn new(id: u32, limits: Limits) -> Option<Self> {
+        (!forbidden(id, limits.min_gid)).then_some(TargetGid(id))
+    }
+
+    /// The id.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
+/// Whether a text may be looked up as the name of an account or a group.
+///
+/// A letter or `_`, then letters, digits, `.`, `_`, `-`, and perhaps a final `$`; at most 255 bytes. Names that a
+/// careless program takes for a number, an option or NIS's wildcard (`0day`, `-1`, `+1000`, ` root`) do not pass.
+pub fn is_name(text: &str) -> bool {
+    let body = text.strip_suffix('$').unwrap_or(text);
+    let first = |b: u8| b.is_ascii_alphabetic() || b == b'_';
+    let other = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    text.len() <= 255 && body.bytes().next().is_some_and(first) && body.bytes().all(other)
+}
+
+/// An account as the database has it, before anybody has judged its ids.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserEntry {
+    /// Login name.
+    pub name: String,
+    /// User id.
+    pub uid: u32,
+    /// Primary group id.
+    pub gid: u32,
+    /// All group ids, the primary one among them (getgrouplist).
+    pub groups: Vec<u32>,
+    /// Home directory.
+    pub home: PathBuf,
+    /// Login shell.
+    pub shell: PathBuf,
+}
+
+/// The account database did not answer.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("looking up {what}: {why}")]
+pub struct LookupFailed {
+    /// What was asked for.
+    pub what: String,
+    /// What the system said.
+    pub why: String,
+}
+
+/// Where accounts and groups are looked up; a trait so that policy can be tested without a machine's accounts.
+///
+/// "There is none" and "I could not find out" are different answers: confusing them once gave people the wrong account
+/// (CVE-2012-3292).
+pub trait AccountDatabase {
+    /// The account of this name.
+    fn user(&self, name: &str) -> Result<Option<UserEntry>, LookupFailed>;
+    /// The account of this id.
+    fn user_by_uid(&self, uid: u32) -> Result<Option<UserEntry>, LookupFailed>;
+    /// The id of the group of this name.
+    fn group(&self, name: &str) -> Result<Option<u32>, LookupFailed>;
+    /// The name of the group of this id.
+    fn group_by_gid(&self, gid: u32) -> Result<Option<String>, LookupFailed>;
+}
+
+/// The machine's own accounts, through the name service switch.
+#[derive(Clone, Copy, Debug)]
+pub struct Nss;
+
+fn failed(what: impl Into<String>) -> impl FnOnce(nix::Error) -> LookupFailed {
+    let what = what.into();
+    move |errno| LookupFailed { what, why: errno.desc().to_owned() }
+}
+
+fn entry(user: User) -> Result<UserEntry, LookupFailed> {
+    let name = CString::new(user.name.as_str()).map_err(|_| failed(user.name.as_str())(nix::Error::EINVAL))?;
+    let groups = getgrouplist(&name, user.gid).map_err(failed(format!("the groups of {}", user.name)))?;
+    Ok(UserEntry {
+        name: user.name,
+        uid: user.uid.as_raw(),
+        gid: user.gid.as_raw(),
+        groups: groups.into_iter().map(Gid::as_raw).collect(),
+        home: user.dir,
+        shell: user.shell,
+    })
+}
+
+impl AccountDatabase for Nss {
+    fn user(&self, name: &str) -> Result<Option<UserEntry>, LookupFailed> {
+        User::from_name(name).map_err(failed(name))?.map(entry).transpose()
+    }
+
+    fn user_by_uid(&self, uid: u32) -> Result<Option<UserEntry>, LookupFailed> {
+        User::from_uid(Uid::from_raw(uid)).map_err(failed(format!("uid {uid}")))?.map(entry).transpose()
+    }
+
+    fn group(&self, name: &str) -> Result<Option<u32>, LookupFailed> {
+        Ok(Group::from_name(name).map_err(failed(name))?.map(|group| group.gid.as_raw()))
+    }
+
+    fn group_by_gid(&self, gid: u32) -> Result<Option<String>, LookupFailed> {
+        let group = Group::from_gid(Gid::from_raw(gid)).map_err(failed(format!("gid {gid}")))?;
+        Ok(group.map(|group| group.name))
+    }
+}
+
+/// An account that a payload may run as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Login name.
+    pub name: String,
+    /// User id.
+    pub uid: TargetUid,
+    /// Primary group.
+    pub gid: TargetGid,
+    /// All groups, the primary one among them.
+    pub groups: Vec<TargetGid>,
+    /// Home directory.
+    pub home: PathBuf,
+    /// Login shell.
+    pub shell: PathBuf,
+}
+
+impl From<LookupFailed> for Refusal {
+    fn from(error: LookupFailed) -> Refusal {
+        Refusal::new(Reason::AccountLookup, "the account database cannot be reached").detail(error.to_string())
+    }
+}
+
+fn unknown(kind: &str, name: &str) -> Refusal {
+    Refusal::new(Reason::AccountUnknown, format!("the mapped {kind} does not exist on this machine"))
+        .detail(format!("{kind} {name:?}"))
+}
+
+fn forbidden_id(what: String) -> Refusal {
+    Refusal::new(Reason::AccountForbidden, "the mapped account or group may not be used").detail(what)
+}
+
+/// Looks an account up by name and accepts it only if all its ids may be used.
+pub fn account(database: &dyn AccountDatabase, name: &str, limits: Limits) -> Outcome<Account> {
+    if !is_name(name) {
+        return Err(unknown("account", name).detail(format!("{name:?} is not an account name")));
+    }
+    let found = database.user(name)?.ok_or_else(|| unknown("account", name))?;
+    // A database that answers with another entry than the one asked for must not decide who somebody becomes.
+    if found.name != name {
+        return Err(unknown("account", name).detail(format!("the database answers {:?} for {name:?}", found.name)));
+    }
+    let group = |id: u32| {
+        TargetGid::new(id, limits).ok_or_else(|| forbidden_id(format!("account {name:?} has the group id {id}")))
+    };
+    Ok(Account {
+        uid: TargetUid::new(found.uid, limits)
+            .ok_or_else(|| forbidden_id(format!("account {name:?} has the user id {}", found.uid)))?,
+        gid: group(found.gid)?,
+        groups: found.groups.iter().map(|id| group(*id)).collect::<Outcome<_>>()?,
+        name: found.name,
+        home: found.home,
+        shell: found.shell,
+    })
+}
+
+/// Looks a group up by name and accepts it only if its id may be used.
+pub fn group(database: &dyn AccountDatabase, name: &str, limits: Limits) -> Outcome<TargetGid> {
+    if !is_name(name) {
+        return Err(unknown("group", name).detail(format!("{name:?} is not a group name")));
+    }
+    let id = database.group(name)?.ok_or_else(|| unknown("group", name))?;
+    TargetGid::new(id, limits).ok_or_else(|| forbidden_id(format!("group {name:?} has the id {id}")))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) const LIMITS: Limits = Limits { min_uid: 1000, min_gid: 100 };
+
+    /// A database in memory: accounts as (name, uid, gid, other groups), groups as (name, gid).
+    #[derive(Clone, Default)]
+    pub(crate) struct Fake {
+        pub(crate) users: Vec<(String, u32, u32, Vec<u32>)>,
+        pub(crate) groups: Vec<(String, u32)>,
+        pub(crate) broken: bool,
+    }
+
+    impl Fake {
+        fn answer<T>(&self, value: T) -> Result<T, LookupFailed> {
+            if self.broken { Err(LookupFailed { what: "x".into(), why: "EAGAIN".into() }) } else { Ok(value) }
+        }
+
+        fn find(&self, wanted: impl Fn(&(String, u32, u32, Vec<u32>)) -> bool) -> Option<UserEntry> {
+            self.users.iter().find(|user| wanted(user)).map(|(name, uid, gid, more)| UserEntry {
+                name: name.clone(),
+                uid: *uid,
+                gid: *gid,
+                groups: std::iter::once(*gid).chain(more.iter().copied()).collect(),
+                home: format!("/home/{name}").into(),
+                shell: "/bin/sh".into(),
+            })
+        }
+    }
+
+    impl AccountDatabase for Fake {
+        fn user(&self, name: &str) -> Result<Option<UserEntry>, LookupFailed> {
+            self.answer(self.find(|user| user.0 == name))
+        }
+        fn user_by_uid(&self, uid: u32) -> Result<Option<UserEntry>, LookupFailed> {
+            self.answer(self.find(|user| user.1 == uid))
+        }
+        fn group(&self, name: &str) -> Result<Option<u32>, LookupFailed> {
+            self.answer(self.groups.iter().find(|group| group.0 == name).map(|group| group.1))
+        }
+        fn group_by_gid(&self, gid: u32) -> Result<Option<String>, LookupFailed> {
+            self.answer(self.groups.iter().find(|group| group.1 == gid).map(|group| group.0.clone()))
+        }
+    }
+
+    fn one(uid: u32, gid: u32, more: &[u32]) -> Result<Account, Reason> {
+        let database = Fake { users: vec![("x".into(), uid, gid, more.to_vec())], ..Fake::default() };
+        account(&database, "x", LIMITS).map_err(|refusal| refusal.reason())
+    }
+
+    #[test]
+    fn names_that_look_like_numbers_options_or_wildcards_are_none() {
+        for good in ["alice", "_x", "Alice.B-c_9", "machine$", "a"] {
+            assert!(is_name(good), "{good}");
+        }
+        let long = "a".repeat(256);
+        let bad = ["", "$", "0day", "1000", "-1", "+1000", "+", " root", "a b", "a\n", "a/b", ".a", "a$b", "ä", &long];
+        for bad in bad {
+            assert!(!is_name(bad), "{bad}");
+            let refusal = account(&Nss, bad, LIMITS).unwrap_err();
+            assert_eq!(refusal.reason(), Reason::AccountUnknown);
+        }
+    }
+
+    #[test]
+    fn ids_of_root_nobody_nothing_and_the_system_are_forbidden_everywhere() {
+        assert!(one(1000, 100, &[100, 2000]).is_ok());
+        for id in [0, 1, 999, 65534, u32::MAX] {
+            assert_eq!(one(id, 100, &[]), Err(Reason::AccountForbidden), "uid {id}");
+        }
+        for id in [0, 1, 99, 65534, u32::MAX] {
+            assert_eq!(one(1000, id, &[]), Err(Reason::AccountForbidden), "gid {id}");
+            assert_eq!(one(1000, 100, &[id]), Err(Reason::AccountForbidden), "group {id}");
+        }
+        let none = Limits { min_uid: 0, min_gid: 0 };
+        assert!(TargetUid::new(0, none).is_none() && TargetGid::new(0, none).is_none());
+        assert!(TargetUid::new(65534, none).is_none() && TargetUid::new(u32::MAX, none).is_none());
+        assert_eq!(TargetUid::new(1, none).map(TargetUid::get), Some(1));
+    }
+
+    #[test]
+    fn no_account_and_no_answer_are_told_apart() {
+        let broken = Fake { broken: true, ..Fake::default() };
+        assert_eq!(account(&broken, "x", LIMITS).unwrap_err().reason(), Reason::AccountLookup);
+        assert_eq!(group(&broken, "x", LIMITS).unwrap_err().reason(), Reason::AccountLookup);
+        assert_eq!(account(&Fake::default(), "x", LIMITS).unwrap_err().reason(), Reason::AccountUnknown);
+        assert_eq!(group(&Fake::default(), "x", LIMITS).unwrap_err().reason(), Reason::AccountUnknown);
+    }
+
+    #[test]
+    fn the_machine_s_root_is_found_and_forbidden() {
+        assert_eq!(account(&Nss, "root", LIMITS).unwrap_err().reason(), Reason::AccountForbidden);
+        assert_eq!(group(&Nss, "root", LIMITS).unwrap_err().reason(), Reason::AccountForbidden);
+        assert_eq!(account(&Nss, "no-such-account", LIMITS).unwrap_err().reason(), Reason::AccountUnknown);
+        assert_eq!(Nss.user_by_uid(0).unwrap().unwrap().name, "root");
+        assert_eq!(Nss.group_by_gid(0).unwrap().unwrap(), "root");
+    }
+}

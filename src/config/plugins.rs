@@ -1,0 +1,84 @@
+//! `[[lcas.plugin]]` and `[lcmaps]`: the raw tables, and turning them into plans.
+//!
+//! The tables are flat, with every option of every plug-in type, because only so do the errors of the TOML reader have
+//! line and column. Which option belongs to which type is checked afterwards, here.
+
+#![forbid(unsafe_code)]
+
+mod lcas;
+mod lcmaps;
+
+pub use lcas::Lcas;
+pub use lcmaps::{Lcmaps, PolicyNames};
+
+use std::ops::Range;
+use toml::Spanned;
+
+/// Whether a mistake is the administrator's or a limit of this version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConfigErrorKind {
+    /// An unknown key, a bad value, a contradiction.
+    Invalid,
+    /// Known, but this version does not have it.
+    NotSupported,
+}
+
+/// Something in the configuration that cannot be used, and where.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ConfigError {
+    /// What is wrong.
+    pub message: String,
+    /// Where, in bytes from the start of the file; `None` where something is missing altogether.
+    pub span: Option<Range<usize>>,
+    /// Whose mistake it is.
+    pub kind: ConfigErrorKind,
+}
+
+impl ConfigError {
+    fn invalid(message: impl Into<String>, span: impl Into<Option<Range<usize>>>) -> Self {
+        ConfigError { message: message.into(), span: span.into(), kind: ConfigErrorKind::Invalid }
+    }
+
+    fn not_supported(message: impl Into<String>, span: Range<usize>) -> Self {
+        ConfigError { message: message.into(), span: Some(span), kind: ConfigErrorKind::NotSupported }
+    }
+}
+
+/// An option that somebody set: its name, its place, and the types that have it.
+struct Given<'a, T> {
+    name: &'static str,
+    span: Option<Range<usize>>,
+    types: &'a [T],
+}
+
+impl<'a, T> Given<'a, T> {
+    fn new<V>(name: &'static str, value: &Option<Spanned<V>>, types: &'a [T]) -> Self {
+        Given { name, span: value.as_ref().map(Spanned::span), types }
+    }
+}
+
+/// Refuses the first option that was set but does not belong to the type.
+fn only_own_options<T: PartialEq>(kind: &T, kind_name: &str, options: &[Given<'_, T>]) -> Result<(), ConfigError> {
+    match options.iter().find(|option| option.span.is_some() && !option.types.contains(kind)) {
+        None => Ok(()),
+        Some(option) => {
+            let message = format!("{} is not an option of a plug-in of type {kind_name}", option.name);
+            Err(ConfigError::invalid(message, option.span.clone()))
+        }
+    }
+}
+
+/// An option that a type cannot do without.
+fn required<'a, V>(
+    name: &str,
+    value: &'a Option<Spanned<V>>,
+    kind_name: &str,
+    plugin: Range<usize>,
+) -> Result<&'a V, ConfigError> {
+    let missing = || ConfigError::invalid(format!("a plug-in of type {kind_name} needs {name}"), plugin);
+    value.as_ref().map(Spanned::get_ref).ok_or_else(missing)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! `[[lcas.plugin]]`.
+
+#![forbid(unsafe_code)]
+
+use super::{ConfigError, Given, only_own_options, required};
+use crate::config::values::{AbsolutePath, Lifetime};
+use crate::lcas::{Plan, Plugin, Whose};
+use serde::Deserialize;
+use toml::Spanned;
+
+/// The types of LCAS plug-ins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Userban,
+    Userallow,
+    Voms,
+    Timeslots,
+    CheckExecutable,
+    Exec,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Userban => "userban",
+            Kind::Userallow => "userallow",
+            Kind::Voms => "voms",
+            Kind::Timeslots => "timeslots",
+            Kind::CheckExecutable => "check_executable",
+            Kind::Exec => "exec",
+        }
+    }
+}
+
+/// How the file of a `voms` plug-in is written.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Format {
+    Simple,
+    Gacl,
+}
+
+/// One plug-in with the options of all types.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    r#type: Spanned<Kind>,
+    subject: Option<Whose>,
+    file: Option<Spanned<AbsolutePath>>,
+    format: Option<Spanned<Format>>,
+    commands: Option<Spanned<Vec<AbsolutePath>>>,
+    command: Option<Spanned<Vec<String>>>,
+    timeout: Option<Spanned<Lifetime>>,
+}
+
+/// The `[lcas]` table.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Lcas {
+    plugin: Vec<Spanned<Table>>,
+}
+
+impl Lcas {
+    /// Checks the plug-ins and gives the plan that authorization follows.
+    pub fn check(&self) -> Result<Plan, ConfigError> {
+        self.plugin.iter().map(plugin).collect::<Result<_, _>>().map(Plan::new)
+    }
+}
+
+fn plugin(table: &Spanned<Table>) -> Result<Plugin, ConfigError> {
+    let (span, table) = (table.span(), table.get_ref());
+    let kind = *table.r#type.get_ref();
+    let options = [
+        Given::new("file", &table.file, &[Kind::Userban, Kind::Userallow, Kind::Timeslots, Kind::Voms]),
+        Given::new("format", &table.format, &[Kind::Voms]),
+        Given::new("commands", &table.commands, &[Kind::CheckExecutable]),
+        Given::new("command", &table.command, &[Kind::Exec]),
+        Given::new("timeout", &table.timeout, &[Kind::Exec]),
+    ];
+    only_own_options(&kind, kind.name(), &options)?;
+    if kind != Kind::Userban {
+        let message = format!("the LCAS plug-in type {} is not supported yet", kind.name());
+        return Err(ConfigError::not_supported(message, table.r#type.span()));
+    }
+    let file = required("file", &table.file, kind.name(), span)?.clone();
+    Ok(Plugin::Userban { file, whose: table.subject.unwrap_or(Whose::User) })
+}

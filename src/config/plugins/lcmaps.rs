@@ -1,0 +1,318 @@
+//! `[lcmaps.plugins.NAME]` and `[lcmaps.policies]`.
+
+#![forbid(unsafe_code)]
+
+use super::{ConfigError, Given, only_own_options, required};
+use crate::config::values::{AbsolutePath, Lifetime};
+use crate::lcmaps::gridmapdir::{Inconsistency, Members};
+use crate::lcmaps::map_file::Matching;
+use crate::lcmaps::policy::{self, Policy};
+use crate::lcmaps::{
+    AccountGids, FirstGroup, LeaseGroups, Localaccount, Plan, Plugin, Poolaccount, Pools, PrimaryBefore, Take,
+    Unmapped, VomsLocalgroup, VomsPoolaccount,
+};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use toml::Spanned;
+
+/// The types of LCMAPS plug-ins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Localaccount,
+    Poolaccount,
+    VomsLocalgroup,
+    VomsPoolgroup,
+    VomsLocalaccount,
+    VomsPoolaccount,
+    BanDn,
+    BanFqan,
+    TrackingGroupid,
+    DummyGood,
+    DummyBad,
+    Exec,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Localaccount => "localaccount",
+            Kind::Poolaccount => "poolaccount",
+            Kind::VomsLocalgroup => "voms_localgroup",
+            Kind::VomsPoolgroup => "voms_poolgroup",
+            Kind::VomsLocalaccount => "voms_localaccount",
+            Kind::VomsPoolaccount => "voms_poolaccount",
+            Kind::BanDn => "ban_dn",
+            Kind::BanFqan => "ban_fqan",
+            Kind::TrackingGroupid => "tracking_groupid",
+            Kind::DummyGood => "dummy_good",
+            Kind::DummyBad => "dummy_bad",
+            Kind::Exec => "exec",
+        }
+    }
+}
+
+type Flag = Option<Spanned<bool>>;
+
+/// One plug-in with the options of all types.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    r#type: Spanned<Kind>,
+    gridmapfile: Option<Spanned<AbsolutePath>>,
+    gridmapdir: Option<Spanned<AbsolutePath>>,
+    groupmapfile: Option<Spanned<AbsolutePath>>,
+    groupmapdir: Option<Spanned<AbsolutePath>>,
+    banmapfile: Option<Spanned<AbsolutePath>>,
+    #[serde(alias = "disablewildcard")]
+    no_wildcard: Flag,
+    override_inconsistency: Flag,
+    strict_poolprefix_match: Flag,
+    max_mappings_per_credential: Option<Spanned<u32>>,
+    use_voms_gid: Flag,
+    use_account_gid: Flag,
+    add_primary_gid_from_mapped_account: Flag,
+    do_not_add_primary_gid_from_mapped_account: Flag,
+    add_primary_gid_as_secondary_gid_from_mapped_account: Flag,
+    add_secondary_gids_from_mapped_account: Flag,
+    do_not_add_secondary_gids_from_mapped_account: Flag,
+    require_primary_gid: Flag,
+    do_not_require_primary_gid: Flag,
+    do_not_use_secondary_gids: Flag,
+    map_to_secondary_groups: Flag,
+    mapall: Flag,
+    mapmin: Option<Spanned<u32>>,
+    dummy_uid: Option<Spanned<u32>>,
+    dummy_username: Option<Spanned<String>>,
+    dummy_gid: Option<Spanned<u32>>,
+    dummy_group: Option<Spanned<String>>,
+    dummy_sec_gid: Option<Spanned<u32>>,
+    dummy_sec_group: Option<Spanned<String>>,
+    command: Option<Spanned<Vec<String>>>,
+    timeout: Option<Spanned<Lifetime>>,
+}
+
+/// The `[lcmaps]` table.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Lcmaps {
+    plugins: BTreeMap<Spanned<String>, Spanned<Table>>,
+    policies: BTreeMap<Spanned<String>, Spanned<Vec<Spanned<String>>>>,
+}
+
+/// The policies that `[glexec]` names, with the places where it does (`None` for a default).
+#[derive(Clone, Debug)]
+pub struct PolicyNames {
+    /// `lcmaps_get_account_policy`.
+    pub get_account: (String, Option<Range<usize>>),
+    /// `lcmaps_verify_account_policy`.
+    pub verify_account: (String, Option<Range<usize>>),
+}
+
+fn set(flag: &Flag) -> bool {
+    flag.as_ref().is_some_and(|flag| *flag.get_ref())
+}
+
+fn check_name(name: &Spanned<String>) -> Result<(), ConfigError> {
+    let message = || format!("{:?} is not a name: letters, digits, `_`, `.`, `-`", name.get_ref());
+    if policy::is_name(name.get_ref()) { Ok(()) } else { Err(ConfigError::invalid(message(), name.span())) }
+}
+
+impl Lcmaps {
+    /// Checks plug-ins and policies and gives the plan that mapping follows.
+    pub fn check(&self, names: &PolicyNames) -> Result<Plan, ConfigError> {
+        let mut plugins = BTreeMap::new();
+        for (name, table) in &self.plugins {
+            check_name(name)?;
+            plugins.insert(name.get_ref().clone(), table.get_ref().check(table.span())?);
+        }
+        let mut policies = BTreeMap::new();
+        for (name, rules) in &self.policies {
+            check_name(name)?;
+            let texts = rules.get_ref().iter().map(|rule| rule.get_ref().as_str());
+            let policy = Policy::parse(texts, |name| plugins.contains_key(name)).map_err(|bad| {
+                let rule = bad.rule.and_then(|index| rules.get_ref().get(index)).map(Spanned::span);
+                ConfigError::invalid(
+                    format!("policy {}: {}", name.get_ref(), bad.why),
+                    rule.unwrap_or_else(|| rules.span()),
+                )
+            })?;
+            policies.insert(name.get_ref().as_str(), policy);
+        }
+        let chosen = |(name, span): &(String, Option<Range<usize>>)| {
+            let missing = || ConfigError::invalid(format!("there is no LCMAPS policy named {name:?}"), span.clone());
+            policies.get(name.as_str()).cloned().ok_or_else(missing)
+        };
+        let (get_account, verify_account) = (chosen(&names.get_account)?, chosen(&names.verify_account)?);
+        Ok(Plan { plugins, get_account, verify_account })
+    }
+}
+
+impl Table {
+    fn check(&self, span: Range<usize>) -> Result<Plugin, ConfigError> {
+        let kind = *self.r#type.get_ref();
+        self.check_ownership(kind)?;
+        self.check_contradictions()?;
+        self.check_mappings_per_credential()?;
+        let gridmapfile = || required("gridmapfile", &self.gridmapfile, kind.name(), span.clone()).cloned();
+        Ok(match kind {
+            Kind::Localaccount => Plugin::Localaccount(Localaccount { gridmapfile: gridmapfile()? }),
+            Kind::Poolaccount => Plugin::Poolaccount(Poolaccount {
+                gridmapfile: gridmapfile()?,
+                matching: if set(&self.no_wildcard) { Matching::Exact } else { Matching::Wildcards },
+                pools: self.pools(kind, span)?,
+            }),
+            Kind::VomsLocalgroup => Plugin::VomsLocalgroup(VomsLocalgroup {
+                groupmapfile: required("groupmapfile", &self.groupmapfile, kind.name(), span)?.clone(),
+                first: if set(&self.map_to_secondary_groups) { FirstGroup::Secondary } else { FirstGroup::Primary },
+                unmapped: if set(&self.mapall) { Unmapped::Fails } else { Unmapped::PassedOver },
+                mapmin: self.mapmin.as_ref().map_or(0, |minimum| *minimum.get_ref()),
+            }),
+            Kind::VomsPoolaccount => Plugin::VomsPoolaccount(VomsPoolaccount {
+                gridmapfile: gridmapfile()?,
+                pools: self.pools(kind, span)?,
+                gids: self.account_gids(),
+                primary_before: match set(&self.require_primary_gid) {
+                    true => PrimaryBefore::Required,
+                    false => PrimaryBefore::Optional,
+                },
+                lease_groups: match set(&self.do_not_use_secondary_gids) {
+                    true => LeaseGroups::Primary,
+                    false => LeaseGroups::All,
+                },
+            }),
+            _ => {
+                let message = format!("the LCMAPS plug-in type {} is not supported yet", kind.name());
+                return Err(ConfigError::not_supported(message, self.r#type.span()));
+            }
+        })
+    }
+
+    fn pools(&self, kind: Kind, span: Range<usize>) -> Result<Pools, ConfigError> {
+        let strict = self.strict_poolprefix_match.as_ref().is_none_or(|strict| *strict.get_ref());
+        Ok(Pools {
+            gridmapdir: required("gridmapdir", &self.gridmapdir, kind.name(), span)?.clone(),
+            members: if strict { Members::Numbered } else { Members::Prefixed },
+            inconsistency: match set(&self.override_inconsistency) {
+                true => Inconsistency::Override,
+                false => Inconsistency::Refuse,
+            },
+        })
+    }
+
+    /// The groups of the account that a `voms_poolaccount` adds: none unless an option says so.
+    fn account_gids(&self) -> AccountGids {
+        let all = set(&self.use_account_gid);
+        let no_primary = set(&self.do_not_add_primary_gid_from_mapped_account);
+        let no_groups = set(&self.do_not_add_secondary_gids_from_mapped_account);
+        let take = |yes: bool| if yes { Take::Take } else { Take::Leave };
+        AccountGids {
+            primary: take(!no_primary && (all || set(&self.add_primary_gid_from_mapped_account))),
+            primary_as_secondary: take(set(&self.add_primary_gid_as_secondary_gid_from_mapped_account)),
+            groups: take(!no_groups && (all || set(&self.add_secondary_gids_from_mapped_account))),
+        }
+    }
+
+    fn check_contradictions(&self) -> Result<(), ConfigError> {
+        let no_primary = &self.do_not_add_primary_gid_from_mapped_account;
+        let pairs = [
+            (&self.use_voms_gid, &self.use_account_gid, "use_voms_gid and use_account_gid"),
+            (no_primary, &self.add_primary_gid_from_mapped_account, "adding and not adding the primary gid"),
+            (
+                no_primary,
+                &self.add_primary_gid_as_secondary_gid_from_mapped_account,
+                "adding and not adding the primary gid",
+            ),
+            (
+                &self.do_not_add_secondary_gids_from_mapped_account,
+                &self.add_secondary_gids_from_mapped_account,
+                "adding and not adding the secondary gids",
+            ),
+            (
+                &self.require_primary_gid,
+                &self.do_not_require_primary_gid,
+                "require_primary_gid and do_not_require_primary_gid",
+            ),
+        ];
+        match pairs.into_iter().find(|(a, b, _)| set(a) && set(b)) {
+            None => Ok(()),
+            Some((_, second, what)) => {
+                let span = second.as_ref().map(Spanned::span);
+                Err(ConfigError::invalid(format!("{what} contradict each other"), span))
+            }
+        }
+    }
+
+    /// Several accounts for one credential need a caller that counts them; glexec never did.
+    fn check_mappings_per_credential(&self) -> Result<(), ConfigError> {
+        match self.max_mappings_per_credential.as_ref().map(|max| (*max.get_ref(), max.span())) {
+            None | Some((1, _)) => Ok(()),
+            Some((2..=9999, span)) => {
+                Err(ConfigError::not_supported("max_mappings_per_credential above 1 is not supported yet", span))
+            }
+            Some((_, span)) => Err(ConfigError::invalid("max_mappings_per_credential must be 1 to 9999", span)),
+        }
+    }
+
+    fn check_ownership(&self, kind: Kind) -> Result<(), ConfigError> {
+        use Kind::*;
+        let leasing = &[Poolaccount, VomsPoolaccount];
+        let voms_accounts = &[VomsLocalaccount, VomsPoolaccount];
+        let groups = &[VomsLocalgroup, VomsPoolgroup];
+        let pools = &[Poolaccount, VomsPoolaccount, VomsPoolgroup];
+        let options = [
+            Given::new(
+                "gridmapfile",
+                &self.gridmapfile,
+                &[Localaccount, Poolaccount, VomsLocalaccount, VomsPoolaccount],
+            ),
+            Given::new("gridmapdir", &self.gridmapdir, leasing),
+            Given::new("groupmapfile", &self.groupmapfile, groups),
+            Given::new("groupmapdir", &self.groupmapdir, &[VomsPoolgroup]),
+            Given::new("banmapfile", &self.banmapfile, &[BanDn, BanFqan]),
+            Given::new("no_wildcard", &self.no_wildcard, &[Poolaccount, BanDn, BanFqan]),
+            Given::new("override_inconsistency", &self.override_inconsistency, pools),
+            Given::new("strict_poolprefix_match", &self.strict_poolprefix_match, pools),
+            Given::new("max_mappings_per_credential", &self.max_mappings_per_credential, leasing),
+            Given::new("use_voms_gid", &self.use_voms_gid, voms_accounts),
+            Given::new("use_account_gid", &self.use_account_gid, voms_accounts),
+            Given::new("add_primary_gid_from_mapped_account", &self.add_primary_gid_from_mapped_account, voms_accounts),
+            Given::new(
+                "do_not_add_primary_gid_from_mapped_account",
+                &self.do_not_add_primary_gid_from_mapped_account,
+                voms_accounts,
+            ),
+            Given::new(
+                "add_primary_gid_as_secondary_gid_from_mapped_account",
+                &self.add_primary_gid_as_secondary_gid_from_mapped_account,
+                voms_accounts,
+            ),
+            Given::new(
+                "add_secondary_gids_from_mapped_account",
+                &self.add_secondary_gids_from_mapped_account,
+                voms_accounts,
+            ),
+            Given::new(
+                "do_not_add_secondary_gids_from_mapped_account",
+                &self.do_not_add_secondary_gids_from_mapped_account,
+                voms_accounts,
+            ),
+            Given::new("require_primary_gid", &self.require_primary_gid, &[VomsPoolaccount]),
+            Given::new("do_not_require_primary_gid", &self.do_not_require_primary_gid, &[VomsPoolaccount]),
+            Given::new("do_not_use_secondary_gids", &self.do_not_use_secondary_gids, &[VomsPoolaccount]),
+            Given::new("map_to_secondary_groups", &self.map_to_secondary_groups, groups),
+            Given::new("mapall", &self.mapall, groups),
+            Given::new("mapmin", &self.mapmin, groups),
+            Given::new("dummy_uid", &self.dummy_uid, &[DummyGood]),
+            Given::new("dummy_username", &self.dummy_username, &[DummyGood]),
+            Given::new("dummy_gid", &self.dummy_gid, &[DummyGood]),
+            Given::new("dummy_group", &self.dummy_group, &[DummyGood]),
+            Given::new("dummy_sec_gid", &self.dummy_sec_gid, &[DummyGood]),
+            Given::new("dummy_sec_group", &self.dummy_sec_group, &[DummyGood]),
+            Given::new("command", &self.command, &[Exec]),
+            Given::new("timeout", &self.timeout, &[Exec]),
+        ];
+        only_own_options(&kind, kind.name(), &options)
+    }
+}

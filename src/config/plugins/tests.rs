@@ -1,0 +1,120 @@
+use super::*;
+
+/// What a text gives as `[lcas]` table: an error's kind, message and the text at its place.
+fn lcas(text: &str) -> Result<crate::lcas::Plan, (Option<ConfigErrorKind>, String, String)> {
+    let place = |span: Option<Range<usize>>| span.map(|span| text[span].to_owned()).unwrap_or_default();
+    let raw: Lcas = toml::from_str(text).map_err(|e| (None, e.message().to_owned(), place(e.span())))?;
+    raw.check().map_err(|e| (Some(e.kind), e.message, place(e.span)))
+}
+
+fn lcmaps(text: &str) -> Result<crate::lcmaps::Plan, (Option<ConfigErrorKind>, String, String)> {
+    let place = |span: Option<Range<usize>>| span.map(|span| text[span].to_owned()).unwrap_or_default();
+    let raw: Lcmaps = toml::from_str(text).map_err(|e| (None, e.message().to_owned(), place(e.span())))?;
+    let name = ("default".to_owned(), None);
+    let names = PolicyNames { get_account: name.clone(), verify_account: name };
+    raw.check(&names).map_err(|e| (Some(e.kind), e.message, place(e.span)))
+}
+
+const INVALID: Option<ConfigErrorKind> = Some(ConfigErrorKind::Invalid);
+const NOT_SUPPORTED: Option<ConfigErrorKind> = Some(ConfigErrorKind::NotSupported);
+
+#[test]
+fn lcas_plugins() {
+    assert!(lcas("").is_ok());
+    assert!(lcas("[[plugin]]\ntype = \"userban\"\nfile = \"/a\"\nsubject = \"both\"").is_ok());
+    let table = [
+        ("type = \"userban\"", INVALID, "needs file"),
+        ("type = \"userban\"\nfile = \"a\"", None, "not an absolute path"),
+        ("type = \"userban\"\nfile = \"/a\"\nsubject = \"all\"", None, "unknown variant"),
+        ("type = \"userban\"\nfile = \"/a\"\nfiel = 1", None, "unknown field `fiel`"),
+        ("type = \"userban\"\nfile = \"/a\"\ntimeout = \"1s\"", INVALID, "timeout is not an option"),
+        ("type = \"nope\"", None, "unknown variant `nope`"),
+        ("file = \"/a\"", None, "missing field `type`"),
+        ("type = \"userallow\"\nfile = \"/a\"", NOT_SUPPORTED, "userallow is not supported yet"),
+        ("type = \"voms\"\nfile = \"/a\"\nformat = \"gacl\"", NOT_SUPPORTED, "voms is not supported yet"),
+        ("type = \"timeslots\"\nfile = \"/a\"", NOT_SUPPORTED, "timeslots is not supported yet"),
+        ("type = \"check_executable\"\ncommands = [\"/a\"]", NOT_SUPPORTED, "check_executable is not supported yet"),
+        ("type = \"exec\"\ncommand = [\"/a\"]\ntimeout = \"10s\"", NOT_SUPPORTED, "exec is not supported yet"),
+    ];
+    for (text, kind, message) in table {
+        let error = lcas(&format!("[[plugin]]\n{text}\n")).unwrap_err();
+        assert_eq!(error.0, kind, "{text}: {error:?}");
+        assert!(error.1.contains(message), "{text}: {error:?}");
+    }
+}
+
+const POOL: &str = "gridmapfile = \"/m\"\ngridmapdir = \"/d\"\n";
+
+#[test]
+fn lcmaps_plugins_that_are_supported() {
+    for plugin in [
+        "type = \"localaccount\"\ngridmapfile = \"/m\"".to_owned(),
+        format!("type = \"poolaccount\"\n{POOL}no_wildcard = true\nmax_mappings_per_credential = 1"),
+        format!("type = \"poolaccount\"\n{POOL}disablewildcard = true"),
+        "type = \"voms_localgroup\"\ngroupmapfile = \"/m\"\nmapall = true\nmapmin = 1".to_owned(),
+        format!("type = \"voms_poolaccount\"\n{POOL}use_voms_gid = true\nuse_account_gid = false"),
+    ] {
+        let text = format!("[plugins.a-b]\n{plugin}\n[plugins.c]\n{plugin}\n[policies]\ndefault = [\"a-b -> c\"]\n");
+        assert_eq!(lcmaps(&text).map(|_| ()), Ok(()), "{plugin}");
+    }
+}
+
+#[test]
+fn lcmaps_plugins_that_are_refused() {
+    let table = [
+        ("localaccount", "", INVALID, "needs gridmapfile"),
+        ("poolaccount", "gridmapfile = \"/m\"", INVALID, "needs gridmapdir"),
+        ("voms_localgroup", "", INVALID, "needs groupmapfile"),
+        ("localaccount", "gridmapfile = \"/m\"\nno_wildcard = true", INVALID, "no_wildcard is not an option"),
+        ("voms_poolaccount", "mapall = true", INVALID, "mapall is not an option"),
+        ("voms_poolaccount", "use_voms_gid = true\nuse_account_gid = true", INVALID, "contradict"),
+        ("voms_localaccount", "use_voms_gid = true\nuse_account_gid = true", INVALID, "contradict"),
+        ("voms_poolaccount", "require_primary_gid = true\ndo_not_require_primary_gid = true", INVALID, "contradict"),
+        ("poolaccount", "max_mappings_per_credential = 2", NOT_SUPPORTED, "not supported yet"),
+        ("poolaccount", "max_mappings_per_credential = 0", INVALID, "1 to 9999"),
+        ("poolaccount", "max_mappings_per_credential = -1", None, ""),
+        ("poolaccount", "override_inconsistency = \"yes\"", None, "expected a boolean"),
+        ("poolaccount", "gridmapfile = \"m\"", None, "not an absolute path"),
+        (
+            "voms_poolgroup",
+            "groupmapfile = \"/m\"\ngroupmapdir = \"/d\"",
+            NOT_SUPPORTED,
+            "voms_poolgroup is not supported yet",
+        ),
+        ("voms_localaccount", "gridmapfile = \"/m\"", NOT_SUPPORTED, "not supported yet"),
+        ("ban_dn", "banmapfile = \"/m\"\nno_wildcard = true", NOT_SUPPORTED, "not supported yet"),
+        ("ban_fqan", "banmapfile = \"/m\"", NOT_SUPPORTED, "not supported yet"),
+        ("tracking_groupid", "", NOT_SUPPORTED, "not supported yet"),
+        ("dummy_good", "dummy_uid = 1", NOT_SUPPORTED, "not supported yet"),
+        ("dummy_bad", "", NOT_SUPPORTED, "not supported yet"),
+        ("exec", "command = [\"/a\"]", NOT_SUPPORTED, "not supported yet"),
+        ("posix_enf", "", None, "unknown variant"),
+        ("localaccount", "gridmap = \"/m\"", None, "unknown field"),
+    ];
+    for (kind, options, expected, message) in table {
+        let text = format!("[plugins.a]\ntype = \"{kind}\"\n{options}\n[policies]\ndefault = [\"a -> a\"]\n");
+        let error = lcmaps(&text).unwrap_err();
+        assert_eq!(error.0, expected, "{text}: {error:?}");
+        assert!(error.1.contains(message), "{text}: {error:?}");
+    }
+}
+
+#[test]
+fn errors_have_a_place() {
+    let local = "type = \"localaccount\"\ngridmapfile = \"/m\"\n";
+    let table = [
+        (format!("[plugins.a]\n{local}mapmin = 3\n"), "3"),
+        (format!("[plugins.\"a b\"]\n{local}"), "\"a b\""),
+        (format!("[plugins.a]\n{local}[policies]\nx = [\"a -> b\"]\n"), "\"a -> b\""),
+        (format!("[plugins.a]\n{local}[policies]\nx = []\n"), "[]"),
+        (format!("[plugins.a]\n{local}[policies]\n\"x y\" = [\"a -> a\"]\n"), "\"x y\""),
+        ("[plugins.a]\ntype = \"exec\"\n".to_owned(), "\"exec\""),
+        (format!("[plugins.a]\n{local}x = 1\n"), "x"),
+    ];
+    for (text, place) in table {
+        assert_eq!(lcmaps(&text).unwrap_err().2, place, "{text}");
+    }
+    let missing = lcmaps("").unwrap_err();
+    assert_eq!(missing.0, INVALID);
+    assert!(missing.1.contains("no LCMAPS policy named \"default\""));
+}

@@ -1,0 +1,294 @@
+//! Leases in a directory of their own below root's home, since only root may write to the parents of a gridmapdir.
+
+#![allow(clippy::disallowed_methods)]
+
+use super::*;
+use crate::credential::identity::Dn;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+/// A temporary gridmapdir with accounts.
+pub(crate) struct Temporary(pub(crate) PathBuf);
+
+impl Temporary {
+    pub(crate) fn new(accounts: &[&str]) -> Self {
+        let path = PathBuf::from(format!("/root/.glexec-test-{}-{:016x}", std::process::id(), random()));
+        std::fs::create_dir(&path).unwrap();
+        for account in accounts {
+            std::fs::write(path.join(account), b"").unwrap();
+        }
+        Temporary(path)
+    }
+
+    pub(crate) fn pool(count: u32) -> Self {
+        let names: Vec<String> = (1..=count).map(|number| format!("p{number:03}")).collect();
+        Self::new(&names.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    pub(crate) fn link(&self, from: &str, to: &str) {
+        std::fs::hard_link(self.0.join(from), self.0.join(to)).unwrap();
+    }
+
+    fn open(&self) -> Gridmapdir {
+        Gridmapdir::open(&self.0).unwrap()
+    }
+
+    pub(crate) fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> =
+            std::fs::read_dir(&self.0).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    fn links(&self, name: &str) -> u64 {
+        std::fs::metadata(self.0.join(name)).unwrap().nlink()
+    }
+
+    fn same(&self, a: &str, b: &str) -> bool {
+        std::fs::metadata(self.0.join(a)).unwrap().ino() == std::fs::metadata(self.0.join(b)).unwrap().ino()
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn pool(prefix: &str) -> Pool {
+    Pool { prefix: prefix.to_owned(), members: Members::Numbered, inconsistency: Inconsistency::Refuse }
+}
+
+fn lease(dn: &str) -> LeaseName {
+    LeaseName::new(&Dn::try_from(dn.to_owned()).unwrap(), &[]).unwrap()
+}
+
+fn every(_: &str) -> Outcome<bool> {
+    Ok(true)
+}
+
+fn reason<T: std::fmt::Debug>(outcome: Outcome<T>) -> Reason {
+    outcome.unwrap_err().reason()
+}
+
+#[test]
+fn members_of_a_pool() {
+    let numbered = pool("p");
+    for (account, member) in [("p1", true), ("p001", true), ("p", false), ("p1a", false), ("q1", false), ("px1", false)]
+    {
+        assert_eq!(numbered.has(account), member, "{account}");
+    }
+    let prefixed = Pool { members: Members::Prefixed, ..pool("r") };
+    for (account, member) in [("r", true), ("rx~", false), ("r1a", true), ("root", false), (".r1", false)] {
+        assert_eq!(prefixed.has(account), member, "{account}");
+    }
+}
+
+#[test]
+fn accounts_are_handed_out_in_the_order_of_their_numbers_and_kept() {
+    let dir = Temporary::new(&["p10", "p2", "p1", "q1", "p3x", ".p0", "p4~"]);
+    let gridmapdir = dir.open();
+    let expected = [("/CN=a", "p1"), ("/CN=b", "p2"), ("/CN=c", "p10"), ("/CN=a", "p1"), ("/CN=c", "p10")];
+    for (dn, account) in expected {
+        assert_eq!(gridmapdir.lease(&pool("p"), &lease(dn), &every).unwrap(), account, "{dn}");
+        assert!(dir.same(account, lease(dn).as_str()));
+        assert_eq!(dir.links(account), 2);
+    }
+    assert_eq!(reason(gridmapdir.lease(&pool("p"), &lease("/CN=d"), &every)), Reason::LcmapsPoolExhausted);
+    assert!(!gridmapdir.has_free(&pool("p"), &every).unwrap());
+    assert!(gridmapdir.has_free(&pool("q"), &every).unwrap());
+    assert_eq!(dir.names().len(), 7 + 3, "nothing but leases was added: {:?}", dir.names());
+}
+
+#[test]
+fn accounts_that_may_not_be_used_are_passed_over_and_doubt_is_not() {
+    let dir = Temporary::pool(2);
+    let second_only = |name: &str| Ok(name == "p002");
+    assert_eq!(dir.open().lease(&pool("p"), &lease("/CN=a"), &second_only).unwrap(), "p002");
+    assert_eq!(reason(dir.open().lease(&pool("p"), &lease("/CN=b"), &second_only)), Reason::LcmapsPoolExhausted);
+    let broken = |_: &str| Err(Refusal::new(Reason::AccountLookup, "x"));
+    assert_eq!(reason(dir.open().lease(&pool("p"), &lease("/CN=b"), &broken)), Reason::AccountLookup);
+}
+
+#[test]
+fn looking_makes_no_lease_but_marks_an_existing_one_as_used() {
+    let dir = Temporary::pool(2);
+    assert_eq!(dir.open().existing(&pool("p"), &lease("/CN=a")).unwrap(), None);
+    assert_eq!(dir.names(), ["p001", "p002"]);
+    dir.link("p002", lease("/CN=a").as_str());
+    let old = std::fs::File::open(dir.0.join("p002")).unwrap();
+    old.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    assert_eq!(dir.open().existing(&pool("p"), &lease("/CN=a")).unwrap().as_deref(), Some("p002"));
+    assert!(std::fs::metadata(dir.0.join("p002")).unwrap().mtime() > 1_000_000_000);
+}
+
+#[test]
+fn a_lease_on_another_pool_or_with_more_holders_is_a_conflict() {
+    let dir = Temporary::new(&["p1", "q1"]);
+    dir.link("q1", lease("/CN=a").as_str());
+    assert_eq!(reason(dir.open().existing(&pool("p"), &lease("/CN=a"))), Reason::LcmapsLeaseConflict);
+    assert_eq!(reason(dir.open().lease(&pool("p"), &lease("/CN=a"), &every)), Reason::LcmapsLeaseConflict);
+    dir.link("q1", lease("/CN=b").as_str());
+    for dn in ["/CN=a", "/CN=b"] {
+        assert_eq!(reason(dir.open().existing(&pool("q"), &lease(dn))), Reason::LcmapsLeaseConflict);
+    }
+    std::fs::create_dir(dir.0.join(lease("/CN=c").as_str())).unwrap();
+    assert_eq!(reason(dir.open().lease(&pool("p"), &lease("/CN=c"), &every)), Reason::LcmapsLeaseConflict);
+    assert_eq!(dir.links("p1"), 1);
+}
+
+#[test]
+fn override_makes_a_new_lease_and_keeps_the_old_account_from_others() {
+    let dir = Temporary::new(&["p1", "q1"]);
+    dir.link("q1", lease("/CN=a").as_str());
+    let overriding = Pool { inconsistency: Inconsistency::Override, ..pool("p") };
+    assert_eq!(dir.open().lease(&overriding, &lease("/CN=a"), &every).unwrap(), "p1");
+    assert!(dir.same("p1", lease("/CN=a").as_str()));
+    assert_eq!(dir.links("q1"), 2, "somebody may still run there");
+    assert_eq!(reason(dir.open().lease(&pool("q"), &lease("/CN=b"), &every)), Reason::LcmapsPoolExhausted);
+}
+
+#[test]
+fn a_lease_whose_account_is_gone_is_made_again() {
+    let dir = Temporary::new(&["p1", "p2"]);
+    dir.link("p1", lease("/CN=a").as_str());
+    std::fs::remove_file(dir.0.join("p1")).unwrap();
+    assert_eq!(dir.open().existing(&pool("p"), &lease("/CN=a")).unwrap(), None);
+    assert_eq!(dir.open().lease(&pool("p"), &lease("/CN=a"), &every).unwrap(), "p2");
+    assert_eq!(dir.names(), [lease("/CN=a").as_str(), "p2"]);
+}
+
+#[test]
+fn claims_of_the_dead_are_removed_and_those_of_the_living_respected() {
+    let dir = Temporary::pool(1);
+    dir.link("p001", &format!("{CLAIM}{}.x", seconds_now()));
+    assert_eq!(reason(dir.open().lease(&pool("p"), &lease("/CN=a"), &every)), Reason::LcmapsPoolExhausted);
+    let dir = Temporary::pool(1);
+    dir.link("p001", &format!("{CLAIM}1000.x"));
+    assert_eq!(dir.open().lease(&pool("p"), &lease("/CN=a"), &every).unwrap(), "p001");
+    dir.link("p001", &format!("{CLAIM}1000.y"));
+    assert_eq!(dir.open().existing(&pool("p"), &lease("/CN=a")).unwrap().as_deref(), Some("p001"));
+    assert_eq!(dir.links("p001"), 2);
+}
+
+/// The race of three that gives one account to two people with the C library: its job A has linked, its job C has found
+/// A's lease, then A takes it back because of our link.
+#[test]
+fn an_account_that_somebody_found_meanwhile_is_set_aside() {
+    let dir = Temporary::pool(2);
+    let gridmapdir = dir.open();
+    let seen = gridmapdir.entry("p001".as_ref()).unwrap().unwrap();
+    std::thread::sleep(Duration::from_millis(20));
+    gridmapdir.directory.touch("p001".as_ref()).unwrap();
+    assert_eq!(gridmapdir.claim("p001", seen, &lease("/CN=b")).unwrap(), Claim::Lost);
+    assert_eq!(dir.links("p001"), 2, "nobody gets it");
+    assert_eq!(gridmapdir.lease(&pool("p"), &lease("/CN=b"), &every).unwrap(), "p002");
+}
+
+#[test]
+fn whoever_links_second_goes_away_and_leaves_no_trace() {
+    let dir = Temporary::pool(1);
+    let gridmapdir = dir.open();
+    let seen = gridmapdir.entry("p001".as_ref()).unwrap().unwrap();
+    dir.link("p001", lease("/CN=a").as_str());
+    assert_eq!(gridmapdir.claim("p001", seen, &lease("/CN=b")).unwrap(), Claim::Lost);
+    assert_eq!(dir.names(), [lease("/CN=a").as_str(), "p001"]);
+}
+
+#[test]
+fn a_second_job_of_the_same_person_uses_the_lease_of_the_first() {
+    let dir = Temporary::pool(2);
+    let gridmapdir = dir.open();
+    let seen = gridmapdir.entry("p002".as_ref()).unwrap().unwrap();
+    dir.link("p001", lease("/CN=a").as_str());
+    assert_eq!(gridmapdir.claim("p002", seen, &lease("/CN=a")).unwrap(), Claim::LeaseExists);
+    assert_eq!((dir.links("p001"), dir.links("p002")), (2, 1));
+}
+
+#[test]
+fn people_who_differ_only_in_case_do_not_share_an_account() {
+    let dir = Temporary::pool(2);
+    assert_eq!(dir.open().lease(&pool("p"), &lease("/CN=Alice"), &every).unwrap(), "p001");
+    assert_eq!(reason(dir.open().lease(&pool("p"), &lease("/CN=alice"), &every)), Reason::LcmapsLeaseName);
+    assert_eq!(dir.open().lease(&pool("p"), &lease("/CN=Alice"), &every).unwrap(), "p001");
+    // A lease of the C library has no record; a record of an earlier holder proves nothing.
+    dir.link("p002", lease("/CN=Bob").as_str());
+    assert_eq!(dir.open().lease(&pool("p"), &lease("/CN=BOB"), &every).unwrap(), "p002");
+    std::fs::write(dir.0.join("p002"), "/CN=Somebody Else").unwrap();
+    assert_eq!(dir.open().lease(&pool("p"), &lease("/CN=BOB"), &every).unwrap(), "p002");
+}
+
+#[test]
+fn a_directory_that_others_may_write_to_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = Temporary::pool(1);
+    let mode = |mode| std::fs::set_permissions(&dir.0, PermissionsExt::from_mode(mode)).unwrap();
+    mode(0o777);
+    assert_eq!(reason(Gridmapdir::open(&dir.0)), Reason::LcmapsFileInsecure);
+    mode(0o775);
+    assert!(Gridmapdir::open(&dir.0).is_ok());
+    assert_eq!(reason(Gridmapdir::open(Path::new("/root/no-such-gridmapdir"))), Reason::LcmapsFileMissing);
+}
+
+/// Runs jobs at once; gives who got which account.
+fn at_once(dir: &Temporary, people: &[String]) -> BTreeMap<String, Vec<Outcome<String>>> {
+    let results = Mutex::new(BTreeMap::<String, Vec<Outcome<String>>>::new());
+    let start = std::sync::Barrier::new(people.len());
+    std::thread::scope(|scope| {
+        for person in people {
+            scope.spawn(|| {
+                let gridmapdir = dir.open();
+                start.wait();
+                let got = gridmapdir.lease(&pool("p"), &lease(person), &every);
+                results.lock().unwrap().entry(person.clone()).or_default().push(got);
+            });
+        }
+    });
+    results.into_inner().unwrap()
+}
+
+fn assert_sound(dir: &Temporary, results: &BTreeMap<String, Vec<Outcome<String>>>) {
+    let mut holders = BTreeMap::new();
+    for (person, accounts) in results {
+        for account in accounts.iter().flatten() {
+            let holder = holders.entry(account.clone()).or_insert_with(|| person.clone());
+            assert_eq!(holder, person, "{account} was given to two people");
+            assert!(dir.same(account, lease(person).as_str()));
+            assert_eq!(dir.links(account), 2);
+        }
+    }
+    assert!(
+        dir.names().iter().all(|name| !name.starts_with(CLAIM) && !name.starts_with(SET_ASIDE)),
+        "{:?}",
+        dir.names()
+    );
+}
+
+#[test]
+fn two_hundred_people_at_once_get_two_hundred_accounts() {
+    let dir = Temporary::pool(200);
+    let people: Vec<String> = (0..200).map(|number| format!("/CN=person {number}")).collect();
+    let results = at_once(&dir, &people);
+    assert_sound(&dir, &results);
+    for (person, accounts) in &results {
+        assert!(accounts.iter().all(Result::is_ok), "{person}: {accounts:?}");
+    }
+}
+
+#[test]
+fn many_jobs_of_few_people_on_a_small_pool() {
+    for _ in 0..5 {
+        let dir = Temporary::pool(8);
+        let people: Vec<String> = (0..100).map(|number| format!("/CN=person {}", number % 10)).collect();
+        let results = at_once(&dir, &people);
+        assert_sound(&dir, &results);
+        let served = results.values().filter(|accounts| accounts.iter().all(Result::is_ok)).count();
+        assert_eq!(served, 8, "every account is used, every job of a holder runs: {results:?}");
+        for accounts in results.values().filter(|accounts| !accounts.iter().all(Result::is_ok)) {
+            for refusal in accounts {
+                assert_eq!(refusal.as_ref().unwrap_err().reason(), Reason::LcmapsPoolExhausted);
+            }
+        }
+    }
+}

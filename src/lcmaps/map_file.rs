@@ -1,0 +1,293 @@
+//! The historic line format of grid-mapfile, groupmapfile and ban files, read as a stream of lines.
+//!
+//! A line is a name, quoted or up to white space, and mappings separated by commas or white space; `#` starts a comment
+//! at the start of a line and among the mappings; in a quoted name a backslash protects the next byte from ending the
+//! quote but stays part of the name; among the mappings `\c` is `c`. A byte order mark and CRLF are tolerated: the C
+//! library makes of them a name that never matches and an account that does not exist. A malformed line is passed over
+//! where accounts are given (it gives none, and does not disable the lines below it), and noted.
+
+#![forbid(unsafe_code)]
+
+use crate::config::values::AbsolutePath;
+use crate::lcmaps::fnmatch;
+use crate::lcmaps::subject::Subject;
+use crate::sys::dir::{FileError, read_trusted};
+
+/// Largest map or ban file: half a million long lines; more is a mistake, and the whole file is held in memory.
+pub const MAX_FILE: u64 = 64 * 1024 * 1024;
+/// Most malformed lines that one lookup notes.
+const MAX_NOTES: usize = 5;
+
+/// Where map and ban files come from; a trait so that plug-ins can be tested without files that belong to root.
+pub trait Files {
+    /// The content of a file that only root can have written.
+    fn read(&self, path: &AbsolutePath) -> Result<Vec<u8>, FileError>;
+}
+
+/// The site's own files.
+#[derive(Clone, Copy, Debug)]
+pub struct SiteFiles;
+
+impl Files for SiteFiles {
+    fn read(&self, path: &AbsolutePath) -> Result<Vec<u8>, FileError> {
+        read_trusted(path.as_path(), MAX_FILE).map(|file| file.bytes)
+    }
+}
+
+/// How names in the file are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Matching {
+    /// Byte for byte.
+    Exact,
+    /// As shell patterns.
+    Wildcards,
+}
+
+/// Which of a line's mappings is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// The first that starts with a dot: a pool.
+    Pool,
+    /// The first that does not: an account or a group.
+    Name,
+}
+
+/// One line that says something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line<'a> {
+    /// Its number, from 1.
+    pub number: usize,
+    /// The name, without quotes.
+    pub name: &'a [u8],
+    /// The mappings with their separators, without comment.
+    pub mappings: &'a [u8],
+    /// Everything from the name on, where the name has no quotes.
+    pub unquoted: Option<&'a [u8]>,
+}
+
+/// A line that cannot be understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {number}: {why}")]
+pub struct MalformedLine {
+    /// Its number, from 1.
+    pub number: usize,
+    /// What is wrong with it.
+    pub why: &'static str,
+}
+
+/// The lines of a file that say something, in order.
+pub fn lines(bytes: &[u8]) -> impl Iterator<Item = Result<Line<'_>, MalformedLine>> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    (1..).zip(bytes.split(|b| *b == b'\n')).filter_map(|(number, line)| {
+        let line = trim_start(line.strip_suffix(b"\r").unwrap_or(line), is_blank);
+        if matches!(line.first(), None | Some(b'#')) { None } else { Some(parse(number, line)) }
+    })
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
+fn is_separator(byte: u8) -> bool {
+    is_blank(byte) || byte == b','
+}
+
+fn trim_start(bytes: &[u8], skipped: impl Fn(u8) -> bool) -> &[u8] {
+    let start = bytes.iter().position(|b| !skipped(*b)).unwrap_or(bytes.len());
+    bytes.get(start..).unwrap_or_default()
+}
+
+/// The place of the first byte that ends something and is not protected by a backslash. `Err` where the line ends with
+/// a lone backslash.
+fn unprotected(bytes: &[u8], ends: impl Fn(u8) -> bool) -> Result<Option<usize>, &'static str> {
+    let mut all = bytes.iter().enumerate();
+    while let Some((at, byte)) = all.next() {
+        if *byte == b'\\' {
+            all.next().ok_or("a backslash at the end of the line")?;
+        } else if ends(*byte) {
+            return Ok(Some(at));
+        }
+    }
+    Ok(None)
+}
+
+fn parse(number: usize, line: &[u8]) -> Result<Line<'_>, MalformedLine> {
+    let bad = |why| MalformedLine { number, why };
+    if line.contains(&0) {
+        return Err(bad("a NUL byte"));
+    }
+    let (name, rest, unquoted) = match line.strip_prefix(b"\"") {
+        Some(quoted) => {
+            let end = unprotected(quoted, |b| b == b'"').map_err(bad)?.ok_or(bad("a quote without its end"))?;
+            let (name, rest) = quoted.split_at_checked(end).ok_or(bad("a quote without its end"))?;
+            (name, rest.get(1..).unwrap_or_default(), None)
+        }
+        None => {
+            let end = unprotected(line, is_blank).map_err(bad)?.unwrap_or(line.len());
+            let (name, rest) = line.split_at_checked(end).unwrap_or((line, &[]));
+            (name, rest, Some(line))
+        }
+    };
+    let rest = trim_start(rest, is_separator);
+    let end = unprotected(rest, |b| b == b'#').map_err(bad)?.unwrap_or(rest.len());
+    Ok(Line { number, name, mappings: rest.get(..end).unwrap_or(rest), unquoted })
+}
+
+/// Whether a name of a file stands for the subject.
+pub fn stands_for(name: &[u8], subject: &Subject, matching: Matching) -> bool {
+    match matching {
+        Matching::Wildcards if fnmatch::has_wildcard(name) => subject.any(|text| fnmatch::matches(name, text)),
+        _ => subject.any(|text| text == name),
+    }
+}
+
+/// The first mapping of a kind, its escapes resolved.
+fn mapping(mut mappings: &[u8], wanted: Wanted) -> Option<Vec<u8>> {
+    while !mappings.is_empty() {
+        let end = unprotected(mappings, is_separator).ok()?.unwrap_or(mappings.len());
+        let (one, rest) = mappings.split_at_checked(end)?;
+        let one = resolved(one);
+        if !one.is_empty() && one.starts_with(b".") == (wanted == Wanted::Pool) {
+            return Some(one);
+        }
+        mappings = trim_start(rest, is_separator);
+    }
+    None
+}
+
+fn resolved(mapping: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(mapping.len());
+    let mut bytes = mapping.iter();
+    while let Some(byte) = bytes.next() {
+        out.extend(if *byte == b'\\' { bytes.next() } else { Some(byte) });
+    }
+    out
+}
+
+/// What a lookup gives.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lookup {
+    /// The mapping and the number of its line. Bytes that are not UTF-8 are replaced: such a name passes no check.
+    pub found: Option<(String, usize)>,
+    /// Malformed lines on the way there.
+    pub notes: Vec<String>,
+}
+
+/// Finds the first mapping of the wanted kind whose line stands for the subject.
+pub fn lookup(bytes: &[u8], subject: &Subject, matching: Matching, wanted: Wanted) -> Lookup {
+    let mut notes = Vec::new();
+    for line in lines(bytes) {
+        match line {
+            Ok(line) if stands_for(line.name, subject, matching) => {
+                if let Some(found) = mapping(line.mappings, wanted) {
+                    let found = String::from_utf8_lossy(&found).into_owned();
+                    return Lookup { found: Some((found, line.number)), notes };
+                }
+            }
+            Ok(_) => {}
+            Err(malformed) if notes.len() < MAX_NOTES => notes.push(malformed.to_string()),
+            Err(_) => {}
+        }
+    }
+    Lookup { found: None, notes }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credential::identity::Dn;
+    use proptest::prelude::*;
+
+    fn find(file: &[u8], dn: &str, matching: Matching, wanted: Wanted) -> Option<String> {
+        let subject = Subject::mapped(&Dn::try_from(dn.to_owned()).unwrap());
+        lookup(file, &subject, matching, wanted).found.map(|(name, _)| name)
+    }
+
+    /// For the DN `/O=x/CN=Alice Adams`: file, what an exact lookup for a name gives, what a pattern lookup for a pool
+    /// gives. The verdicts are those of the C library except where the comment says otherwise.
+    const TABLE: &[(&[u8], Option<&str>, Option<&str>)] = &[
+        (b"", None, None),
+        (b"\"/O=x/CN=Alice Adams\" lalice", Some("lalice"), None),
+        (b"\"/O=x/CN=Alice Adams\" lalice,lbob\n", Some("lalice"), None),
+        (b"\"/O=x/CN=Alice Adams\" .dnp , lbob", Some("lbob"), Some(".dnp")),
+        (b"\"/O=x/CN=Alice Adams\" .dnp\n\"/O=x/CN=Alice Adams\" lbob", Some("lbob"), Some(".dnp")),
+        (b"\"/O=x/CN=Alice Adams\" .zzz,.dnp", None, Some(".zzz")),
+        (b"\"/O=x/CN=Alice Adams\"\n\"/O=x/CN=*\" .a b", None, Some(".a")),
+        (b"\"/O=x/CN=*\" .dnp lx", None, Some(".dnp")),
+        (b"\"*\" .dnp", None, Some(".dnp")),
+        (b"\"/O=x/CN=[A]lice?Adams\" .dnp", None, Some(".dnp")),
+        (b"\"/o=x/cn=alice adams\" lalice .dnp", None, None),
+        (b"/O=x/CN=Alice Adams lalice", None, None),
+        (b"/O=x/CN=Alice* .dnp", None, Some(".dnp")),
+        (b"\"/O=x/CN=Alice Adams/CN=proxy\" lalice", None, None),
+        (b"\"/O=x/CN=Alice\\ Adams\" lalice", None, None),
+        (b"# \"/O=x/CN=Alice Adams\" lalice", None, None),
+        (b"  \t\"/O=x/CN=Alice Adams\" lalice # .dnp", Some("lalice"), None),
+        (b"\"/O=x/CN=Alice Adams\" la\\lice", Some("lalice"), None),
+        (b"\"/O=x/CN=Alice Adams\" a\\,b\\ c", Some("a,b c"), None),
+        (b"\"/O=x/CN=Alice Adams\"lalice", Some("lalice"), None),
+        (b"\"/O=x/CN=Alice Adams\" ,, \t,lalice", Some("lalice"), None),
+        // CRLF and a byte order mark: the C library gives `lalice\r` and no match.
+        (b"\"/O=x/CN=Alice Adams\" lalice\r\n", Some("lalice"), None),
+        (b"\xef\xbb\xbf\"/O=x/CN=Alice Adams\" lalice", Some("lalice"), None),
+        // Malformed lines above: the C library gives up.
+        (b"\"/O=x\nx\\\n\"/O=x/CN=Alice Adams\" l\\\n\"/O=x/CN=Alice Adams\" lalice", Some("lalice"), None),
+        (b"a\0b c\n\"/O=x/CN=Alice Adams\" lalice", Some("lalice"), None),
+    ];
+
+    #[test]
+    fn lookups() {
+        for (file, name, pool) in TABLE {
+            let shown = String::from_utf8_lossy(file);
+            let found = find(file, "/O=x/CN=Alice Adams", Matching::Exact, Wanted::Name);
+            assert_eq!(found.as_deref(), *name, "{shown}");
+            let found = find(file, "/O=x/CN=Alice Adams", Matching::Wildcards, Wanted::Pool);
+            assert_eq!(found.as_deref(), *pool, "{shown}");
+        }
+    }
+
+    #[test]
+    fn the_subject_is_never_a_pattern() {
+        let file = b"\"/O=x/CN=Alice\" lalice .p";
+        for name in ["/O=x/CN=*", "*", "/O=x/CN=Alic?", "/O=x/CN=[A]lice"] {
+            let Ok(_) = Dn::try_from(name.to_owned()) else { continue };
+            assert_eq!(find(file, name, Matching::Exact, Wanted::Name), None);
+            assert_eq!(find(file, name, Matching::Wildcards, Wanted::Pool), None);
+        }
+        assert_eq!(find(b"\"/O=x/CN=*\" lx", "/O=x/CN=*", Matching::Exact, Wanted::Name).as_deref(), Some("lx"));
+        assert_eq!(find(b"\"/O=x/CN=*\" lx", "/O=x/CN=y", Matching::Exact, Wanted::Name), None);
+    }
+
+    #[test]
+    fn the_first_line_that_maps_wins_not_the_most_specific() {
+        let file = b"\"/testvo*\" .tvo\n\"/testvo/Role=pilot*\" .tplt\n";
+        let subject = Subject::fqan(&"/testvo/Role=pilot/Capability=NULL".to_owned().try_into().unwrap());
+        let found = lookup(file, &subject, Matching::Wildcards, Wanted::Pool).found;
+        assert_eq!(found, Some((".tvo".to_owned(), 1)));
+    }
+
+    #[test]
+    fn malformed_lines_are_noted_with_their_number_but_not_without_end() {
+        let mut file = b"ok a\n\"/O=x\n".to_vec();
+        file.extend_from_slice(&b"x\\\n".repeat(100));
+        let subject = Subject::mapped(&Dn::try_from("/CN=a".to_owned()).unwrap());
+        let notes = lookup(&file, &subject, Matching::Exact, Wanted::Name).notes;
+        assert_eq!(notes.len(), MAX_NOTES);
+        assert_eq!(notes[0], "line 2: a quote without its end");
+        assert_eq!(notes[1], "line 3: a backslash at the end of the line");
+    }
+
+    proptest! {
+        #[test]
+        fn any_name_that_can_be_quoted_is_found_and_nothing_panics(
+            name in "/[ -!#-\\[\\]-~]{1,40}", junk in proptest::collection::vec(any::<u8>(), 0..60),
+        ) {
+            let mut file = junk.clone();
+            file.extend_from_slice(format!("\n\"{name}\" someone\n").as_bytes());
+            // The junk may itself map the name only if it holds it.
+            if find(&junk, &name, Matching::Exact, Wanted::Name).is_none() {
+                prop_assert_eq!(find(&file, &name, Matching::Exact, Wanted::Name), Some("someone".to_owned()));
+            }
+        }
+    }
+}

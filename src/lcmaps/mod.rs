@@ -1,0 +1,271 @@
+//! Which local account: mapping plug-ins, combined by a policy.
+//!
+//! The plug-ins only look: a pool plug-in finds an existing lease, or notes which one has to be made. The lease is made
+//! when the whole policy has succeeded, so that a refusal leaves nothing behind.
+
+#![forbid(unsafe_code)]
+
+pub mod fnmatch;
+pub mod gridmapdir;
+pub mod lease_name;
+mod localaccount;
+pub mod map_file;
+pub mod policy;
+mod poolaccount;
+mod pools;
+pub mod subject;
+mod voms_localgroup;
+mod voms_poolaccount;
+
+pub use localaccount::Localaccount;
+pub use poolaccount::Poolaccount;
+pub use pools::Pools;
+pub use voms_localgroup::{FirstGroup, Unmapped, VomsLocalgroup};
+pub use voms_poolaccount::{LeaseGroups, PrimaryBefore, VomsPoolaccount};
+
+use crate::account::{Account, AccountDatabase, Limits, TargetGid, TargetUid};
+use crate::config::values::AbsolutePath;
+use crate::credential::identity::Identity;
+use crate::reason::{Outcome, Reason, Refusal};
+use map_file::{Files, Lookup, Matching, SiteFiles, Wanted};
+use policy::Policy;
+use pools::Leased;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use subject::Subject;
+
+/// What the caller wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// An account, newly leased if need be.
+    GetAccount,
+    /// An account that the user has already: no lease is made.
+    VerifyAccount,
+}
+
+/// A plug-in with its checked options.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Plugin {
+    /// A fixed account for a distinguished name.
+    Localaccount(Localaccount),
+    /// A pool account for a distinguished name.
+    Poolaccount(Poolaccount),
+    /// Groups for FQANs.
+    VomsLocalgroup(VomsLocalgroup),
+    /// A pool account for an FQAN.
+    VomsPoolaccount(VomsPoolaccount),
+}
+
+/// What the configuration says about mapping, checked when it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The plug-in instances by name.
+    pub plugins: BTreeMap<String, Plugin>,
+    /// The policy for [`Mode::GetAccount`].
+    pub get_account: Policy,
+    /// The policy for [`Mode::VerifyAccount`].
+    pub verify_account: Policy,
+}
+
+/// Who the payload will be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mapping {
+    /// Login name.
+    pub name: String,
+    /// User id.
+    pub uid: TargetUid,
+    /// Primary group.
+    pub gid: TargetGid,
+    /// Supplementary groups, each once.
+    pub groups: Vec<TargetGid>,
+    /// Home directory.
+    pub home: PathBuf,
+    /// Login shell.
+    pub shell: PathBuf,
+    /// The lease of a pool account.
+    pub lease: Option<String>,
+    /// What an administrator may want to know, for the log.
+    pub notes: Vec<String>,
+}
+
+/// Whether something of an account is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Take {
+    /// Used.
+    Take,
+    /// Left out.
+    Leave,
+}
+
+/// Which groups of an account the payload gets besides those that VOMS plug-ins found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountGids {
+    /// The account's primary group as primary group, unless one was found before; then as supplementary group.
+    pub primary: Take,
+    /// The account's primary group as supplementary group.
+    pub primary_as_secondary: Take,
+    /// All groups of the account (its primary one is among them) as supplementary groups.
+    pub groups: Take,
+}
+
+impl AccountGids {
+    /// Everything, as `localaccount` and `poolaccount` do.
+    const ALL: AccountGids = AccountGids { primary: Take::Take, primary_as_secondary: Take::Leave, groups: Take::Take };
+}
+
+/// What a plug-in works with.
+struct Context<'a> {
+    identity: &'a Identity,
+    mode: Mode,
+    accounts: &'a dyn AccountDatabase,
+    limits: Limits,
+    files: &'a dyn Files,
+}
+
+/// The account, or how to get one.
+#[derive(Clone, Debug)]
+enum Who {
+    Local(Account),
+    Pool(Leased),
+}
+
+/// What the plug-ins have found so far.
+#[derive(Clone, Debug, Default)]
+struct Gathered {
+    who: Option<(Who, AccountGids)>,
+    primary: Option<TargetGid>,
+    secondary: Vec<TargetGid>,
+    notes: Vec<String>,
+}
+
+impl Gathered {
+    /// Notes the account; two plug-ins that each choose one leave nobody knowing which was meant.
+    fn choose(&mut self, who: Who, gids: AccountGids) -> Outcome<()> {
+        if self.who.is_some() {
+            let why = "another plug-in of the policy has chosen an account already";
+            return Err(no_mapping().detail(why));
+        }
+        self.who = Some((who, gids));
+        Ok(())
+    }
+}
+
+fn no_mapping() -> Refusal {
+    Refusal::new(Reason::LcmapsNoMapping, "the site's policy has no account for you")
+}
+
+impl Context<'_> {
+    fn read(&self, path: &AbsolutePath) -> Outcome<Vec<u8>> {
+        self.files.read(path).map_err(|error| gridmapdir::file_refusal(&error))
+    }
+
+    /// Looks a name up in a map file and notes the malformed lines on the way.
+    fn look_up(
+        &self,
+        file: (&AbsolutePath, &[u8]),
+        subject: &Subject,
+        matching: Matching,
+        wanted: Wanted,
+        gathered: &mut Gathered,
+    ) -> Option<String> {
+        let (path, bytes) = file;
+        let Lookup { found, notes } = map_file::lookup(bytes, subject, matching, wanted);
+        let place = path.as_path().display();
+        for note in notes {
+            let note = format!("{place}: {note}; the line was passed over");
+            if !gathered.notes.contains(&note) {
+                gathered.notes.push(note);
+            }
+        }
+        found.map(|(name, _)| name)
+    }
+}
+
+impl Plugin {
+    fn run(&self, context: &Context<'_>, gathered: &mut Gathered) -> Outcome<()> {
+        match self {
+            Plugin::Localaccount(plugin) => plugin.run(context, gathered),
+            Plugin::Poolaccount(plugin) => plugin.run(context, gathered),
+            Plugin::VomsLocalgroup(plugin) => plugin.run(context, gathered),
+            Plugin::VomsPoolaccount(plugin) => plugin.run(context, gathered),
+        }
+    }
+}
+
+/// Maps a person to an account as the plan says, and leases it if that is needed and wanted.
+pub fn map(
+    plan: &Plan,
+    mode: Mode,
+    identity: &Identity,
+    accounts: &dyn AccountDatabase,
+    limits: Limits,
+) -> Outcome<Mapping> {
+    map_with(plan, &Context { identity, mode, accounts, limits, files: &SiteFiles })
+}
+
+fn map_with(plan: &Plan, context: &Context<'_>) -> Outcome<Mapping> {
+    let policy = match context.mode {
+        Mode::GetAccount => &plan.get_account,
+        Mode::VerifyAccount => &plan.verify_account,
+    };
+    let gathered = policy.run(Gathered::default(), |name, gathered| match plan.plugins.get(name) {
+        Some(plugin) => plugin.run(context, gathered),
+        None => Err(no_mapping().detail(format!("there is no plug-in {name}"))),
+    })?;
+    finish(gathered, context)
+}
+
+/// Makes the lease where one is needed, and puts account and groups together.
+fn finish(gathered: Gathered, context: &Context<'_>) -> Outcome<Mapping> {
+    let Some((who, gids)) = gathered.who else {
+        return Err(no_mapping().detail("no plug-in of the policy chose an account"));
+    };
+    // Nothing below may fail for want of a group once a lease is made.
+    if gathered.primary.is_none() && gids.primary == Take::Leave {
+        let sentence = "the site's policy has an account for you, but no primary group";
+        return Err(Refusal::new(Reason::LcmapsNoGroup, sentence)
+            .detail("no group plug-in mapped the first FQAN, and the account's own group is not used"));
+    }
+    let (account, lease) = match who {
+        Who::Local(account) => (account, None),
+        Who::Pool(leased) => leased.account(context)?,
+    };
+    let mut groups = gathered.secondary;
+    let primary = match (gathered.primary, gids.primary) {
+        (Some(primary), Take::Take) => {
+            groups.push(account.gid);
+            primary
+        }
+        (Some(primary), Take::Leave) => primary,
+        (None, _) => account.gid,
+    };
+    if gids.primary_as_secondary == Take::Take {
+        groups.push(account.gid);
+    }
+    if gids.groups == Take::Take {
+        groups.extend(&account.groups);
+    }
+    Ok(Mapping {
+        name: account.name,
+        uid: account.uid,
+        gid: primary,
+        groups: deduplicated(groups),
+        home: account.home,
+        shell: account.shell,
+        lease,
+        notes: gathered.notes,
+    })
+}
+
+fn deduplicated(groups: Vec<TargetGid>) -> Vec<TargetGid> {
+    let mut once = Vec::with_capacity(groups.len());
+    for group in groups {
+        if !once.contains(&group) {
+            once.push(group);
+        }
+    }
+    once
+}
+
+#[cfg(test)]
+mod tests;

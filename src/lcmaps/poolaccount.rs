@@ -1,0 +1,39 @@
+//! `poolaccount`: an account of a pool for a distinguished name.
+
+#![forbid(unsafe_code)]
+
+use super::{AccountGids, Context, Gathered, Pools, Who, no_mapping};
+use crate::config::values::AbsolutePath;
+use crate::lcmaps::lease_name::LeaseName;
+use crate::lcmaps::map_file::{Matching, Wanted};
+use crate::lcmaps::subject::Subject;
+use crate::reason::Outcome;
+
+/// The options of `poolaccount`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Poolaccount {
+    /// The grid-mapfile.
+    pub gridmapfile: AbsolutePath,
+    /// Whether its names are patterns.
+    pub matching: Matching,
+    /// Where and how accounts are leased.
+    pub pools: Pools,
+}
+
+impl Poolaccount {
+    pub(super) fn run(&self, context: &Context<'_>, gathered: &mut Gathered) -> Outcome<()> {
+        let bytes = context.read(&self.gridmapfile)?;
+        let subject = Subject::mapped(&context.identity.subject);
+        let file = (&self.gridmapfile, bytes.as_slice());
+        let pool = context.look_up(file, &subject, self.matching, Wanted::Pool, gathered);
+        let pool = pool.ok_or_else(|| {
+            no_mapping().detail(format!(
+                "{} has no pool for {}",
+                self.gridmapfile.as_path().display(),
+                context.identity.subject
+            ))
+        })?;
+        let lease = LeaseName::new(&context.identity.subject, &[])?;
+        gathered.choose(Who::Pool(self.pools.look(&pool, lease, context)?), AccountGids::ALL)
+    }
+}

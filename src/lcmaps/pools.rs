@@ -1,0 +1,76 @@
+//! What the pool plug-ins have in common: from a pool's name to an account.
+
+#![forbid(unsafe_code)]
+
+use super::{Context, Mode, no_mapping};
+use crate::account::{self, Account, account};
+use crate::config::values::AbsolutePath;
+use crate::lcmaps::gridmapdir::{Gridmapdir, Inconsistency, Members, Pool};
+use crate::lcmaps::lease_name::LeaseName;
+use crate::reason::{Outcome, Reason, Refusal};
+
+/// Where and how accounts are leased.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pools {
+    /// The directory of leases.
+    pub gridmapdir: AbsolutePath,
+    /// Which accounts belong to a pool.
+    pub members: Members,
+    /// What to do with a lease on another pool's account.
+    pub inconsistency: Inconsistency,
+}
+
+/// A lease that exists, or one that has to be made.
+#[derive(Clone, Debug)]
+pub(super) struct Leased {
+    gridmapdir: AbsolutePath,
+    pool: Pool,
+    lease: LeaseName,
+    account: Option<Account>,
+}
+
+/// Whether an account of a pool may be handed out: it exists and has no forbidden id. One that does not is passed over,
+/// or its file would keep people out although good accounts are free.
+fn usable(name: &str, context: &Context<'_>) -> Outcome<bool> {
+    match account(context.accounts, name, context.limits) {
+        Ok(_) => Ok(true),
+        Err(refusal) if matches!(refusal.reason(), Reason::AccountUnknown | Reason::AccountForbidden) => Ok(false),
+        Err(refusal) => Err(refusal),
+    }
+}
+
+impl Pools {
+    /// Finds the existing lease, or sees whether one can be made. Changes nothing but the time of last use.
+    pub(super) fn look(&self, mapping: &str, lease: LeaseName, context: &Context<'_>) -> Outcome<Leased> {
+        let prefix = mapping.trim_start_matches('.');
+        if !account::is_name(prefix) {
+            return Err(no_mapping().detail(format!("{mapping:?} is not the name of a pool")));
+        }
+        let pool = Pool { prefix: prefix.to_owned(), members: self.members, inconsistency: self.inconsistency };
+        let directory = Gridmapdir::open(self.gridmapdir.as_path())?;
+        let found = match context.mode {
+            Mode::GetAccount => directory.look(&pool, &lease, &|name| usable(name, context))?,
+            Mode::VerifyAccount => Some(directory.existing(&pool, &lease)?.ok_or_else(|| {
+                let sentence = "you have no pool account here yet, and none is made in this mode";
+                Refusal::new(Reason::LcmapsNoLease, sentence).detail(lease.as_str().to_owned())
+            })?),
+        };
+        let account = found.map(|name| account(context.accounts, &name, context.limits)).transpose()?;
+        Ok(Leased { gridmapdir: self.gridmapdir.clone(), pool, lease, account })
+    }
+}
+
+impl Leased {
+    /// The account and the lease's name; makes the lease if it did not exist.
+    pub(super) fn account(self, context: &Context<'_>) -> Outcome<(Account, Option<String>)> {
+        let found = match self.account {
+            Some(account) => account,
+            None => {
+                let directory = Gridmapdir::open(self.gridmapdir.as_path())?;
+                let name = directory.lease(&self.pool, &self.lease, &|name| usable(name, context))?;
+                account(context.accounts, &name, context.limits)?
+            }
+        };
+        Ok((found, Some(self.lease.as_str().to_owned())))
+    }
+}

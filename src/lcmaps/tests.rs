@@ -1,0 +1,254 @@
+//! Whole policies on files in memory and real gridmapdirs.
+
+use super::gridmapdir::tests::Temporary;
+use super::gridmapdir::{Inconsistency, Members};
+use super::*;
+use crate::account::tests::{Fake, LIMITS};
+use crate::config::plugins::{Lcmaps, PolicyNames};
+use crate::sys::dir::FileError;
+
+struct Memory(Vec<(&'static str, &'static str)>);
+
+impl Files for Memory {
+    fn read(&self, path: &AbsolutePath) -> Result<Vec<u8>, FileError> {
+        let found = self.0.iter().find(|(name, _)| std::path::Path::new(name) == path.as_path());
+        found.map(|(_, text)| text.as_bytes().to_vec()).ok_or_else(|| FileError::Missing(path.as_path().into()))
+    }
+}
+
+fn who(dn: &str, fqans: &[&str]) -> Identity {
+    let fqan = |text: &&str| format!("{text}/Capability=NULL").try_into().unwrap();
+    Identity {
+        subject: dn.to_owned().try_into().unwrap(),
+        issuer: "/CN=CA".to_owned().try_into().unwrap(),
+        serial: "01".to_owned().try_into().unwrap(),
+        form: crate::credential::identity::Form::FullProxy,
+        not_after: 0,
+        fqans: fqans.iter().map(fqan).collect(),
+    }
+}
+
+fn accounts() -> Fake {
+    let pool = (2001..=2009_u32).map(|uid| (format!("p{}", uid % 1000), uid, 200, vec![300]));
+    let others = [("lalice", 1001, 101, vec![102, 300]), ("root", 0, 0, vec![]), ("low", 5, 5, vec![])];
+    Fake {
+        users: pool.chain(others.map(|(n, u, g, m)| (n.to_owned(), u, g, m))).collect(),
+        groups: [("vo", 500), ("pilot", 501), ("prod", 502), ("wheel", 10)].map(|(n, g)| (n.to_owned(), g)).into(),
+        broken: false,
+    }
+}
+
+const GRIDMAP: &str = "\"/CN=Alice\" lalice\n\"/CN=Root\" root\n\"/CN=Low\" low\n\"/CN=Num\" 1001\n\"/CN=Gone\" gone\n\
+    \"/CN=P*\" .p\n\"/vo/Role=NULL*\" .p\n\"/vo/Role=x/*\" .q\n\"/CN=Dot\" .\n";
+const GROUPMAP: &str = "\"/vo/Role=NULL*\" vo\n\"/vo/Role=pilot*\" pilot\n\"/vo/g/*\" prod\n\"/vo/Role=w/*\" wheel\n\
+    \"/vo/Role=u/*\" unknown\n";
+
+/// A plan from the configuration's own text; `$DIR` is the gridmapdir.
+fn plan(dir: &Temporary, options: &str, policy: &str) -> Plan {
+    let text = format!(
+        "[plugins.local]\ntype = \"localaccount\"\ngridmapfile = \"/map\"\n\
+         [plugins.pool]\ntype = \"poolaccount\"\ngridmapfile = \"/map\"\ngridmapdir = \"$DIR\"\n\
+         [plugins.groups]\ntype = \"voms_localgroup\"\ngroupmapfile = \"/groups\"\n\
+         [plugins.voms]\ntype = \"voms_poolaccount\"\ngridmapfile = \"/map\"\ngridmapdir = \"$DIR\"\n{options}\n\
+         [policies]\ndefault = {policy}\n"
+    );
+    let raw: Lcmaps = toml::from_str(&text.replace("$DIR", dir.0.to_str().unwrap())).unwrap();
+    let name = ("default".to_owned(), None);
+    raw.check(&PolicyNames { get_account: name.clone(), verify_account: name }).unwrap()
+}
+
+fn run(plan: &Plan, mode: Mode, identity: &Identity, database: &Fake) -> Outcome<Mapping> {
+    let files = Memory(vec![("/map", GRIDMAP), ("/groups", GROUPMAP)]);
+    map_with(plan, &Context { identity, mode, accounts: database, limits: LIMITS, files: &files })
+}
+
+fn get(plan: &Plan, dn: &str, fqans: &[&str]) -> Outcome<Mapping> {
+    run(plan, Mode::GetAccount, &who(dn, fqans), &accounts())
+}
+
+fn ids(mapping: &Mapping) -> (u32, u32, Vec<u32>) {
+    (mapping.uid.get(), mapping.gid.get(), mapping.groups.iter().map(|group| group.get()).collect())
+}
+
+fn reason(outcome: Outcome<Mapping>) -> Reason {
+    outcome.unwrap_err().reason()
+}
+
+const VOMS: &str = "[\"groups -> voms\"]";
+
+#[test]
+fn localaccount_gives_the_account_with_its_groups() {
+    let dir = Temporary::pool(0);
+    let plan = plan(&dir, "", "[\"~local -> pool\"]");
+    let mapping = get(&plan, "/CN=Alice", &[]).unwrap();
+    assert_eq!(ids(&mapping), (1001, 101, vec![101, 102, 300]));
+    assert_eq!((mapping.name.as_str(), mapping.lease.as_deref()), ("lalice", None));
+    assert_eq!(mapping.home, std::path::Path::new("/home/lalice"));
+}
+
+#[test]
+fn what_a_map_file_must_not_give_is_refused() {
+    let dir = Temporary::pool(0);
+    let plan = plan(&dir, "", "[\"local -> groups\"]");
+    let table = [
+        ("/CN=Root", Reason::AccountForbidden),
+        ("/CN=Low", Reason::AccountForbidden),
+        ("/CN=Num", Reason::AccountUnknown),
+        ("/CN=Gone", Reason::AccountUnknown),
+        ("/CN=Nobody", Reason::LcmapsNoMapping),
+        ("/CN=alice", Reason::LcmapsNoMapping),
+    ];
+    for (dn, expected) in table {
+        assert_eq!(reason(get(&plan, dn, &[])), expected, "{dn}");
+    }
+}
+
+#[test]
+fn no_lease_is_made_where_a_later_plugin_fails() {
+    let dir = Temporary::new(&["p1", "p2", "p99"]);
+    let plan = plan(&dir, "", "[\"pool -> local\"]");
+    // `local` has no line for these people: the policy fails after the pool plug-in, and no lease is made.
+    assert_eq!(reason(get(&plan, "/CN=Paul", &[])), Reason::LcmapsNoMapping);
+    assert_eq!(dir.names(), ["p1", "p2", "p99"]);
+}
+
+#[test]
+fn leases_are_used_again_and_verify_makes_none() {
+    let dir = Temporary::new(&["p1", "p2", "p99"]);
+    let plan = plan(&dir, "", "[\"~local -> pool\"]");
+    let verify = |dn: &str| run(&plan, Mode::VerifyAccount, &who(dn, &[]), &accounts());
+    assert_eq!(reason(verify("/CN=Paul")), Reason::LcmapsNoLease);
+    assert_eq!(dir.names(), ["p1", "p2", "p99"]);
+    let mapping = get(&plan, "/CN=Paul", &[]).unwrap();
+    assert_eq!(ids(&mapping), (2001, 200, vec![200, 300]));
+    assert_eq!(mapping.lease.as_deref(), Some("%2fcn%3dpaul"));
+    assert_eq!(verify("/CN=Paul").unwrap(), mapping);
+    assert_eq!(get(&plan, "/CN=Peter", &[]).unwrap().name, "p2");
+    // p99 is not in passwd.
+    assert_eq!(reason(get(&plan, "/CN=Pia", &[])), Reason::LcmapsPoolExhausted);
+    assert_eq!(reason(get(&plan, "/CN=Dot", &[])), Reason::LcmapsNoMapping);
+}
+
+#[test]
+fn voms_plugins_give_groups_by_fqan_and_a_lease_by_groups() {
+    type Row<'a> = (&'a str, &'a [&'a str], (u32, Vec<u32>), &'a str);
+    let table: &[Row<'_>] = &[
+        ("", &["/vo/Role=NULL"], (500, vec![]), "%2fcn%3da:vo"),
+        ("", &["/vo/Role=pilot", "/vo/Role=NULL", "/vo/g/Role=NULL"], (501, vec![500, 502]), "%2fcn%3da:pilot:vo:prod"),
+        ("", &["/vo/Role=NULL", "/vo/Role=none", "/vo/g/Role=NULL"], (500, vec![502]), "%2fcn%3da:vo:prod"),
+        ("do_not_use_secondary_gids = true", &["/vo/Role=NULL", "/vo/g/Role=NULL"], (500, vec![502]), "%2fcn%3da:vo"),
+        ("use_account_gid = true", &["/vo/Role=NULL"], (500, vec![200, 300]), "%2fcn%3da:vo"),
+        ("add_secondary_gids_from_mapped_account = true", &["/vo/Role=NULL"], (500, vec![200, 300]), "%2fcn%3da:vo"),
+        ("add_primary_gid_from_mapped_account = true", &["/vo/Role=NULL"], (500, vec![200]), "%2fcn%3da:vo"),
+        (
+            "add_primary_gid_from_mapped_account = true",
+            &["/vo/Role=none", "/vo/Role=NULL"],
+            (200, vec![500]),
+            "%2fcn%3da:vo",
+        ),
+        (
+            "add_primary_gid_as_secondary_gid_from_mapped_account = true",
+            &["/vo/Role=NULL"],
+            (500, vec![200]),
+            "%2fcn%3da:vo",
+        ),
+    ];
+    for (options, fqans, (gid, groups), lease) in table {
+        let dir = Temporary::new(&["p1"]);
+        let mapping = get(&plan(&dir, options, VOMS), "/CN=A", fqans).unwrap();
+        assert_eq!(ids(&mapping), (2001, *gid, groups.clone()), "{options} {fqans:?}");
+        assert_eq!(mapping.lease.as_deref(), Some(*lease), "{options} {fqans:?}");
+    }
+}
+
+#[test]
+fn voms_plugins_refuse_what_they_cannot_map_and_lease_nothing() {
+    let table: &[(&str, &[&str], Reason)] = &[
+        ("", &[], Reason::LcmapsNoMapping),
+        ("", &["/other/Role=NULL"], Reason::LcmapsNoMapping),
+        ("", &["/vo/Role=none", "/vo/Role=NULL"], Reason::LcmapsNoGroup),
+        ("require_primary_gid = true", &["/vo/Role=none", "/vo/Role=NULL"], Reason::LcmapsNoGroup),
+        ("", &["/vo/Role=w", "/vo/Role=NULL"], Reason::AccountForbidden),
+        ("", &["/vo/Role=u", "/vo/Role=NULL"], Reason::AccountUnknown),
+        ("", &["/vo/Role=x"], Reason::LcmapsPoolExhausted),
+    ];
+    for (options, fqans, expected) in table {
+        let dir = Temporary::new(&["p1"]);
+        assert_eq!(reason(get(&plan(&dir, options, VOMS), "/CN=A", fqans)), *expected, "{options} {fqans:?}");
+        assert_eq!(dir.names(), ["p1"]);
+    }
+}
+
+#[test]
+fn group_options() {
+    let dir = Temporary::new(&["p1"]);
+    let group = |first, unmapped, mapmin| VomsLocalgroup {
+        groupmapfile: std::path::PathBuf::from("/groups").try_into().unwrap(),
+        first,
+        unmapped,
+        mapmin,
+    };
+    let with = |plugin: VomsLocalgroup, fqans: &[&str]| {
+        let mut plan = plan(&dir, "use_account_gid = true", VOMS);
+        plan.plugins.insert("groups".to_owned(), Plugin::VomsLocalgroup(plugin));
+        get(&plan, "/CN=A", fqans).map(|mapping| ids(&mapping))
+    };
+    let both = ["/vo/Role=NULL", "/vo/Role=none"];
+    let (primary, skip, all) = (FirstGroup::Primary, Unmapped::PassedOver, Unmapped::Fails);
+    assert!(with(group(primary, skip, 1), &both).is_ok());
+    assert_eq!(with(group(primary, skip, 2), &both).unwrap_err().reason(), Reason::LcmapsNoMapping);
+    assert_eq!(with(group(primary, all, 0), &both).unwrap_err().reason(), Reason::LcmapsNoMapping);
+    assert!(with(group(primary, all, 1), &both[..1]).is_ok());
+    assert_eq!(with(group(FirstGroup::Secondary, skip, 0), &both).unwrap(), (2001, 200, vec![500, 200, 300]));
+}
+
+#[test]
+fn alternatives_are_taken_for_people_without_mapping_but_not_for_missing_files() {
+    let dir = Temporary::new(&["p1"]);
+    let plan = plan(&dir, "", "[\"groups -> voms | pool\"]");
+    assert_eq!(get(&plan, "/CN=Paul", &[]).unwrap().lease.as_deref(), Some("%2fcn%3dpaul"));
+    let (identity, accounts) = (who("/CN=Paul", &["/vo/Role=NULL"]), accounts());
+    let files = Memory(vec![("/map", GRIDMAP)]);
+    let context =
+        Context { identity: &identity, mode: Mode::GetAccount, accounts: &accounts, limits: LIMITS, files: &files };
+    let refusal = map_with(&plan, &context).unwrap_err();
+    assert_eq!(refusal.reason(), Reason::LcmapsFileMissing);
+    assert!(!refusal.sentence().contains("/groups"), "{}", refusal.sentence());
+    assert!(refusal.for_log().contains("/groups"), "{}", refusal.for_log());
+}
+
+#[test]
+fn two_accounts_on_one_path_are_nobody_s_intention() {
+    let dir = Temporary::new(&["p1"]);
+    assert_eq!(
+        reason(get(&plan(&dir, "", "[\"local -> voms\"]"), "/CN=Alice", &["/vo/Role=NULL"])),
+        Reason::LcmapsNoMapping
+    );
+    assert_eq!(dir.names(), ["p1"]);
+}
+
+#[test]
+fn an_account_database_that_does_not_answer_is_transient() {
+    let dir = Temporary::new(&["p1"]);
+    let broken = Fake { broken: true, ..accounts() };
+    for policy in ["[\"local -> groups\"]", "[\"~local -> pool\"]", "[\"pool -> groups\"]", VOMS] {
+        let identity = who(if policy.contains("[\"pool") { "/CN=Paul" } else { "/CN=Alice" }, &["/vo/Role=NULL"]);
+        let outcome = run(&plan(&dir, "", policy), Mode::GetAccount, &identity, &broken);
+        assert_eq!(reason(outcome), Reason::AccountLookup, "{policy}");
+    }
+    assert_eq!(dir.names(), ["p1"]);
+}
+
+#[test]
+fn options_reach_the_pool() {
+    let dir = Temporary::new(&["p1x", "q1"]);
+    dir.link("q1", "%2fcn%3da:vo");
+    let options = "strict_poolprefix_match = false\noverride_inconsistency = true";
+    let mut plan = plan(&dir, options, VOMS);
+    let Some(Plugin::VomsPoolaccount(plugin)) = plan.plugins.get_mut("voms") else { panic!() };
+    assert_eq!((plugin.pools.members, plugin.pools.inconsistency), (Members::Prefixed, Inconsistency::Override));
+    let mut database = accounts();
+    database.users.push(("p1x".to_owned(), 3000, 200, vec![]));
+    let mapping = run(&plan, Mode::GetAccount, &who("/CN=A", &["/vo/Role=NULL"]), &database).unwrap();
+    assert_eq!(mapping.name, "p1x");
+}
