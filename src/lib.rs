@@ -1,11 +1,19 @@
 //! glexec: a pilot job runs its payload as the local account of the grid user whom it belongs to.
 //!
-//! The library exists so that programs and tests share code; nothing of it is a public interface.
+//! The library exists so that programs and tests share code; nothing of it is a public interface. `pipeline` tells the
+//! story; `sys` holds the only unsafe code and the raw system calls.
 
 pub mod account;
+pub mod audit;
+pub mod call;
 pub mod config;
 pub mod credential;
+pub mod invocation;
 pub mod lcas;
 pub mod lcmaps;
+pub mod payload;
+pub mod pipeline;
 pub mod reason;
+pub mod report;
+pub mod service;
 pub mod sys;

@@ -68,6 +68,11 @@ macro_rules! catalogue {
                 match self { $( Reason::$variant => $code, )* }
             }
 
+            /// The reason with this code.
+            pub fn from_code(code: &str) -> Option<Reason> {
+                Reason::ALL.iter().copied().find(|reason| reason.code() == code)
+            }
+
             /// The exit code's class.
             pub fn class(self) -> Class {
                 match self { $( Reason::$variant => Class::$class, )* }
@@ -252,6 +257,11 @@ impl Refusal {
     /// The sentence for the caller.
     pub fn sentence(&self) -> &str {
         &self.sentence
+    }
+
+    /// What only the log may see.
+    pub fn only_for_log(&self) -> Option<&str> {
+        self.detail.as_deref()
     }
 
     /// The text for the log: the sentence and the detail.

@@ -1,3 +1,7 @@
 //! The setuid program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(glexec::pipeline::main())
+}

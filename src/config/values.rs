@@ -62,8 +62,227 @@ impl TryFrom<String> for Lifetime {
 }
 
 impl Lifetime {
+    /// A default of this program.
+    pub(super) fn seconds(seconds: u64) -> Self {
+        Lifetime(Duration::from_secs(seconds))
+    }
+
     /// As a duration.
     pub fn duration(self) -> Duration {
         self.0
+    }
+}
+
+/// A list of absolute directories, separated by colons.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct SearchPath(String);
+
+impl Default for SearchPath {
+    fn default() -> Self {
+        SearchPath("/usr/local/bin:/usr/bin:/bin".into())
+    }
+}
+
+impl TryFrom<String> for SearchPath {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        // An empty element would mean the working directory.
+        if text.split(':').all(|dir| dir.starts_with('/')) && !text.contains('\0') {
+            Ok(SearchPath(text))
+        } else {
+            Err(format!("{text:?} is not a list of absolute directories"))
+        }
+    }
+}
+
+impl SearchPath {
+    /// As the value of PATH.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The directories in order.
+    pub fn directories(&self) -> impl Iterator<Item = &Path> {
+        self.0.split(':').map(Path::new)
+    }
+}
+
+/// A umask written in octal: `"022"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Umask(u32);
+
+impl Default for Umask {
+    fn default() -> Self {
+        Umask(0o022)
+    }
+}
+
+impl TryFrom<String> for Umask {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let octal = (1..=4).contains(&text.len()) && text.bytes().all(|b| (b'0'..=b'7').contains(&b));
+        match u32::from_str_radix(&text, 8) {
+            Ok(mask) if octal && mask <= 0o777 => Ok(Umask(mask)),
+            _ => Err(format!("{text:?} is not an octal umask such as \"022\"")),
+        }
+    }
+}
+
+impl Umask {
+    /// The bits.
+    pub fn bits(self) -> u32 {
+        self.0
+    }
+}
+
+/// How much is written besides audit records, from 1 (what ends a call) to 5 (everything).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, Deserialize)]
+#[serde(try_from = "i64")]
+pub enum LogLevel {
+    /// 1.
+    Fatal,
+    /// 2.
+    Warning,
+    /// 3.
+    #[default]
+    Notice,
+    /// 4.
+    Info,
+    /// 5.
+    Debug,
+}
+
+impl TryFrom<i64> for LogLevel {
+    type Error = String;
+
+    fn try_from(number: i64) -> Result<Self, String> {
+        match number {
+            1 => Ok(LogLevel::Fatal),
+            2 => Ok(LogLevel::Warning),
+            3 => Ok(LogLevel::Notice),
+            4 => Ok(LogLevel::Info),
+            5 => Ok(LogLevel::Debug),
+            other => Err(format!("{other} is not a log level from 1 to 5")),
+        }
+    }
+}
+
+/// A syslog facility under its C name, `LOG_DAEMON`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Facility(syslog::Facility);
+
+const FACILITIES: [(&str, syslog::Facility); 12] = [
+    ("LOG_AUTH", syslog::Facility::LOG_AUTH),
+    ("LOG_AUTHPRIV", syslog::Facility::LOG_AUTHPRIV),
+    ("LOG_DAEMON", syslog::Facility::LOG_DAEMON),
+    ("LOG_LOCAL0", syslog::Facility::LOG_LOCAL0),
+    ("LOG_LOCAL1", syslog::Facility::LOG_LOCAL1),
+    ("LOG_LOCAL2", syslog::Facility::LOG_LOCAL2),
+    ("LOG_LOCAL3", syslog::Facility::LOG_LOCAL3),
+    ("LOG_LOCAL4", syslog::Facility::LOG_LOCAL4),
+    ("LOG_LOCAL5", syslog::Facility::LOG_LOCAL5),
+    ("LOG_LOCAL6", syslog::Facility::LOG_LOCAL6),
+    ("LOG_LOCAL7", syslog::Facility::LOG_LOCAL7),
+    ("LOG_USER", syslog::Facility::LOG_USER),
+];
+
+impl Default for Facility {
+    fn default() -> Self {
+        Facility(syslog::Facility::LOG_DAEMON)
+    }
+}
+
+impl TryFrom<String> for Facility {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let found = FACILITIES.iter().find(|(name, _)| *name == text);
+        found.map(|(_, facility)| Facility(*facility)).ok_or_else(|| {
+            let names: Vec<_> = FACILITIES.iter().map(|(name, _)| *name).collect();
+            format!("{text:?} is not one of {}", names.join(", "))
+        })
+    }
+}
+
+impl Facility {
+    /// The facility.
+    pub fn get(self) -> syslog::Facility {
+        self.0
+    }
+}
+
+/// Which variables of the caller the payload gets: a name, or a prefix with a trailing `*`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Preserve {
+    /// This one.
+    Name(String),
+    /// Those that begin so.
+    Prefix(String),
+}
+
+impl TryFrom<String> for Preserve {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let (name, prefix) = match text.strip_suffix('*') {
+            Some(prefix) => (prefix, true),
+            None => (text.as_str(), false),
+        };
+        if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') || (name.is_empty() && !prefix) {
+            return Err(format!("{text:?} is neither a variable's name nor a prefix with a trailing *"));
+        }
+        if !prefix && crate::payload::environment::is_dangerous(name.as_bytes()) {
+            return Err(format!("{name} changes how programs are loaded or interpreted and is never passed on"));
+        }
+        Ok(if prefix { Preserve::Prefix(name.into()) } else { Preserve::Name(name.into()) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_a_number_and_a_unit() {
+        let seconds = |text: &str| Lifetime::try_from(text.to_string()).map(|t| t.duration().as_secs());
+        assert_eq!(
+            [seconds("30s"), seconds("10m"), seconds("12h"), seconds("7d")],
+            [Ok(30), Ok(600), Ok(43200), Ok(604_800)]
+        );
+        for bad in ["", "7", "d", "-1d", "+1d", "1 d", "1w", "18446744073709551615d", "1dd", "½d"] {
+            assert!(seconds(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_umask_is_octal_and_has_at_most_nine_bits() {
+        let bits = |text: &str| Umask::try_from(text.to_string()).map(Umask::bits);
+        assert_eq!([bits("022"), bits("0077"), bits("0")], [Ok(0o22), Ok(0o77), Ok(0)]);
+        for bad in ["", "8", "1000", "+22", "0x12", "-1", "00022"] {
+            assert!(bits(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_search_path_has_absolute_directories_only() {
+        assert!(SearchPath::try_from("/usr/bin:/bin".to_string()).is_ok());
+        for bad in ["", "bin", "/bin:", ":/bin", "/bin::/usr/bin", "/bin:."] {
+            assert!(SearchPath::try_from(bad.to_string()).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn loader_variables_cannot_be_preserved_by_name() {
+        assert_eq!(Preserve::try_from("CONDOR_*".to_string()), Ok(Preserve::Prefix("CONDOR_".into())));
+        assert_eq!(Preserve::try_from("HOME".to_string()), Ok(Preserve::Name("HOME".into())));
+        for bad in ["LD_PRELOAD", "BASH_ENV", "", "A B", "A=B", "A*B", "PYTHONPATH"] {
+            assert!(Preserve::try_from(bad.to_string()).is_err(), "{bad}");
+        }
     }
 }

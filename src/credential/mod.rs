@@ -10,6 +10,7 @@ pub mod asn1;
 pub mod certificate;
 pub mod chain;
 pub(crate) mod context;
+pub mod files;
 pub mod identity;
 mod judge;
 pub mod key;
@@ -17,6 +18,7 @@ pub mod name;
 pub mod pem;
 pub mod proxy;
 pub mod trust;
+pub mod verifier;
 pub mod voms;
 
 pub use judge::{Answer, KeyRule, Question, Trust, judge};

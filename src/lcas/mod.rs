@@ -67,12 +67,23 @@ impl Plan {
     }
 }
 
+/// A user whom every plug-in let pass. Only such a user can be mapped.
+#[derive(Clone, Copy, Debug)]
+pub struct Authorized<'a>(&'a Identity);
+
+impl<'a> Authorized<'a> {
+    /// The user.
+    pub fn user(self) -> &'a Identity {
+        self.0
+    }
+}
+
 /// Runs the plug-ins in order; the first refusal wins. Without plug-ins everybody may run.
 ///
 /// A pilot without a proxy of its own is nobody that a plug-in could judge; whether it may do without is for
 /// `pilot_proxy` to say.
-pub fn authorize(plan: &Plan, user: &Identity, pilot: Option<&Identity>) -> Outcome<()> {
-    authorize_with(plan, user, pilot, &SiteFiles)
+pub fn authorize<'a>(plan: &Plan, user: &'a Identity, pilot: Option<&Identity>) -> Outcome<Authorized<'a>> {
+    authorize_with(plan, user, pilot, &SiteFiles).map(|()| Authorized(user))
 }
 
 fn authorize_with(plan: &Plan, user: &Identity, pilot: Option<&Identity>, files: &dyn Files) -> Outcome<()> {

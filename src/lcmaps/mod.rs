@@ -26,6 +26,7 @@ pub use voms_poolaccount::{LeaseGroups, PrimaryBefore, VomsPoolaccount};
 use crate::account::{Account, AccountDatabase, Limits, TargetGid, TargetUid};
 use crate::config::values::AbsolutePath;
 use crate::credential::identity::Identity;
+use crate::lcas::Authorized;
 use crate::reason::{Outcome, Reason, Refusal};
 use map_file::{Files, Lookup, Matching, SiteFiles, Wanted};
 use policy::Policy;
@@ -196,11 +197,11 @@ impl Plugin {
 pub fn map(
     plan: &Plan,
     mode: Mode,
-    identity: &Identity,
+    authorized: Authorized<'_>,
     accounts: &dyn AccountDatabase,
     limits: Limits,
 ) -> Outcome<Mapping> {
-    map_with(plan, &Context { identity, mode, accounts, limits, files: &SiteFiles })
+    map_with(plan, &Context { identity: authorized.user(), mode, accounts, limits, files: &SiteFiles })
 }
 
 fn map_with(plan: &Plan, context: &Context<'_>) -> Outcome<Mapping> {

@@ -89,7 +89,7 @@ fn kind(stat: &FileStat) -> SFlag {
 const DIRECTORY: OFlag = OFlag::O_DIRECTORY.union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
 
 /// Walks to the last component of an absolute path, through symbolic links, and checks every directory on the way.
-/// Returns the open parent and the last component, which is not a link.
+/// Returns the open parent and the last component, which is not a link and may be missing.
 fn locate(path: &Path) -> Result<(OwnedFd, OsString), FileError> {
     let fail = |errno| FileError::from_errno(path, errno);
     let root = nix::fcntl::open("/", DIRECTORY | OFlag::O_PATH, Mode::empty()).map_err(fail)?;
@@ -106,8 +106,12 @@ fn locate(path: &Path) -> Result<(OwnedFd, OsString), FileError> {
         }
         let Some((dir, name)) = here.last() else { break };
         let name = name.join(&step);
-        let stat = fstatat(dir, step.as_os_str(), AtFlags::AT_SYMLINK_NOFOLLOW).map_err(fail)?;
-        if kind(&stat) == SFlag::S_IFLNK {
+        let stat = match fstatat(dir, step.as_os_str(), AtFlags::AT_SYMLINK_NOFOLLOW) {
+            // What is missing may still be made in its parent.
+            Err(Errno::ENOENT) if todo.is_empty() => None,
+            stat => Some(stat.map_err(fail)?),
+        };
+        if stat.is_some_and(|stat| kind(&stat) == SFlag::S_IFLNK) {
             links = links.saturating_add(1);
             if links > MAX_LINKS {
                 return Err(fail(Errno::ELOOP));
@@ -185,6 +189,22 @@ pub fn read_trusted(path: &Path, limit: u64) -> Result<TrustedFile, FileError> {
         .map_err(|errno| FileError::from_errno(path, errno))?;
     let (bytes, stat) = read_regular(path, fd, limit)?;
     Ok(TrustedFile { bytes, world_readable: Mode::from_bits_truncate(stat.st_mode).contains(Mode::S_IROTH) })
+}
+
+/// Opens a log for appending, and makes it (mode 0600) where it is missing: a regular file of root's that, like every
+/// directory above it, only root may write.
+pub fn open_log(path: &Path) -> Result<File, FileError> {
+    let fail = |errno| FileError::from_errno(path, errno);
+    let (parent, name) = locate(path)?;
+    let flags = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let fd =
+        openat(&parent, name.as_os_str(), flags | OFlag::O_CLOEXEC, Mode::S_IRUSR | Mode::S_IWUSR).map_err(fail)?;
+    let stat = fstat(&fd).map_err(fail)?;
+    check_writers(path, &stat, Writers::RootOnly)?;
+    if kind(&stat) != SFlag::S_IFREG {
+        return Err(FileError::Unusable { path: path.into(), why: "is not a regular file".into() });
+    }
+    Ok(File::from(fd))
 }
 
 /// What stat(2) says about a directory entry, links not followed.

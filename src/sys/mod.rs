@@ -1,5 +1,29 @@
-//! The only unsafe code and the only raw system calls: files, processes, identities, sandboxes.
+//! The only unsafe code and the only raw system calls: start-up, identities, files, processes, sandboxes.
 
 #![allow(unsafe_code, clippy::as_conversions, clippy::disallowed_methods)]
 
+pub mod caller_file;
 pub mod dir;
+pub mod identity;
+pub mod lock;
+pub mod lookup;
+pub mod openssl;
+pub mod process;
+pub mod sandbox;
+pub mod self_check;
+pub mod start;
+pub mod supervise;
+pub mod target_file;
+pub mod terminal;
+pub mod time;
+
+use nix::errno::Errno;
+
+/// Fills a small array with random bytes from the kernel, getrandom(2).
+pub fn random<const N: usize>() -> Result<[u8; N], Errno> {
+    let mut bytes = [0_u8; N];
+    // SAFETY: the pointer and length describe `bytes`, which outlives the call.
+    let got = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), N, 0) };
+    // Requests of up to 256 bytes are never interrupted or cut (getrandom(2)).
+    if usize::try_from(got) == Ok(N) { Ok(bytes) } else { Err(Errno::last()) }
+}

@@ -1,0 +1,178 @@
+//! Where records and messages go: the syslog daemon or a file.
+
+#![forbid(unsafe_code)]
+
+use crate::audit::escape::visible;
+use crate::audit::record::Record;
+use crate::config::glexec::{Glexec, LogDestination};
+use crate::config::values::{Facility, LogLevel};
+use crate::sys::dir::open_log;
+use crate::sys::lock::{self, Mechanism, Purpose};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+use syslog::{Formatter5424, LogFormat, Severity};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// The local syslog daemon's socket, syslog(3).
+const SOCKET: &str = "/dev/log";
+/// How long a daemon that does not read may hold a call up.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Longest syslog message in bytes: rsyslog's default bound (`maxMessageSize` 8k).
+const MAX_MESSAGE: usize = 8 * 1024;
+/// Longest free message in bytes.
+const MAX_TEXT: usize = 2048;
+/// The structured data's name. 32473 is the enterprise number for examples (RFC 5612): glexec has none of its own.
+const STRUCTURED_ID: &str = "glexec@32473";
+/// MSGID of all messages (RFC 5424 section 6.2.7); the `event` field tells them apart.
+const MESSAGE_ID: u32 = 1;
+
+/// An open destination.
+#[derive(Debug)]
+pub struct Log {
+    sink: Sink,
+    level: LogLevel,
+    pid: u32,
+    host: String,
+}
+
+#[derive(Debug)]
+enum Sink {
+    Syslog(UnixDatagram, Facility),
+    File(File),
+    /// It could not be opened; the reason is told when something must be written.
+    Closed(String),
+}
+
+impl Log {
+    /// The destination before the configuration is known: syslog with default settings.
+    pub fn early() -> Self {
+        let facility = Facility::default();
+        Log::with(open_syslog(facility), LogLevel::default())
+    }
+
+    /// The configured destination.
+    pub fn open(config: &Glexec) -> Self {
+        let sink = match config.log_destination {
+            LogDestination::Syslog => open_syslog(config.syslog_facility),
+            LogDestination::File => match open_log(config.log_file.as_path()) {
+                Ok(file) => Sink::File(file),
+                Err(error) => Sink::Closed(error.to_string()),
+            },
+        };
+        Log::with(sink, config.log_level)
+    }
+
+    fn with(sink: Sink, level: LogLevel) -> Self {
+        let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
+        Log { sink, level, pid: std::process::id(), host }
+    }
+
+    /// Writes a record, at every level.
+    pub fn record(&self, record: &Record, severity: LogLevel) -> Result<(), String> {
+        self.write(severity, &record.line(), record.fields())
+    }
+
+    /// Writes a message when the level asks for it. A message that cannot be written is not worth a refusal.
+    pub fn message(&self, level: LogLevel, text: &str) {
+        if level <= self.level {
+            let _ = self.write(level, &visible(text.as_bytes(), MAX_TEXT), &[]);
+        }
+    }
+
+    fn write(&self, level: LogLevel, line: &str, fields: &[(&str, String)]) -> Result<(), String> {
+        match &self.sink {
+            Sink::Closed(why) => Err(why.clone()),
+            Sink::Syslog(socket, facility) => self.send(socket, *facility, level, line, fields),
+            Sink::File(file) => append(file, &format!("{} {} glexec[{}]: {line}\n", now()?, self.host, self.pid)),
+        }
+    }
+
+    /// One datagram: RFC 5424 with the fields as structured data and again as `key=value` message, for daemons that do
+    /// not keep structured data. What would be longer than a daemon takes goes without its structured data.
+    fn send(
+        &self,
+        socket: &UnixDatagram,
+        facility: Facility,
+        level: LogLevel,
+        line: &str,
+        fields: &[(&str, String)],
+    ) -> Result<(), String> {
+        let formatter = Formatter5424 {
+            facility: facility.get(),
+            hostname: Some(self.host.clone()),
+            process: "glexec".into(),
+            pid: self.pid,
+        };
+        let format = |data: BTreeMap<String, BTreeMap<String, String>>| {
+            let mut bytes = Vec::new();
+            formatter.format(&mut bytes, severity(level), (MESSAGE_ID, data, line)).map_err(|e| e.to_string())?;
+            Ok::<_, String>(bytes)
+        };
+        let mut message = format(structured(fields))?;
+        if message.len() > MAX_MESSAGE {
+            message = format(BTreeMap::new())?;
+        }
+        match socket.send(&message) {
+            Ok(sent) if sent == message.len() => Ok(()),
+            Ok(_) => Err(format!("{SOCKET}: the message was cut")),
+            Err(error) => Err(format!("{SOCKET}: {error}")),
+        }
+    }
+}
+
+fn structured(fields: &[(&str, String)]) -> BTreeMap<String, BTreeMap<String, String>> {
+    if fields.is_empty() {
+        return BTreeMap::new();
+    }
+    let params = fields.iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
+    BTreeMap::from([(STRUCTURED_ID.to_string(), params)])
+}
+
+fn severity(level: LogLevel) -> Severity {
+    match level {
+        LogLevel::Fatal => Severity::LOG_ERR,
+        LogLevel::Warning => Severity::LOG_WARNING,
+        LogLevel::Notice => Severity::LOG_NOTICE,
+        LogLevel::Info => Severity::LOG_INFO,
+        LogLevel::Debug => Severity::LOG_DEBUG,
+    }
+}
+
+fn open_syslog(facility: Facility) -> Sink {
+    let open = || {
+        let socket = UnixDatagram::unbound()?;
+        socket.set_write_timeout(Some(PATIENCE))?;
+        socket.connect(SOCKET)?;
+        Ok::<_, std::io::Error>(socket)
+    };
+    match open() {
+        Ok(socket) => Sink::Syslog(socket, facility),
+        Err(error) => Sink::Closed(format!("{SOCKET}: {error}")),
+    }
+}
+
+/// Appends a whole line or nothing: what a full disk cut short is taken back, so that it cannot swallow the next line.
+fn append(file: &File, line: &str) -> Result<(), String> {
+    let failed = |e: std::io::Error| e.to_string();
+    lock::acquire(file, Mechanism::Flock, Purpose::Replace).map_err(|e| e.to_string())?;
+    let before = file.metadata().map_err(failed)?.len();
+    let written = (&mut &*file).write(line.as_bytes());
+    let outcome = match written {
+        Ok(n) if n == line.len() => Ok(()),
+        Ok(_) => file.set_len(before).map_err(failed).and(Err("the disk is full".into())),
+        Err(error) => Err(failed(error)),
+    };
+    lock::release(file);
+    outcome
+}
+
+/// The time in UTC, RFC 3339 with microseconds.
+fn now() -> Result<String, String> {
+    let now = OffsetDateTime::now_utc();
+    let micro = now.replace_microsecond(now.microsecond()).map_err(|e| e.to_string())?;
+    micro.format(&Rfc3339).map_err(|e| e.to_string())
+}

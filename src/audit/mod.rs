@@ -1,0 +1,7 @@
+//! The audit trail: what was decided and run for whom, one line a record, which nobody but root can forge or suppress.
+
+#![forbid(unsafe_code)]
+
+pub mod escape;
+pub mod log;
+pub mod record;

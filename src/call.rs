@@ -1,0 +1,201 @@
+//! One call from outside: hardening the process at its start, and telling its outcome to the log, the caller and the
+//! report.
+
+#![forbid(unsafe_code)]
+
+use crate::audit::log::Log;
+use crate::audit::record::Record;
+use crate::config::glexec::Glexec;
+use crate::config::values::LogLevel;
+use crate::credential::verifier::VerifiedIdentity;
+use crate::invocation::environment::{Environment, ReportFd};
+use crate::lcmaps::Mapping;
+use crate::reason::{Outcome, Reason, Refusal};
+use crate::report::Reporter;
+use crate::sys::self_check::Failed;
+use crate::sys::start::{self, Inherited, Limits};
+use crate::sys::{identity, self_check};
+use nix::unistd::{Gid, Uid, geteuid, getpid};
+use std::io::Write;
+
+/// What is known of a call so far.
+pub struct Call {
+    /// The caller's environment.
+    pub environment: Environment,
+    /// The record to be.
+    pub record: Record,
+    id: String,
+    uid: Uid,
+    gid: Gid,
+    log: Option<Log>,
+    report: Reporter,
+    report_usable: bool,
+    recorded: bool,
+}
+
+impl Call {
+    /// Takes the environment, and closes every descriptor that the caller left open but the report's.
+    pub fn begin(inherited: &Inherited) -> Self {
+        let environment = Environment::new(inherited.environment.clone());
+        let wanted = environment.report_fd();
+        let report = start::close_descriptors(match wanted {
+            ReportFd::Number(fd) => Some(fd),
+            ReportFd::Unset | ReportFd::Nonsense => None,
+        });
+        // The kernel's random numbers do not fail; an id of zeros is better than no record.
+        let id = Record::id().unwrap_or_else(|_| "0".repeat(16));
+        let mut record = Record::start(&id);
+        record.process(inherited.uid.as_raw(), inherited.gid.as_raw(), getpid().as_raw());
+        Call {
+            report_usable: wanted == ReportFd::Unset || report.is_some(),
+            report: Reporter::new(report),
+            uid: inherited.uid,
+            gid: inherited.gid,
+            log: None,
+            recorded: false,
+            environment,
+            record,
+            id,
+        }
+    }
+
+    /// Refuses a GLEXEC_REPORT_FD that names no descriptor: the caller would wait for a line that never comes.
+    pub fn check_report(&self) -> Outcome<()> {
+        if self.report_usable {
+            return Ok(());
+        }
+        let sentence = "GLEXEC_REPORT_FD is not the number of an open descriptor of 3 or above";
+        Err(Refusal::new(Reason::InvocationReportFd, sentence))
+    }
+
+    /// From here on the configured destination is used.
+    pub fn open_log(&mut self, config: &Glexec) {
+        self.log = Some(Log::open(config));
+    }
+
+    fn log(&mut self) -> &Log {
+        self.log.get_or_insert_with(Log::early)
+    }
+
+    /// Notes whom the credentials stand for.
+    pub fn identified(&mut self, verified: &VerifiedIdentity) {
+        self.record.identities(&verified.user, verified.pilot.as_ref());
+        for note in &verified.notes {
+            self.note(note);
+        }
+    }
+
+    /// Notes the account that the policy gave.
+    pub fn mapped(&mut self, mapping: &Mapping) {
+        self.record.mapping(mapping);
+        for note in &mapping.notes {
+            self.note(note);
+        }
+    }
+
+    fn note(&mut self, text: &str) {
+        let text = format!("call={}: {text}", self.id);
+        self.log().message(LogLevel::Warning, &text);
+    }
+
+    /// Writes the record that permits the call; with `audit_required` nothing runs without it.
+    pub fn audit(&mut self, config: &Glexec) -> Outcome<()> {
+        self.record.permit();
+        self.recorded = true;
+        let record = std::mem::take(&mut self.record);
+        match self.log().record(&record, LogLevel::Notice) {
+            Err(why) if config.audit_required => {
+                let sentence = "the audit record cannot be written, and nothing runs without it";
+                Err(Refusal::new(Reason::AuditUnavailable, sentence).detail(why))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Tells the caller's report that the process is the target account now.
+    pub fn report_success(&mut self, target: &Mapping) {
+        std::mem::take(&mut self.report).success(&self.id, target);
+    }
+
+    /// The call's id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The caller's real ids.
+    pub fn ids(&self) -> (Uid, Gid) {
+        (self.uid, self.gid)
+    }
+
+    /// Closes the report in a process that has nothing to say on it.
+    pub fn release_report(&mut self) {
+        self.report = Reporter::default();
+    }
+
+    /// Writes the record that ends the call. A log daemon that was started anew meanwhile is found again.
+    pub fn record_end(&mut self, record: &Record, config: &Glexec) {
+        if self.log().record(record, LogLevel::Notice).is_err() {
+            self.open_log(config);
+            // There is nobody left to refuse anything to.
+            let _ = self.log().record(record, LogLevel::Notice);
+        }
+    }
+
+    /// Ends the call with a refusal: the record first, then, with the caller's own rights, its sentence and report.
+    /// Returns the exit code.
+    pub fn refuse(mut self, refusal: &Refusal) -> u8 {
+        if self.recorded {
+            let text = format!("call={} code={}: {}", self.id, refusal.reason(), refusal.for_log());
+            self.log().message(LogLevel::Fatal, &text);
+        } else {
+            self.record.deny(refusal);
+            let record = std::mem::take(&mut self.record);
+            // There is nothing more to refuse when a refusal cannot be recorded.
+            let _ = self.log().record(&record, LogLevel::Warning);
+        }
+        let own_rights = !geteuid().is_root() || identity::return_to_caller(self.uid, self.gid).is_ok();
+        if own_rights {
+            let sentence: String = refusal.sentence().chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+            // A caller that does not listen still has the exit code.
+            let _ = std::io::stderr().write_all(format!("[gLExec]: {sentence} ({})\n", refusal.reason()).as_bytes());
+            self.report.refused(&self.id, refusal);
+        }
+        refusal.reason().class().exit_code()
+    }
+}
+
+/// Prints a text for the caller, with the caller's own rights.
+pub fn say(inherited: &Inherited, text: &str) -> u8 {
+    let printed = identity::return_to_caller(inherited.uid, inherited.gid).is_ok()
+        && std::io::stdout().write_all(text.as_bytes()).is_ok();
+    u8::from(!printed)
+}
+
+/// Makes the process safe to hold privileges: checks itself, raises limits that could stop it half-way, forbids core
+/// dumps, keeps only the capabilities that it needs.
+pub fn harden(inherited: &Inherited) -> Outcome<Limits> {
+    self_check::check().map_err(|failed| {
+        let (reason, sentence) = match failed {
+            Failed::NotRoot => {
+                (Reason::SelfNotSetuid, "glexec does not run as root: not installed setuid root, or on a nosuid mount")
+            }
+            Failed::NoNewPrivs => (
+                Reason::SelfNoNewPrivs,
+                "glexec cannot switch identity under no_new_privs (a container or a security profile sets it)",
+            ),
+            Failed::UserNamespace => (Reason::SelfUserNamespace, "glexec cannot switch identity in a user namespace"),
+            Failed::Traced => (Reason::SelfTraced, "glexec does not run while it is traced"),
+        };
+        Refusal::new(reason, sentence)
+    })?;
+    let failed = |what: &'static str| {
+        move |why: String| {
+            Refusal::new(Reason::SelfStartup, "glexec could not start safely").detail(format!("{what}: {why}"))
+        }
+    };
+    start::forbid_dumps().map_err(|e| failed("PR_SET_DUMPABLE")(e.to_string()))?;
+    let limits = start::raise_limits().map_err(|e| failed("setrlimit")(e.to_string()))?;
+    identity::drop_setgid(inherited.gid).map_err(|e| failed("setresgid")(e.to_string()))?;
+    identity::reduce_capabilities().map_err(failed("capabilities"))?;
+    Ok(limits)
+}

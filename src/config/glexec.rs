@@ -1,0 +1,130 @@
+//! `[glexec]`: the historic keys under their historic names.
+
+#![forbid(unsafe_code)]
+
+use crate::config::values::{AbsolutePath, Facility, Lifetime, LogLevel, Preserve, SearchPath, Umask};
+use crate::invocation::white_list::Pattern;
+use crate::sys::lock::Mechanism;
+use serde::Deserialize;
+use toml::Spanned;
+
+/// Where records and messages go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogDestination {
+    /// The local syslog daemon, /dev/log.
+    Syslog,
+    /// `log_file`.
+    File,
+}
+
+/// A lock mechanism as it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum LockName {
+    Flock,
+    Fcntl,
+    Disabled,
+}
+
+fn lock<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Mechanism, D::Error> {
+    Ok(match LockName::deserialize(from)? {
+        LockName::Flock => Mechanism::Flock,
+        LockName::Fcntl => Mechanism::Fcntl,
+        LockName::Disabled => Mechanism::Disabled,
+    })
+}
+
+/// The `[glexec]` table.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Glexec {
+    /// Who may call.
+    pub user_white_list: Vec<Pattern>,
+    /// Whether glexec stays to supervise the payload.
+    pub linger: bool,
+    /// How long what a payload leaves behind has between SIGTERM and SIGKILL.
+    pub linger_grace: Lifetime,
+    /// Whether the LCAS plug-ins are asked.
+    pub use_lcas: bool,
+    /// The policy for `lcmaps_get_account`.
+    pub lcmaps_get_account_policy: Spanned<String>,
+    /// The policy for `lcmaps_verify_account`.
+    pub lcmaps_verify_account_policy: Spanned<String>,
+    /// Variables of the caller that the payload gets.
+    pub preserve_env_variables: Vec<Preserve>,
+    /// The payload's PATH.
+    pub path: SearchPath,
+    /// The payload's umask.
+    pub umask: Umask,
+    /// Whether the payload gets a copy of the proxy.
+    pub create_target_proxy: bool,
+    /// Callers that may give a credential without private key.
+    pub omission_private_key_white_list: Vec<Pattern>,
+    /// Lock for reading credentials.
+    #[serde(deserialize_with = "lock")]
+    pub input_lock_mechanism: Mechanism,
+    /// Lock for replacing the target proxy.
+    #[serde(deserialize_with = "lock")]
+    pub target_lock_mechanism: Mechanism,
+    /// Smallest user id of a target account.
+    pub min_uid: u32,
+    /// Smallest group id of a target account.
+    pub min_gid: u32,
+    /// Whether the target may be the caller's own account.
+    pub allow_same_account: bool,
+    /// Where records go.
+    pub log_destination: LogDestination,
+    /// The log file.
+    pub log_file: AbsolutePath,
+    /// Which messages are written; audit records always are.
+    pub log_level: LogLevel,
+    /// The syslog facility.
+    pub syslog_facility: Facility,
+    /// No audit record, no payload.
+    pub audit_required: bool,
+    /// Whom the verifier runs as.
+    pub service_user: String,
+    /// A program to run after the payload.
+    pub epilogue: Option<Spanned<AbsolutePath>>,
+    /// Its user.
+    pub epilogue_user: Option<Spanned<String>>,
+    /// Its group.
+    pub epilogue_group: Option<Spanned<String>>,
+    /// Its time-out in seconds.
+    pub epilogue_timeout: Option<Spanned<u32>>,
+}
+
+impl Default for Glexec {
+    fn default() -> Self {
+        let policy = || Spanned::new(0..0, String::from("default"));
+        Glexec {
+            user_white_list: Vec::new(),
+            linger: true,
+            linger_grace: Lifetime::seconds(5),
+            use_lcas: true,
+            lcmaps_get_account_policy: policy(),
+            lcmaps_verify_account_policy: policy(),
+            preserve_env_variables: Vec::new(),
+            path: SearchPath::default(),
+            umask: Umask::default(),
+            create_target_proxy: true,
+            omission_private_key_white_list: Vec::new(),
+            input_lock_mechanism: Mechanism::Flock,
+            target_lock_mechanism: Mechanism::Flock,
+            min_uid: 1000,
+            min_gid: 100,
+            allow_same_account: true,
+            log_destination: LogDestination::Syslog,
+            log_file: AbsolutePath::fixed("/var/log/glexec/glexec.log"),
+            log_level: LogLevel::default(),
+            syslog_facility: Facility::default(),
+            audit_required: true,
+            service_user: String::from("glexec"),
+            epilogue: None,
+            epilogue_user: None,
+            epilogue_group: None,
+            epilogue_timeout: None,
+        }
+    }
+}

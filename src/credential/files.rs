@@ -1,0 +1,98 @@
+//! The credential files that the caller names, read once with the caller's own permissions.
+
+#![forbid(unsafe_code)]
+
+use crate::audit::escape::visible;
+use crate::config::Config;
+use crate::config::credentials::PilotProxy;
+use crate::invocation::caller::Caller;
+use crate::invocation::environment::Request;
+use crate::reason::{Outcome, Reason, Refusal};
+use crate::sys::caller_file::{self, Refused};
+use crate::sys::identity::{Actor, acting_as};
+use nix::errno::Errno;
+use nix::unistd::{Gid, Uid};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use zeroize::Zeroizing;
+
+/// Longest path in a sentence, in bytes.
+const MAX_SHOWN: usize = 200;
+
+/// Bytes that nobody has judged yet; they are wiped when dropped.
+pub struct RawCredential(Zeroizing<Vec<u8>>);
+
+impl RawCredential {
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// The files of one call.
+pub struct RawCredentials {
+    /// GLEXEC_CLIENT_CERT.
+    pub client: RawCredential,
+    /// GLEXEC_SOURCE_PROXY, where it is another content than the client's.
+    pub source: Option<RawCredential>,
+    /// X509_USER_PROXY, where it is looked at.
+    pub pilot: Option<RawCredential>,
+}
+
+impl RawCredentials {
+    /// What is copied for the payload.
+    pub fn source(&self) -> &RawCredential {
+        self.source.as_ref().unwrap_or(&self.client)
+    }
+}
+
+/// Reads the files as the caller.
+pub fn read(request: &Request, caller: &Caller, config: &Config) -> Outcome<RawCredentials> {
+    let actor = Actor { uid: Uid::from_raw(caller.uid), gid: Gid::from_raw(caller.gid), groups: None };
+    let lock = config.glexec.input_lock_mechanism;
+    let one = |variable: &str, path: &Path| {
+        caller_file::read(path, actor.uid, lock)
+            .map(RawCredential)
+            .map_err(|why| (why == Refused::Unreadable(Errno::ENOENT), refusal(variable, path, &why)))
+    };
+    let all = || -> Outcome<RawCredentials> {
+        let client = one("GLEXEC_CLIENT_CERT", &request.client).map_err(|(_, refusal)| refusal)?;
+        let source = match &request.source {
+            Some(path) => Some(one("GLEXEC_SOURCE_PROXY", path).map_err(|(_, refusal)| refusal)?),
+            None => None,
+        };
+        let source = source.filter(|source| source.bytes() != client.bytes());
+        let pilot = match (config.credentials.pilot_proxy, &request.pilot) {
+            (PilotProxy::Ignored, _) | (PilotProxy::Optional, None) => None,
+            (PilotProxy::Required, None) => {
+                let sentence = "this site requires the pilot's own proxy: set X509_USER_PROXY";
+                return Err(Refusal::new(Reason::CredentialPilotMissing, sentence));
+            }
+            (mode, Some(path)) => match one("X509_USER_PROXY", path) {
+                Ok(pilot) => Some(pilot),
+                // A stale variable names nothing: then there is no pilot's proxy.
+                Err((true, _)) if mode == PilotProxy::Optional => None,
+                Err((_, refusal)) => return Err(refusal),
+            },
+        };
+        Ok(RawCredentials { client, source, pilot })
+    };
+    acting_as(&actor, all).map_err(|errno| {
+        Refusal::new(Reason::SystemFailed, "the caller's identity could not be taken").detail(errno.to_string())
+    })?
+}
+
+fn refusal(variable: &str, path: &Path, why: &Refused) -> Refusal {
+    let shown = visible(path.as_os_str().as_bytes(), MAX_SHOWN);
+    let (reason, text) = match why {
+        Refused::Unreadable(errno) => (Reason::CredentialUnreadable, format!("cannot be read: {}", errno.desc())),
+        Refused::NotRegular => (Reason::CredentialNotRegular, "is not a regular file".into()),
+        Refused::Owner(_) => (Reason::CredentialWrongOwner, "does not belong to you".into()),
+        Refused::Permissions(mode) => {
+            (Reason::CredentialInsecure, format!("has mode {mode:04o}: nobody else may have access, chmod 600 it"))
+        }
+        Refused::TooLarge => (Reason::CredentialTooLarge, format!("is larger than {} bytes", caller_file::MAX_BYTES)),
+        Refused::Locked => (Reason::CredentialLocked, "stays locked by another process".into()),
+    };
+    Refusal::new(reason, format!("{variable}={shown} {text}"))
+}

@@ -1,0 +1,70 @@
+//! Who calls: the account of the real user id.
+
+#![forbid(unsafe_code)]
+
+use crate::config::Config;
+use crate::invocation::white_list;
+use crate::reason::{Outcome, Reason, Refusal};
+use nix::errno::Errno;
+use nix::unistd::{Gid, Group, Uid, User, getgrouplist, getpid};
+use std::ffi::CString;
+
+/// The calling account.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Real user id.
+    pub uid: u32,
+    /// Real group id.
+    pub gid: u32,
+    /// Process id of glexec, which the caller knows.
+    pub pid: i32,
+    /// Account name.
+    pub name: String,
+    /// Those groups of the white lists that the account is a member of.
+    pub groups: Vec<String>,
+}
+
+impl Caller {
+    /// Finds the account of the real user id, and its membership in the groups that the white lists name.
+    pub fn identify(uid: Uid, gid: Gid, config: &Config) -> Outcome<Caller> {
+        let lookup_failed = |errno: Errno| {
+            Refusal::new(Reason::AccountLookup, "the account database cannot be reached").detail(errno.to_string())
+        };
+        let user = User::from_uid(uid).map_err(lookup_failed)?;
+        let user = user.ok_or_else(|| {
+            Refusal::new(Reason::CallerUnknown, format!("your user id {uid} has no account on this machine"))
+        })?;
+        let named = white_list::groups_named(&config.glexec.user_white_list)
+            .chain(white_list::groups_named(&config.glexec.omission_private_key_white_list));
+        let groups = memberships(&user, named).map_err(lookup_failed)?;
+        let pid = getpid().as_raw();
+        Ok(Caller { uid: uid.as_raw(), gid: gid.as_raw(), pid, name: user.name, groups })
+    }
+
+    /// Refuses callers that are not in `user_white_list`.
+    pub fn check_white_list(&self, config: &Config) -> Outcome<()> {
+        if white_list::contains(&config.glexec.user_white_list, self) {
+            return Ok(());
+        }
+        let sentence = format!("the account {} may not use glexec here", self.name);
+        Err(Refusal::new(Reason::CallerNotWhiteListed, sentence).detail("not in user_white_list"))
+    }
+}
+
+/// Which of the named groups the account belongs to. The account database decides, not the process: a membership that
+/// the administrator took away ends at once.
+fn memberships<'a>(user: &User, named: impl Iterator<Item = &'a str>) -> Result<Vec<String>, Errno> {
+    let mut named = named.peekable();
+    if named.peek().is_none() {
+        return Ok(Vec::new());
+    }
+    let name = CString::new(user.name.as_str()).map_err(|_| Errno::EINVAL)?;
+    let gids = getgrouplist(&name, user.gid)?;
+    let mut groups = Vec::new();
+    for name in named {
+        if Group::from_name(name)?.is_some_and(|group| gids.contains(&group.gid)) {
+            groups.push(name.to_string());
+        }
+    }
+    Ok(groups)
+}

@@ -1,0 +1,184 @@
+//! What the caller says in its environment.
+
+#![forbid(unsafe_code)]
+
+use crate::lcmaps::Mode;
+use crate::reason::{Outcome, Reason, Refusal};
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+/// The caller's environment. A name that is there twice has its first value, as getenv(3) and so the original had it.
+#[derive(Debug)]
+pub struct Environment(Vec<(OsString, OsString)>);
+
+/// GLEXEC_TARGET_PROXY: where the payload's copy of the proxy goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TargetProxy {
+    /// Not set: a name of our own in /tmp.
+    Default,
+    /// `/dev/null`: no copy.
+    None,
+    /// Here.
+    At(PathBuf),
+}
+
+/// GLEXEC_REPORT_FD.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReportFd {
+    /// Not set.
+    Unset,
+    /// A number, which may be a descriptor's.
+    Number(i32),
+    /// No number.
+    Nonsense,
+}
+
+/// What the caller asks for in `GLEXEC_*` and `X509_USER_PROXY`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Request {
+    /// GLEXEC_CLIENT_CERT.
+    pub client: PathBuf,
+    /// GLEXEC_SOURCE_PROXY, where it is set.
+    pub source: Option<PathBuf>,
+    /// GLEXEC_TARGET_PROXY.
+    pub target: TargetProxy,
+    /// X509_USER_PROXY, the pilot's own, where it is set and not empty.
+    pub pilot: Option<PathBuf>,
+    /// GLEXEC_MODE.
+    pub mode: Mode,
+}
+
+/// Variables in which batch systems and grid services tell their job ids, for the audit record.
+const BATCH_IDS: [&str; 9] = [
+    "PBS_JOBID",
+    "SLURM_JOB_ID",
+    "LSB_JOBID",
+    "JOB_ID",
+    "LOADL_STEP_ID",
+    "CONDOR_ID",
+    "CREAM_JOBID",
+    "GRID_GLOBAL_JOBID",
+    "GLOBUS_GRAM_JOB_CONTACT",
+];
+
+impl Environment {
+    /// Takes the environment in its order.
+    pub fn new(variables: Vec<(OsString, OsString)>) -> Self {
+        Environment(variables)
+    }
+
+    /// The value of a variable.
+    pub fn get(&self, name: &str) -> Option<&OsStr> {
+        self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_os_str())
+    }
+
+    /// All variables, each name once.
+    pub fn unique(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        let mut seen = std::collections::BTreeSet::new();
+        self.0.iter().map(|(n, v)| (n.as_os_str(), v.as_os_str())).filter(move |(name, _)| seen.insert(*name))
+    }
+
+    /// GLEXEC_REPORT_FD.
+    pub fn report_fd(&self) -> ReportFd {
+        let Some(text) = self.get("GLEXEC_REPORT_FD") else { return ReportFd::Unset };
+        let digits = text.to_str().filter(|t| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit()));
+        digits.and_then(|digits| digits.parse().ok()).map_or(ReportFd::Nonsense, ReportFd::Number)
+    }
+
+    /// The batch job ids that the environment claims, as `NAME=VALUE`.
+    pub fn batch_ids(&self) -> Vec<OsString> {
+        BATCH_IDS
+            .iter()
+            .filter_map(|name| {
+                let mut text = OsString::from(name);
+                text.push("=");
+                text.push(self.get(name)?);
+                Some(text)
+            })
+            .collect()
+    }
+
+    /// What the caller asks for; refuses what is missing or contradicts itself.
+    pub fn request(&self) -> Outcome<Request> {
+        let client = self.path("GLEXEC_CLIENT_CERT")?.ok_or_else(|| {
+            let sentence = "GLEXEC_CLIENT_CERT is not set: it names the proxy file of the user to run as";
+            Refusal::new(Reason::CredentialNotGiven, sentence)
+        })?;
+        let target = match self.get("GLEXEC_TARGET_PROXY") {
+            None => TargetProxy::Default,
+            Some(path) if path.is_empty() => {
+                return Err(Refusal::new(Reason::TargetProxyBad, "GLEXEC_TARGET_PROXY is set but empty"));
+            }
+            Some(path) if path == "/dev/null" => TargetProxy::None,
+            Some(path) => TargetProxy::At(path.into()),
+        };
+        let mode = match self.get("GLEXEC_MODE") {
+            None => Mode::GetAccount,
+            Some(mode) if mode == "lcmaps_get_account" => Mode::GetAccount,
+            Some(mode) if mode == "lcmaps_verify_account" => Mode::VerifyAccount,
+            Some(other) => {
+                let sentence = format!("GLEXEC_MODE={other:?} is not known");
+                return Err(Refusal::new(Reason::InvocationMode, sentence));
+            }
+        };
+        let pilot = self.get("X509_USER_PROXY").filter(|path| !path.is_empty()).map(PathBuf::from);
+        Ok(Request { client, source: self.path("GLEXEC_SOURCE_PROXY")?, target, pilot, mode })
+    }
+
+    fn path(&self, name: &str) -> Outcome<Option<PathBuf>> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(path) if path.is_empty() => {
+                Err(Refusal::new(Reason::CredentialNotGiven, format!("{name} is set but empty")))
+            }
+            Some(path) => Ok(Some(path.into())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(variables: &[(&str, &str)]) -> Environment {
+        Environment::new(variables.iter().map(|(n, v)| (n.into(), v.into())).collect())
+    }
+
+    #[test]
+    fn the_first_of_two_values_counts_as_for_getenv() {
+        let environment = environment(&[("GLEXEC_CLIENT_CERT", "/a"), ("X", "1"), ("GLEXEC_CLIENT_CERT", "/b")]);
+        assert_eq!(environment.request().unwrap().client, PathBuf::from("/a"));
+        assert_eq!(environment.unique().count(), 2);
+    }
+
+    #[test]
+    fn missing_empty_and_unknown_values_are_refused_with_their_reason() {
+        let client = ("GLEXEC_CLIENT_CERT", "/p");
+        let table = [
+            (vec![], Reason::CredentialNotGiven),
+            (vec![("GLEXEC_CLIENT_CERT", "")], Reason::CredentialNotGiven),
+            (vec![client, ("GLEXEC_SOURCE_PROXY", "")], Reason::CredentialNotGiven),
+            (vec![client, ("GLEXEC_TARGET_PROXY", "")], Reason::TargetProxyBad),
+            (vec![client, ("GLEXEC_MODE", "")], Reason::InvocationMode),
+            (vec![client, ("GLEXEC_MODE", "LCMAPS_GET_ACCOUNT")], Reason::InvocationMode),
+        ];
+        for (variables, reason) in table {
+            assert_eq!(environment(&variables).request().unwrap_err().reason(), reason, "{variables:?}");
+        }
+    }
+
+    #[test]
+    fn the_report_descriptor_is_a_plain_number() {
+        let fd = |value: &str| environment(&[("GLEXEC_REPORT_FD", value)]).report_fd();
+        assert_eq!([fd("3"), fd("0007"), fd("4096")], [3, 7, 4096].map(ReportFd::Number));
+        for bad in ["", "-1", "+3", " 3", "3 ", "0x3", "99999999999"] {
+            assert_eq!(fd(bad), ReportFd::Nonsense, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn batch_job_ids_are_collected_for_the_record() {
+        let ids = environment(&[("SLURM_JOB_ID", "42"), ("OTHER", "1"), ("PBS_JOBID", "7.ce")]).batch_ids();
+        assert_eq!(ids, [OsString::from("PBS_JOBID=7.ce"), OsString::from("SLURM_JOB_ID=42")]);
+    }
+}

@@ -1,0 +1,43 @@
+//! Finding the command, with the eyes of the account that will run it.
+
+#![forbid(unsafe_code)]
+
+use crate::audit::escape::visible;
+use crate::config::values::SearchPath;
+use crate::reason::{Outcome, Reason, Refusal};
+use crate::sys::lookup::{self, Executable};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// Longest command in a sentence, in bytes.
+const MAX_SHOWN: usize = 200;
+
+/// Finds the file to execute: a name without `/` in the payload's PATH, a relative path below the caller's working
+/// directory. To be called while acting as the target; symbolic links are followed.
+pub fn find(command: &OsStr, path: &SearchPath, cwd: Option<&Path>) -> Outcome<PathBuf> {
+    let shown = visible(command.as_bytes(), MAX_SHOWN);
+    let not_found =
+        || Refusal::new(Reason::CommandNotFound, format!("{shown}: the target account finds no such command"));
+    let forbidden =
+        || Refusal::new(Reason::CommandNotExecutable, format!("{shown}: the target account may not execute it"));
+    if command.is_empty() {
+        return Err(not_found());
+    }
+    let candidates: Vec<PathBuf> = if !command.as_bytes().contains(&b'/') {
+        path.directories().map(|dir| dir.join(command)).collect()
+    } else if command.as_bytes().starts_with(b"/") {
+        vec![command.into()]
+    } else {
+        vec![cwd.ok_or_else(not_found)?.join(command)]
+    };
+    let mut outcome = Err(not_found());
+    for candidate in candidates {
+        match lookup::executable(&candidate) {
+            Executable::Yes => return Ok(candidate),
+            Executable::Forbidden => outcome = Err(forbidden()),
+            Executable::Missing => {}
+        }
+    }
+    outcome
+}

@@ -1,0 +1,42 @@
+//! The front: relays signals to the payload and ends as the payload ended.
+
+#![forbid(unsafe_code)]
+
+use super::{Outcome, SIGNAL, message};
+use crate::sys::supervise::{self, Ended, Event, Heard, Line};
+use nix::errno::Errno;
+use nix::sys::signalfd::SignalFd;
+use nix::unistd::Pid;
+
+/// Exit codes of a payload that would look like glexec's own, and the code they become (design: outcomes).
+const OWN_CODES: std::ops::RangeInclusive<i32> = 201..=204;
+const PAYLOAD_HAD_OUR_CODE: i32 = 204;
+
+/// Relays until the monitor says how the payload ended; `None` when the monitor died without a word.
+pub fn relay(signals: &SignalFd, line: &Line, monitor: Pid) -> Result<Option<Outcome>, Errno> {
+    let outcome = loop {
+        match supervise::wait(signals, line, None)? {
+            // Should the monitor be gone, the line says so next.
+            Event::Signal(number) => {
+                let _ = line.say(message(SIGNAL, number));
+            }
+            Event::Nothing => {}
+            Event::Line => match line.hear() {
+                Heard::Message(bytes) => break Outcome::from_message(bytes),
+                Heard::Gone => break None,
+            },
+        }
+    };
+    // The times of the payload's tree become ours, and so the caller's, by this.
+    supervise::reap_this(monitor);
+    Ok(outcome)
+}
+
+/// Ends the process as the payload ended.
+pub fn end_as(outcome: Outcome) -> ! {
+    match outcome {
+        Outcome::Ran(Ended::Exited(code)) if OWN_CODES.contains(&code) => supervise::end(PAYLOAD_HAD_OUR_CODE),
+        Outcome::Ran(Ended::Exited(code)) | Outcome::Refused(code) => supervise::end(code),
+        Outcome::Ran(Ended::Signaled(signal)) => supervise::end_by(signal),
+    }
+}

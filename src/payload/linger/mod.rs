@@ -1,0 +1,232 @@
+//! A lingering call is three processes.
+//!
+//! - *front*: the process id that the caller knows. Real user the caller's, effective and saved user the target's, so
+//!   that both may signal it and neither may trace it. Hands signals on, and ends as the payload ended.
+//! - *monitor*: root with three capabilities, in a session of its own, the parent of every orphan of the payload. Holds
+//!   nothing of the caller's; neither caller nor payload can signal it. Ends what the payload leaves behind and writes
+//!   the end record.
+//! - *payload*: in the caller's process group and session.
+//!
+//! When the front dies the monitor ends the payload's tree; when the monitor dies the kernel ends the payload.
+
+#![forbid(unsafe_code)]
+
+pub mod front;
+pub mod monitor;
+
+use crate::audit::record::Record;
+use crate::call::Call;
+use crate::config::glexec::Glexec;
+use crate::lcmaps::Mapping;
+use crate::payload::become_payload;
+use crate::payload::switch::Prepared;
+use crate::reason::{self, Reason, Refusal};
+use crate::sys::start::Limits;
+use crate::sys::supervise::{self, Ended, Line, Side};
+use nix::errno::Errno;
+use nix::sys::signalfd::SignalFd;
+use nix::unistd::{Gid, Pid, Uid, chdir};
+use std::os::fd::OwnedFd;
+use std::time::Instant;
+
+/// Over the line, from the monitor: how the payload ended. The first byte says which, the others are the number.
+pub(super) const EXITED: u8 = 1;
+/// Ended by a signal.
+pub(super) const SIGNALED: u8 = 2;
+/// Nothing was executed: glexec itself refused in the payload's process, and the number is its exit code.
+pub(super) const REFUSED: u8 = 3;
+/// From the front: hand this signal on.
+pub(super) const SIGNAL: u8 = 4;
+
+/// How a call ended for the front.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The payload ran and ended so.
+    Ran(Ended),
+    /// glexec refused in the payload's process with this exit code.
+    Refused(i32),
+}
+
+impl Outcome {
+    pub(super) fn message(self) -> [u8; 5] {
+        match self {
+            Outcome::Ran(Ended::Exited(code)) => message(EXITED, code),
+            Outcome::Ran(Ended::Signaled(signal)) => message(SIGNALED, signal),
+            Outcome::Refused(code) => message(REFUSED, code),
+        }
+    }
+
+    pub(super) fn from_message(bytes: [u8; 5]) -> Option<Outcome> {
+        let [kind, a, b, c, d] = bytes;
+        let number = i32::from_le_bytes([a, b, c, d]);
+        match kind {
+            EXITED => Some(Outcome::Ran(Ended::Exited(number))),
+            SIGNALED => Some(Outcome::Ran(Ended::Signaled(number))),
+            REFUSED => Some(Outcome::Refused(number)),
+            _ => None,
+        }
+    }
+}
+
+pub(super) fn message(kind: u8, number: i32) -> [u8; 5] {
+    let [a, b, c, d] = number.to_le_bytes();
+    [kind, a, b, c, d]
+}
+
+/// What the three processes need to know.
+pub struct Lingering<'a> {
+    /// The call.
+    pub call: Call,
+    /// The payload, ready to run.
+    pub prepared: Prepared,
+    /// The caller's resource limits.
+    pub limits: Limits,
+    /// The target account.
+    pub target: &'a Mapping,
+    /// `[glexec]`.
+    pub config: &'a Glexec,
+}
+
+fn failed(what: &'static str) -> impl Fn(Errno) -> Refusal {
+    move |errno| {
+        let sentence = "the system refused what supervising a payload needs; nothing was run";
+        Refusal::new(Reason::SystemFailed, sentence).detail(format!("{what}: {errno}"))
+    }
+}
+
+/// Splits into the three processes. Ends each of them itself; returns only when the split did not work.
+pub fn supervise(lingering: Lingering<'_>) -> (Call, Refusal) {
+    let prepared = || -> reason::Outcome<_> {
+        let signals = supervise::hold_signals().map_err(failed("signalfd"))?;
+        let (ours, theirs) = Line::pair().map_err(failed("socketpair"))?;
+        let front = supervise::own_pid();
+        Ok((signals, ours, theirs, front, supervise::split().map_err(failed("fork"))?))
+    };
+    match prepared() {
+        Ok((signals, ours, theirs, front, Side::Child)) => {
+            drop((signals, ours));
+            supervise::end(monitor(lingering, &theirs, front))
+        }
+        Ok((signals, ours, theirs, _, Side::Parent(monitor))) => {
+            drop(theirs);
+            be_front(lingering, &signals, ours, monitor)
+        }
+        Err(refusal) => {
+            lingering.prepared.undo();
+            (lingering.call, refusal)
+        }
+    }
+}
+
+fn be_front(lingering: Lingering<'_>, signals: &SignalFd, line: Line, monitor: Pid) -> (Call, Refusal) {
+    let Lingering { mut call, target, .. } = lingering;
+    let target = (Uid::from_raw(target.uid.get()), Gid::from_raw(target.gid.get()));
+    call.release_report();
+    let released = supervise::become_front(call.ids(), target).and_then(|()| {
+        supervise::release_standard_descriptors().and_then(|()| chdir("/")).map_err(|errno| errno.to_string())
+    });
+    let outcome = match released {
+        Ok(()) => front::relay(signals, &line, monitor).map_err(|errno| errno.to_string()),
+        Err(why) => Err(why),
+    };
+    match outcome {
+        Ok(Some(outcome)) => front::end_as(outcome),
+        Ok(None) => (call, unsupervised("the monitor died")),
+        // Dropping the line tells the monitor to end the payload.
+        Err(why) => {
+            drop(line);
+            supervise::reap_this(monitor);
+            (call, unsupervised(&why))
+        }
+    }
+}
+
+fn unsupervised(why: &str) -> Refusal {
+    let sentence = "the supervision of the payload failed, and the payload was ended";
+    Refusal::new(Reason::SystemFailed, sentence).detail(why)
+}
+
+/// The monitor's life; returns its exit code, which nobody looks at.
+fn monitor(lingering: Lingering<'_>, line: &Line, front: Pid) -> i32 {
+    let started = Instant::now();
+    let prepared = || -> Result<_, Errno> {
+        supervise::adopt_orphans()?;
+        let signals = supervise::hold_child_signal()?;
+        // Written when nothing was executed; an exec closes it unwritten.
+        let refused = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
+        Ok((signals, refused, supervise::own_pid(), supervise::split()?))
+    };
+    match prepared() {
+        Ok((signals, (refused, _), _, Side::Parent(payload))) => {
+            watch(lingering, &signals, line, front, payload, &refused, started)
+        }
+        Ok((_, (_, refused), monitor, Side::Child)) => supervise::end(be_payload(lingering, monitor, &refused)),
+        Err(errno) => {
+            lingering.prepared.undo();
+            let code = lingering.call.refuse(&failed("monitor")(errno));
+            let _ = line.say(Outcome::Refused(i32::from(code)).message());
+            i32::from(code)
+        }
+    }
+}
+
+/// The payload's process until it is the payload; returns its exit code when it could not become it.
+fn be_payload(lingering: Lingering<'_>, monitor: Pid, refused: &OwnedFd) -> i32 {
+    let Lingering { mut call, prepared, limits, target, .. } = lingering;
+    match become_payload(&mut call, prepared, &limits, target, Some(monitor)) {
+        Ok(()) => 0,
+        Err(refusal) => {
+            let code = call.refuse(&refusal);
+            // Should this not be heard, the code counts as the payload's own, and 201 to 204 become 204.
+            let _ = nix::unistd::write(refused, b"x");
+            i32::from(code)
+        }
+    }
+}
+
+fn watch(
+    lingering: Lingering<'_>,
+    signals: &SignalFd,
+    line: &Line,
+    front: Pid,
+    payload: Pid,
+    refused: &OwnedFd,
+    started: Instant,
+) -> i32 {
+    let Lingering { mut call, prepared, config, .. } = lingering;
+    call.release_report();
+    // What fails here takes nothing away from the supervision: it goes on.
+    let _ = supervise::release_standard_descriptors();
+    let _ = supervise::leave_group();
+    let _ = chdir("/");
+    let over = monitor::watch(signals, line, front, payload, config.linger_grace.duration());
+    prepared.remove_temporary();
+    let executed = nix::unistd::read(refused, &mut [0]) != Ok(1);
+    let outcome = match over.ended {
+        Ended::Exited(code) if !executed => Outcome::Refused(code),
+        ended => Outcome::Ran(ended),
+    };
+    let mut record = Record::end(call.id());
+    record.ended(&over, started.elapsed(), &supervise::usage());
+    call.record_end(&record, config);
+    let _ = line.say(outcome.message());
+    0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outcomes_cross_the_line_unchanged() {
+        for outcome in [
+            Outcome::Ran(Ended::Exited(0)),
+            Outcome::Ran(Ended::Exited(255)),
+            Outcome::Ran(Ended::Signaled(64)),
+            Outcome::Refused(202),
+        ] {
+            assert_eq!(Outcome::from_message(outcome.message()), Some(outcome));
+        }
+        assert_eq!(Outcome::from_message([0; 5]), None);
+    }
+}

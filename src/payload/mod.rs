@@ -1,0 +1,39 @@
+//! The payload: its environment, its copy of the proxy, its command, the switch to its account.
+
+#![forbid(unsafe_code)]
+
+pub mod command;
+pub mod environment;
+pub mod linger;
+pub mod switch;
+pub mod target_proxy;
+
+use crate::call::Call;
+use crate::lcmaps::Mapping;
+use crate::reason::{Outcome, Reason, Refusal};
+use crate::sys::start::Limits;
+use crate::sys::supervise;
+use nix::unistd::Pid;
+use switch::{Prepared, Ran};
+
+/// Becomes the target account and then the payload; with a `monitor`, for as long as that lives. Returns `Ok` only when
+/// there is no command.
+pub fn become_payload(
+    call: &mut Call,
+    prepared: Prepared,
+    limits: &Limits,
+    target: &Mapping,
+    monitor: Option<Pid>,
+) -> Outcome<()> {
+    let switched = prepared.switch(limits)?;
+    if let Some(monitor) = monitor {
+        supervise::die_with(monitor).map_err(|why| {
+            Refusal::new(Reason::SystemFailed, "the supervision of the payload failed; nothing was run").detail(why)
+        })?;
+    }
+    call.report_success(target);
+    match switched.run() {
+        Ran::Nothing => Ok(()),
+        Ran::Failed(refusal) => Err(refusal),
+    }
+}

@@ -1,0 +1,165 @@
+//! Preparing the payload as its account, becoming that account for good, and running it.
+
+#![forbid(unsafe_code)]
+
+use crate::audit::escape::visible;
+use crate::config::glexec::Glexec;
+use crate::invocation::command_line::Payload;
+use crate::invocation::environment::{Environment, TargetProxy};
+use crate::lcmaps::Mapping;
+use crate::payload::target_proxy::{self, Copy, Lifetime};
+use crate::payload::{command, environment};
+use crate::reason::{Outcome, Reason, Refusal};
+use crate::sys::identity::{self, Actor};
+use crate::sys::start::Limits;
+use crate::sys::{process, terminal};
+use nix::errno::Errno;
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{Gid, Uid, chdir};
+use std::ffi::{CString, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+/// What a call needs to know besides the mapping.
+#[derive(Debug)]
+pub struct Wish<'a> {
+    /// The command; `None` renews the target proxy only.
+    pub payload: Option<&'a Payload>,
+    /// The caller's environment.
+    pub environment: &'a Environment,
+    /// The caller's working directory.
+    pub cwd: Option<&'a Path>,
+    /// Where the copy of the proxy goes.
+    pub target_proxy: &'a TargetProxy,
+    /// The bytes to copy.
+    pub proxy: &'a [u8],
+}
+
+/// A payload that is ready to run: everything that can be refused about it has been judged.
+#[derive(Debug)]
+pub struct Prepared {
+    actor: Actor,
+    home: PathBuf,
+    umask: u32,
+    command: Option<Command>,
+    copy: Option<Copy>,
+}
+
+#[derive(Debug)]
+struct Command {
+    path: CString,
+    arguments: Vec<CString>,
+    environment: Vec<CString>,
+}
+
+/// Finds the command and writes the target proxy, acting as the target account.
+pub fn prepare(target: &Mapping, wish: &Wish<'_>, config: &Glexec) -> Outcome<Prepared> {
+    let actor = Actor {
+        uid: Uid::from_raw(target.uid.get()),
+        gid: Gid::from_raw(target.gid.get()),
+        groups: Some(target.groups.iter().map(|gid| Gid::from_raw(gid.get())).collect()),
+    };
+    let as_target = || -> Outcome<(Option<PathBuf>, Option<Copy>)> {
+        let path = match wish.payload {
+            Some(payload) => Some(command::find(&payload.command, &config.path, wish.cwd)?),
+            None => None,
+        };
+        let lock = config.target_lock_mechanism;
+        let copy = match config.create_target_proxy {
+            true => target_proxy::write(wish.target_proxy, wish.cwd, target.uid.get(), wish.proxy, lock)?,
+            false => None,
+        };
+        Ok((path, copy))
+    };
+    let (path, copy) = identity::acting_as(&actor, as_target).map_err(|errno| failed(&errno.to_string()))??;
+    let variables = environment::build(wish.environment, config, target, copy.as_ref().map(|copy| copy.path.as_path()));
+    let command = match (path, wish.payload) {
+        (Some(path), Some(payload)) => Some(Command::new(path, payload, variables)?),
+        _ => None,
+    };
+    Ok(Prepared { actor, home: target.home.clone(), umask: config.umask.bits(), command, copy })
+}
+
+impl Command {
+    fn new(path: PathBuf, payload: &Payload, variables: Vec<(OsString, OsString)>) -> Outcome<Command> {
+        let arguments = std::iter::once(&payload.command).chain(&payload.arguments);
+        let environment = variables.into_iter().map(|(mut name, value)| {
+            name.push("=");
+            name.push(value);
+            c_string(name)
+        });
+        Ok(Command {
+            path: c_string(path.into())?,
+            arguments: arguments.cloned().map(c_string).collect::<Outcome<_>>()?,
+            environment: environment.collect::<Outcome<_>>()?,
+        })
+    }
+}
+
+/// What came from argv and environ cannot hold a NUL; should it all the same, nothing is run.
+fn c_string(text: OsString) -> Outcome<CString> {
+    CString::new(text.into_vec()).map_err(|_| Refusal::new(Reason::SystemFailed, "a NUL in a command or variable"))
+}
+
+fn failed(why: &str) -> Refusal {
+    Refusal::new(Reason::SwitchFailed, "the identity switch failed; nothing was run").detail(why)
+}
+
+impl Prepared {
+    /// Takes back what was written for a payload that will not run.
+    pub fn undo(&self) {
+        if let Some(copy) = &self.copy {
+            // Root is left already where this fails; the refusal in progress is what counts.
+            let _ = identity::acting_as(&self.actor, || copy.remove());
+        }
+    }
+
+    /// Removes a target proxy whose name nobody but the payload knew.
+    pub fn remove_temporary(&self) {
+        if self.copy.as_ref().is_some_and(|copy| copy.lifetime == Lifetime::Temporary) {
+            self.undo();
+        }
+    }
+
+    /// Whether there is a command to run.
+    pub fn has_command(&self) -> bool {
+        self.command.is_some()
+    }
+
+    /// Becomes the target account, for good.
+    pub fn switch(self, limits: &Limits) -> Outcome<Switched> {
+        identity::become_for_good(&self.actor).map_err(|why| failed(&why))?;
+        terminal::leave().map_err(|why| failed(&why))?;
+        umask(Mode::from_bits_truncate(self.umask));
+        if chdir(&self.home).is_err() {
+            chdir("/").map_err(|errno| failed(&errno.to_string()))?;
+        }
+        limits.restore().map_err(|errno| failed(&errno.to_string()))?;
+        Ok(Switched { command: self.command })
+    }
+}
+
+/// The process is the target account and can be nothing else any more. Only this can run a payload.
+#[derive(Debug)]
+pub struct Switched {
+    command: Option<Command>,
+}
+
+/// How a run ended, seen from the process that was to become the payload.
+#[derive(Debug)]
+pub enum Ran {
+    /// There was nothing to run.
+    Nothing,
+    /// The kernel refused the command.
+    Failed(Refusal),
+}
+
+impl Switched {
+    /// Becomes the command. Returns only when there is none, or when the kernel refuses it.
+    pub fn run(self) -> Ran {
+        let Some(command) = self.command else { return Ran::Nothing };
+        let errno: Errno = process::execute(&command.path, &command.arguments, &command.environment);
+        let shown = visible(std::ffi::OsStr::from_bytes(command.path.to_bytes()).as_bytes(), 200);
+        Ran::Failed(Refusal::new(Reason::CommandExec, format!("{shown} cannot be executed: {}", errno.desc())))
+    }
+}

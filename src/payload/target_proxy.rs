@@ -1,0 +1,87 @@
+//! The payload's own copy of the proxy.
+
+#![forbid(unsafe_code)]
+
+use crate::audit::escape::visible;
+use crate::invocation::environment::TargetProxy;
+use crate::reason::{Outcome, Reason, Refusal};
+use crate::sys::lock::Mechanism;
+use crate::sys::target_file::{self, Refused, Written};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// Longest path in a sentence, in bytes.
+const MAX_SHOWN: usize = 200;
+
+/// How long a copy stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifetime {
+    /// Until a lingering glexec ends: its name is ours.
+    Temporary,
+    /// The caller named it and looks after it.
+    Kept,
+}
+
+/// A copy that was written.
+#[derive(Debug)]
+pub struct Copy {
+    /// Its absolute path, the payload's X509_USER_PROXY.
+    pub path: PathBuf,
+    /// How long it is to stay.
+    pub lifetime: Lifetime,
+    written: Written,
+}
+
+impl Copy {
+    /// Takes the copy back, because nothing will be run. To be called while acting as the target.
+    pub fn remove(&self) {
+        // There is nobody left to tell: the call is being refused for another reason.
+        let _ = self.written.remove();
+    }
+}
+
+/// Writes the copy. To be called while acting as the target, whose user id is `uid`.
+pub fn write(
+    target: &TargetProxy,
+    cwd: Option<&Path>,
+    uid: u32,
+    bytes: &[u8],
+    mechanism: Mechanism,
+) -> Outcome<Option<Copy>> {
+    match target {
+        TargetProxy::None => Ok(None),
+        TargetProxy::Default => {
+            let prefix = PathBuf::from(format!("/tmp/x509up_u{uid}.glexec."));
+            let (path, written) = target_file::create_new(&prefix, bytes).map_err(|why| refusal(&prefix, &why))?;
+            Ok(Some(Copy { path, lifetime: Lifetime::Temporary, written }))
+        }
+        TargetProxy::At(path) => {
+            let path = match cwd {
+                Some(cwd) => cwd.join(path),
+                None => path.clone(),
+            };
+            let written = if path.is_absolute() {
+                target_file::replace(&path, bytes, mechanism)
+            } else {
+                Err(Refused::NotWritable(nix::errno::Errno::ENOENT))
+            };
+            let written = written.map_err(|why| refusal(&path, &why))?;
+            Ok(Some(Copy { path, lifetime: Lifetime::Kept, written }))
+        }
+    }
+}
+
+fn refusal(path: &Path, why: &Refused) -> Refusal {
+    let shown = visible(path.as_os_str().as_bytes(), MAX_SHOWN);
+    match why {
+        Refused::NotWritable(errno) => {
+            let sentence = format!("the target account cannot write the proxy to {shown}: {}", errno.desc());
+            Refusal::new(Reason::TargetProxyBad, sentence)
+        }
+        Refused::Foreign => {
+            let sentence = format!("{shown} is there already and is no regular file of the target account");
+            Refusal::new(Reason::TargetProxyForeign, sentence)
+        }
+        Refused::Locked => Refusal::new(Reason::TargetProxyLocked, format!("{shown} stays locked by another process")),
+    }
+}

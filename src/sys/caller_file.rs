@@ -1,0 +1,63 @@
+//! A file that the caller names: opened once, as the caller, judged on that descriptor, read to its end.
+
+use crate::sys::lock::{self, Mechanism, Purpose};
+use nix::errno::Errno;
+use nix::unistd::Uid;
+use std::fs::OpenOptions;
+use std::io::Read;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+use zeroize::Zeroizing;
+
+/// Largest credential file in bytes: 20 certificates with large attribute certificates stay below 100 KiB.
+pub const MAX_BYTES: usize = 256 * 1024;
+/// One byte more than allowed, to see that there is more.
+const READ_AT_MOST: usize = MAX_BYTES + 1;
+
+/// Why a credential file is not taken.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// open(2) or read(2) failed.
+    Unreadable(Errno),
+    /// A directory, device, FIFO, socket.
+    NotRegular,
+    /// The owner's user id.
+    Owner(u32),
+    /// The permission bits.
+    Permissions(u32),
+    /// More than [`MAX_BYTES`].
+    TooLarge,
+    /// Somebody keeps it locked.
+    Locked,
+}
+
+/// Reads a credential file. To be called while acting as its owner, `owner`; relative paths are resolved against the
+/// working directory.
+pub fn read(path: &Path, owner: Uid, mechanism: Mechanism) -> Result<Zeroizing<Vec<u8>>, Refused> {
+    let unreadable = |e: std::io::Error| Refused::Unreadable(Errno::from_raw(e.raw_os_error().unwrap_or(libc::EINVAL)));
+    // Neither a FIFO without a writer nor a terminal may hold us up or become ours.
+    let mut file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC)
+        .open(path)
+        .map_err(unreadable)?;
+    let status = file.metadata().map_err(unreadable)?;
+    if !status.is_file() {
+        return Err(Refused::NotRegular);
+    }
+    if status.uid() != owner.as_raw() {
+        return Err(Refused::Owner(status.uid()));
+    }
+    // Group, others, setuid, setgid, sticky: none (historically "at most 0700").
+    if status.mode() & 0o7077 != 0 {
+        return Err(Refused::Permissions(status.mode() & 0o7777));
+    }
+    lock::acquire(&file, mechanism, Purpose::Read).map_err(|errno| match errno {
+        Errno::EAGAIN => Refused::Locked,
+        errno => Refused::Unreadable(errno),
+    })?;
+    // One allocation, so that no copy of the key stays behind in freed memory.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(READ_AT_MOST));
+    (&mut file).take(READ_AT_MOST as u64).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() > MAX_BYTES { Err(Refused::TooLarge) } else { Ok(bytes) }
+}

@@ -1,0 +1,130 @@
+//! Capabilities, acting as somebody for a moment, and becoming somebody for good.
+
+use caps::{CapSet, Capability, CapsHashSet};
+use nix::errno::Errno;
+use nix::unistd::{
+    Gid, Uid, getegid, getgroups, getresgid, getresuid, setegid, seteuid, setgroups, setresgid, setresuid,
+};
+
+/// What the privileged process needs: to change its identity, and to end the verifier, which runs as another user.
+const NEEDED: [Capability; 3] = [Capability::CAP_SETUID, Capability::CAP_SETGID, Capability::CAP_KILL];
+
+/// Keeps the needed capabilities and drops all others from every set; the bounding set becomes empty, so that nothing
+/// executed from here on can ever have one.
+pub fn reduce_capabilities() -> Result<(), String> {
+    clear_bounding_set().map_err(|e| format!("bounding set: {e}"))?;
+    let needed: CapsHashSet = NEEDED.into_iter().collect();
+    caps::clear(None, CapSet::Inheritable).map_err(|e| e.to_string())?;
+    caps::set(None, CapSet::Effective, &needed).map_err(|e| e.to_string())?;
+    caps::set(None, CapSet::Permitted, &needed).map_err(|e| e.to_string())?;
+    clear_ambient_set().map_err(|e| format!("ambient set: {e}"))
+}
+
+/// Drops every capability that the running kernel knows, also those newer than any library.
+fn clear_bounding_set() -> Result<(), Errno> {
+    for capability in 0..64 {
+        // SAFETY: PR_CAPBSET_DROP takes a number and touches no memory.
+        let rc = unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) };
+        match Errno::result(rc) {
+            Ok(_) => {}
+            Err(Errno::EINVAL) if capability > 0 => return Ok(()),
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
+
+fn clear_ambient_set() -> Result<(), Errno> {
+    // SAFETY: PR_CAP_AMBIENT_CLEAR_ALL touches no memory.
+    let rc = unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) };
+    Errno::result(rc).map(drop)
+}
+
+/// Gives up a group that a setgid bit on the program brought along.
+pub fn drop_setgid(gid: Gid) -> Result<(), Errno> {
+    setresgid(gid, gid, gid)
+}
+
+/// Whose permissions to act with.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    /// Effective user.
+    pub uid: Uid,
+    /// Effective group.
+    pub gid: Gid,
+    /// Supplementary groups; `None` leaves those of the process, which are the caller's.
+    pub groups: Option<Vec<Gid>>,
+}
+
+/// Runs `work` with the permissions of `actor` and no capabilities in effect, then comes back.
+///
+/// The saved user stays root, so only the real user (the caller) can signal us meanwhile, and nobody can trace us.
+/// An error means that the process may be left with less privilege than before, never more: the caller of this
+/// function must give up.
+pub fn acting_as<T>(actor: &Actor, work: impl FnOnce() -> T) -> Result<T, Errno> {
+    let own_group = getegid();
+    let own_groups = getgroups()?;
+    if let Some(groups) = &actor.groups {
+        setgroups(groups)?;
+    }
+    setegid(actor.gid)?;
+    seteuid(actor.uid)?;
+    let result = work();
+    seteuid(Uid::from_raw(0))?;
+    setegid(own_group)?;
+    if actor.groups.is_some() {
+        setgroups(&own_groups)?;
+    }
+    Ok(result)
+}
+
+/// Takes the identity of `actor` for good and proves it: all ids are the new ones, root cannot be regained, and no
+/// capability is left in any set.
+///
+/// On an error the process must run nothing and end.
+pub fn become_for_good(actor: &Actor) -> Result<(), String> {
+    let step = |what: &'static str| move |errno: Errno| format!("{what}: {errno}");
+    let (uid, gid) = (actor.uid, actor.gid);
+    let privileged = uid.is_root() || gid.as_raw() == 0;
+    if privileged || uid.as_raw() == u32::MAX || gid.as_raw() == u32::MAX {
+        return Err("not an identity to become".into());
+    }
+    let groups = actor.groups.clone().unwrap_or_default();
+    setgroups(&groups).map_err(step("setgroups"))?;
+    setresgid(gid, gid, gid).map_err(step("setresgid"))?;
+    setresuid(uid, uid, uid).map_err(step("setresuid"))?;
+
+    let (users, owned) = (getresuid().map_err(step("getresuid"))?, getresgid().map_err(step("getresgid"))?);
+    if [users.real, users.effective, users.saved] != [uid; 3] || [owned.real, owned.effective, owned.saved] != [gid; 3]
+    {
+        return Err("the ids are not the new ones".into());
+    }
+    if sorted(getgroups().map_err(step("getgroups"))?) != sorted(groups) {
+        return Err("the groups are not the new ones".into());
+    }
+    let root = Uid::from_raw(0);
+    let regained = [seteuid(root), setresuid(root, root, root), setresgid(Gid::from_raw(0), gid, gid)];
+    if regained.iter().any(Result::is_ok) {
+        return Err("root could be regained".into());
+    }
+    for set in [CapSet::Effective, CapSet::Permitted, CapSet::Inheritable] {
+        if !caps::read(None, set).map_err(|e| e.to_string())?.is_empty() {
+            return Err(format!("capabilities are left in the {set:?} set"));
+        }
+    }
+    Ok(())
+}
+
+/// Gives up every privilege and becomes the caller again, before anything is said to it: what is written on the
+/// caller's descriptors is then written with no more than its own rights.
+pub fn return_to_caller(uid: Uid, gid: Gid) -> Result<(), Errno> {
+    setresgid(gid, gid, gid)?;
+    setresuid(uid, uid, uid)
+}
+
+fn sorted(mut groups: Vec<Gid>) -> Vec<u32> {
+    groups.sort_unstable_by_key(|gid| gid.as_raw());
+    let mut raw: Vec<u32> = groups.into_iter().map(Gid::as_raw).collect();
+    raw.dedup();
+    raw
+}

@@ -1,0 +1,72 @@
+//! Waiting a bounded time for the lock of a proxy file.
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
+
+/// How proxy files are locked; a lock is released when the file is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mechanism {
+    /// flock(2).
+    Flock,
+    /// fcntl(2) record locks, which also work over NFS.
+    Fcntl,
+    /// No locks.
+    Disabled,
+}
+
+/// What the lock is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Reading: a shared lock.
+    Read,
+    /// Replacing: an exclusive lock.
+    Replace,
+}
+
+/// Renewing a proxy takes milliseconds; whoever holds a lock for longer than this is not renewing.
+const PATIENCE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Locks an open file, waiting at most [`PATIENCE`]; `EAGAIN` when it stays locked.
+pub fn acquire(file: &File, mechanism: Mechanism, purpose: Purpose) -> Result<(), Errno> {
+    let started = Instant::now();
+    loop {
+        match try_once(file, mechanism, purpose) {
+            Err(Errno::EAGAIN | Errno::EACCES) if started.elapsed() < PATIENCE => std::thread::sleep(PAUSE),
+            Err(Errno::EACCES) => return Err(Errno::EAGAIN),
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Releases a flock(2) lock of a file that stays open.
+pub fn release(file: &File) {
+    // SAFETY: flock takes two numbers. Unlocking an open file cannot fail.
+    unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_UN) };
+}
+
+fn try_once(file: &File, mechanism: Mechanism, purpose: Purpose) -> Result<(), Errno> {
+    match mechanism {
+        Mechanism::Disabled => Ok(()),
+        Mechanism::Flock => {
+            let operation = match purpose {
+                Purpose::Read => libc::LOCK_SH,
+                Purpose::Replace => libc::LOCK_EX,
+            };
+            // SAFETY: flock takes two numbers; the descriptor is open as long as `file` lives.
+            Errno::result(unsafe { libc::flock(file.as_raw_fd(), operation | libc::LOCK_NB) }).map(drop)
+        }
+        Mechanism::Fcntl => {
+            // SAFETY: flock is plain data; all zeros is "from the start, to the end".
+            let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+            lock.l_type = match purpose {
+                Purpose::Read => libc::F_RDLCK as libc::c_short,
+                Purpose::Replace => libc::F_WRLCK as libc::c_short,
+            };
+            fcntl(file, FcntlArg::F_SETLK(&lock)).map(drop)
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Child processes of the privileged program: forked, confined, with a deadline and one bounded answer.
+
+use crate::sys::identity::{self, Actor};
+use crate::sys::sandbox;
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, fork, getpid, getppid, pipe2};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum NoAnswer {
+    /// The system refused a step on our side.
+    #[error("{0}: {1}")]
+    System(&'static str, Errno),
+    /// It took too long.
+    #[error("no answer after {0:?}")]
+    Deadline(Duration),
+    /// It answered more than it may.
+    #[error("the answer is longer than {0} bytes")]
+    TooLong(usize),
+    /// It did not end with exit code 0; the text is the sandbox's complaint where there is one.
+    #[error("{0}")]
+    Died(String),
+}
+
+/// Exit code of a child whose sandbox could not be closed; its answer is then the reason.
+const NO_SANDBOX: i32 = 3;
+/// Exit code of a child that panicked.
+const PANICKED: i32 = 4;
+/// Exit code of a child that could not answer.
+const UNHEARD: i32 = 5;
+
+/// How a confined child is to be run.
+pub struct Confinement<'a> {
+    /// Whom it runs as; never root.
+    pub actor: &'a Actor,
+    /// Directories below which it may read.
+    pub readable: &'a [BorrowedFd<'a>],
+    /// How long it may take.
+    pub deadline: Duration,
+    /// How much it may answer, in bytes.
+    pub max_answer: usize,
+}
+
+/// Runs `work` in a forked child that is confined by [`sandbox::enter`] and returns what it answers. `prepare` runs in
+/// the child, unprivileged, before the sandbox closes.
+pub fn ask_confined(
+    how: &Confinement<'_>,
+    prepare: impl FnOnce(),
+    work: impl FnOnce() -> Vec<u8>,
+) -> Result<Vec<u8>, NoAnswer> {
+    let (ours, theirs) = pipe2(OFlag::O_CLOEXEC).map_err(|e| NoAnswer::System("pipe", e))?;
+    let parent = getpid();
+    // SAFETY: the process has one thread, so the child may do whatever the parent may.
+    match unsafe { fork() }.map_err(|e| NoAnswer::System("fork", e))? {
+        ForkResult::Child => {
+            drop(ours);
+            let child = AssertUnwindSafe(|| confined(how, parent, theirs, prepare, work));
+            // With unwinding panics the child must not return into the parent's code.
+            let code = std::panic::catch_unwind(child).unwrap_or(PANICKED);
+            // SAFETY: _exit ends the process without running anything of the parent's.
+            unsafe { libc::_exit(code) }
+        }
+        ForkResult::Parent { child } => {
+            drop(theirs);
+            let answer = read_answer(&File::from(ours), how);
+            conclude(child, answer)
+        }
+    }
+}
+
+/// The child's side; returns its exit code.
+fn confined(
+    how: &Confinement<'_>,
+    parent: Pid,
+    answer_on: OwnedFd,
+    prepare: impl FnOnce(),
+    work: impl FnOnce() -> Vec<u8>,
+) -> i32 {
+    let close = || {
+        keep_only(&answer_on, how.readable).map_err(|e| format!("descriptors: {e}"))?;
+        identity::become_for_good(how.actor)?;
+        // A change of ids clears the death signal, so it is asked for now (prctl(2)); the parent may be dead already.
+        set_pdeathsig(Signal::SIGKILL).map_err(|e| format!("PR_SET_PDEATHSIG: {e}"))?;
+        if getppid() != parent {
+            return Err("the parent is gone".to_string());
+        }
+        prepare();
+        sandbox::enter(how.readable)
+    };
+    let (answer, code) = match close() {
+        Ok(()) => (work(), 0),
+        Err(why) => (why.into_bytes(), NO_SANDBOX),
+    };
+    // The parent reads to the end or ends us: an error here means that nobody listens any more.
+    match File::from(answer_on).write_all(&answer) {
+        Ok(()) => code,
+        Err(_) => UNHEARD,
+    }
+}
+
+/// Puts /dev/null on 0 to 2 and closes everything but the answer and the readable directories: the child must not be
+/// able to read the caller's input or to speak to its terminal.
+fn keep_only(answer_on: &OwnedFd, readable: &[BorrowedFd<'_>]) -> Result<(), Errno> {
+    let null = nix::fcntl::open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, nix::sys::stat::Mode::empty())?;
+    for fd in 0..=2 {
+        // SAFETY: dup2 onto 0, 1 or 2, which no object of this process owns.
+        Errno::result(unsafe { libc::dup2(null.as_raw_fd(), fd) })?;
+    }
+    let mut keep: Vec<RawFd> = readable.iter().map(AsRawFd::as_raw_fd).collect();
+    keep.push(answer_on.as_raw_fd());
+    keep.sort_unstable();
+    let mut next = 3;
+    for fd in keep {
+        close_range(next, fd.saturating_sub(1))?;
+        next = fd.saturating_add(1);
+    }
+    // `null` is among what is closed: its object must not close the number again.
+    std::mem::forget(null);
+    close_range(next, RawFd::MAX)
+}
+
+fn close_range(first: RawFd, last: RawFd) -> Result<(), Errno> {
+    if first > last {
+        return Ok(());
+    }
+    // SAFETY: the child never uses again what it closes here; it ends by _exit.
+    Errno::result(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) }).map(drop)
+}
+
+/// Reads until the child closes its end, within the deadline and the bound.
+fn read_answer(from: &File, how: &Confinement<'_>) -> Result<Vec<u8>, NoAnswer> {
+    let started = Instant::now();
+    let mut answer = Vec::new();
+    let mut chunk = [0_u8; 4096];
+    loop {
+        let left = how.deadline.saturating_sub(started.elapsed());
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        let mut fds = [PollFd::new(from.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut fds, timeout) {
+            Ok(0) => return Err(NoAnswer::Deadline(how.deadline)),
+            Err(Errno::EINTR) => continue,
+            Err(errno) => return Err(NoAnswer::System("poll", errno)),
+            Ok(_) => {}
+        }
+        match (&mut &*from).read(&mut chunk) {
+            Ok(0) => return Ok(answer),
+            Ok(n) => answer.extend_from_slice(chunk.get(..n).unwrap_or_default()),
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(NoAnswer::System("read", Errno::from_raw(e.raw_os_error().unwrap_or(0)))),
+        }
+        if answer.len() > how.max_answer {
+            return Err(NoAnswer::TooLong(how.max_answer));
+        }
+    }
+}
+
+/// Ends and reaps the child; its answer counts only when it ended well.
+fn conclude(child: Pid, answer: Result<Vec<u8>, NoAnswer>) -> Result<Vec<u8>, NoAnswer> {
+    if answer.is_err() {
+        // It is our own child and not reaped yet, so the number cannot be somebody else's.
+        let _ = kill(child, Signal::SIGKILL);
+    }
+    let status = loop {
+        match waitpid(child, None) {
+            Err(Errno::EINTR) => {}
+            status => break status.map_err(|e| NoAnswer::System("waitpid", e))?,
+        }
+    };
+    let answer = answer?;
+    match status {
+        WaitStatus::Exited(_, 0) => Ok(answer),
+        WaitStatus::Exited(_, NO_SANDBOX) => {
+            Err(NoAnswer::Died(format!("no sandbox: {}", String::from_utf8_lossy(&answer))))
+        }
+        WaitStatus::Exited(_, code) => Err(NoAnswer::Died(format!("exit code {code}"))),
+        WaitStatus::Signaled(_, signal, _) => Err(NoAnswer::Died(format!("signal {signal}"))),
+        other => Err(NoAnswer::Died(format!("{other:?}"))),
+    }
+}
+
+/// Replaces the process by a command: the last step.
+///
+/// Every signal gets its default disposition first. Returns only on failure.
+pub fn execute(path: &std::ffi::CStr, arguments: &[std::ffi::CString], environment: &[std::ffi::CString]) -> Errno {
+    crate::sys::start::default_signals();
+    match nix::unistd::execve(path, arguments, environment) {
+        Err(errno) => errno,
+        Ok(never) => match never {},
+    }
+}

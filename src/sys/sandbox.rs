@@ -1,0 +1,113 @@
+//! What confines a process that reads hostile bytes: another user, no capabilities, no_new_privs, limits, Landlock,
+//! seccomp. Each step fails closed.
+
+use landlock::{ABI, Access, AccessFs, CompatLevel, Compatible, PathBeneath, Ruleset, RulesetAttr, RulesetCreatedAttr};
+use nix::sys::prctl;
+use nix::sys::resource::{Resource, setrlimit};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+};
+use std::os::fd::BorrowedFd;
+
+/// Memory that the sandboxed process may allocate, in bytes: a 256 KiB credential and a 32 MiB CRL fit with room.
+pub const MAX_MEMORY: libc::rlim_t = 64 * 1024 * 1024;
+/// Processor seconds: a verification takes milliseconds.
+const MAX_CPU_SECONDS: libc::rlim_t = 5;
+/// Open files: two directories, the answer, and one file at a time.
+const MAX_FILES: libc::rlim_t = 16;
+
+/// Closes the sandbox around the calling process, which must have taken its unprivileged identity already: it can read
+/// files below `readable`, answer on descriptors it has, allocate memory, and end; nothing else.
+pub fn enter(readable: &[BorrowedFd<'_>]) -> Result<(), String> {
+    prctl::set_dumpable(false).map_err(|e| format!("PR_SET_DUMPABLE: {e}"))?;
+    prctl::set_no_new_privs().map_err(|e| format!("PR_SET_NO_NEW_PRIVS: {e}"))?;
+    limit_resources()?;
+    restrict_files(readable)?;
+    restrict_system_calls()
+}
+
+fn limit_resources() -> Result<(), String> {
+    let limits = [
+        (Resource::RLIMIT_DATA, MAX_MEMORY),
+        (Resource::RLIMIT_CPU, MAX_CPU_SECONDS),
+        (Resource::RLIMIT_NOFILE, MAX_FILES),
+        (Resource::RLIMIT_NPROC, 0),
+        (Resource::RLIMIT_FSIZE, 0),
+        (Resource::RLIMIT_CORE, 0),
+    ];
+    limits.into_iter().try_for_each(|(which, max)| setrlimit(which, max, max).map_err(|e| format!("{which:?}: {e}")))
+}
+
+/// Landlock: the rights of its first version are a must (Linux 5.13), newer ones are taken where the kernel has them.
+fn restrict_files(readable: &[BorrowedFd<'_>]) -> Result<(), String> {
+    let refused = |e: &dyn std::fmt::Display| format!("Landlock: {e}");
+    let mut rules = Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .handle_access(AccessFs::from_all(ABI::V1))
+        .map_err(|e| refused(&e))?
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(AccessFs::from_all(ABI::V5))
+        .map_err(|e| refused(&e))?
+        .set_compatibility(CompatLevel::HardRequirement)
+        .create()
+        .map_err(|e| refused(&e))?;
+    for dir in readable {
+        let rule = PathBeneath::new(dir, AccessFs::ReadFile | AccessFs::ReadDir);
+        rules = rules.add_rule(rule).map_err(|e| refused(&e))?;
+    }
+    rules.restrict_self().map(drop).map_err(|e| refused(&e))
+}
+
+/// System calls that judging a credential needs whatever its arguments: memory, reading and answering on open
+/// descriptors, randomness for blinding (libcrypto), ending.
+const ALLOWED: &[libc::c_long] = &[
+    libc::SYS_read,
+    libc::SYS_pread64,
+    libc::SYS_lseek,
+    libc::SYS_write,
+    libc::SYS_close,
+    libc::SYS_fstat,
+    libc::SYS_newfstatat,
+    libc::SYS_statx,
+    libc::SYS_getdents64,
+    libc::SYS_mmap,
+    libc::SYS_mremap,
+    libc::SYS_munmap,
+    libc::SYS_mprotect,
+    libc::SYS_madvise,
+    libc::SYS_brk,
+    libc::SYS_futex,
+    libc::SYS_getrandom,
+    libc::SYS_clock_gettime,
+    libc::SYS_getpid,
+    libc::SYS_gettid,
+    libc::SYS_sched_yield,
+    libc::SYS_rt_sigprocmask,
+    libc::SYS_rt_sigreturn,
+    libc::SYS_sigaltstack,
+    libc::SYS_exit,
+    libc::SYS_exit_group,
+];
+
+/// Opening for anything but reading is not allowed; any other system call ends the process.
+fn restrict_system_calls() -> Result<(), String> {
+    let refused = |e: &dyn std::fmt::Display| format!("seccomp: {e}");
+    let writing = libc::O_WRONLY | libc::O_RDWR | libc::O_CREAT | libc::O_TRUNC | libc::O_APPEND;
+    let argument = |number, operation, value| {
+        SeccompCondition::new(number, SeccompCmpArgLen::Dword, operation, value)
+            .and_then(|condition| SeccompRule::new(vec![condition]))
+            .map_err(|e| refused(&e))
+    };
+    let reading = argument(2, SeccompCmpOp::MaskedEq(writing as u64), 0)?;
+    // Rust's debug builds ask before they close a descriptor whether it is open.
+    let asking = argument(1, SeccompCmpOp::Eq, libc::F_GETFD as u64)?;
+    let mut rules: std::collections::BTreeMap<i64, Vec<SeccompRule>> =
+        ALLOWED.iter().map(|&call| (call, Vec::new())).collect();
+    rules.insert(libc::SYS_openat, vec![reading]);
+    rules.insert(libc::SYS_fcntl, vec![asking]);
+    let arch = std::env::consts::ARCH.try_into().map_err(|e| refused(&e))?;
+    let filter: BpfProgram = SeccompFilter::new(rules, SeccompAction::KillProcess, SeccompAction::Allow, arch)
+        .and_then(TryInto::try_into)
+        .map_err(|e| refused(&e))?;
+    seccompiler::apply_filter(&filter).map_err(|e| refused(&e))
+}

@@ -1,0 +1,169 @@
+//! The first steps of a setuid program: take what the caller gave into owned memory, and stop inheriting.
+
+use crate::sys::dir::FileError;
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{Gid, Uid, getgid, getuid};
+use std::ffi::OsString;
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::path::PathBuf;
+
+/// Everything that the caller handed to this process, in owned memory.
+#[derive(Debug)]
+pub struct Inherited {
+    /// argv, argv[0] included.
+    pub arguments: Vec<OsString>,
+    /// The environment in its order; a name may be there more than once.
+    pub environment: Vec<(OsString, OsString)>,
+    /// The working directory, where it can be told.
+    pub cwd: Option<PathBuf>,
+    /// The caller's real ids.
+    pub uid: Uid,
+    /// The caller's real group.
+    pub gid: Gid,
+}
+
+/// Copies argv and environment, empties the environment, and undoes what can be inherited across a setuid exec:
+/// signal dispositions, the signal mask, interval timers, umask.
+///
+/// Must be called first, and once. Descriptors 0 to 2 are open by then: Rust's start-up opens /dev/null on those that
+/// are not (library/std/src/sys/pal/unix/mod.rs).
+pub fn take() -> Inherited {
+    let inherited = Inherited {
+        arguments: std::env::args_os().collect(),
+        environment: std::env::vars_os().collect(),
+        cwd: std::env::current_dir().ok(),
+        uid: getuid(),
+        gid: getgid(),
+    };
+    // SAFETY: the process has one thread, and nothing holds pointers into the old environment.
+    unsafe { libc::clearenv() };
+    default_signals();
+    ignore_signals_of_our_own_writing();
+    umask(Mode::from_bits_truncate(0o077));
+    inherited
+}
+
+/// The largest signal number of the kernel on the architectures that we know (signal(7)).
+const LAST_SIGNAL: libc::c_int = 64;
+
+/// Gives every signal its default disposition, empties the mask and stops the interval timers. glibc refuses to touch
+/// its two internal signals, which a caller may have ignored all the same: hence the raw call.
+pub fn default_signals() {
+    // A kernel sigaction of all zeros: SIG_DFL, no flags, empty mask; its size is at most 32 bytes.
+    let default = [0_u64; 4];
+    for signal in 1..=LAST_SIGNAL {
+        if signal != libc::SIGKILL && signal != libc::SIGSTOP {
+            // SAFETY: the kernel reads at most 32 bytes of `default` and writes nothing (old action is null).
+            unsafe {
+                libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), std::ptr::null::<u64>(), 8_usize)
+            };
+        }
+    }
+    let empty = 0_u64;
+    // SAFETY: the kernel reads 8 bytes of `empty` and writes nothing.
+    unsafe {
+        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const empty, std::ptr::null::<u64>(), 8_usize)
+    };
+    for timer in [libc::ITIMER_REAL, libc::ITIMER_VIRTUAL, libc::ITIMER_PROF] {
+        // SAFETY: itimerval is plain data for which all zeros means "stop".
+        let stop: libc::itimerval = unsafe { std::mem::zeroed() };
+        // SAFETY: `stop` is a valid itimerval and the old value is not asked for.
+        unsafe { libc::syscall(libc::SYS_setitimer, timer, &raw const stop, std::ptr::null::<libc::itimerval>()) };
+    }
+}
+
+/// A reader of stderr or of the report that went away, or a limit on file sizes that could not be raised, must not end
+/// us before the audit record is written: writing then fails, and that is handled.
+fn ignore_signals_of_our_own_writing() {
+    for signal in [libc::SIGPIPE, libc::SIGXFSZ] {
+        // SAFETY: SIG_IGN is no handler; nothing of ours runs in signal context.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
+}
+
+/// Closes every descriptor from 3 on, except the report's, which is returned close-on-exec.
+///
+/// `None` when `report` is not an open descriptor of 3 or above. Call it once, before anything else is opened.
+pub fn close_descriptors(report: Option<RawFd>) -> Option<OwnedFd> {
+    let keep = report.filter(|&fd| {
+        // SAFETY: F_SETFD on a number that is not open fails and does nothing.
+        fd >= 3 && fcntl(unsafe { BorrowedFd::borrow_raw(fd) }, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).is_ok()
+    });
+    match keep {
+        None => close_range(3, libc::c_uint::MAX),
+        Some(fd) => {
+            let fd = fd as libc::c_uint;
+            if fd > 3 {
+                close_range(3, fd.saturating_sub(1));
+            }
+            close_range(fd.saturating_add(1), libc::c_uint::MAX);
+        }
+    }
+    // SAFETY: the descriptor is open, and nobody else in this process owns it.
+    keep.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+fn close_range(first: libc::c_uint, last: libc::c_uint) {
+    // SAFETY: closes numbers that no object of this process owns yet.
+    unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+}
+
+/// The caller's resource limits, to be given back to the payload.
+#[derive(Debug)]
+pub struct Limits(Vec<(Resource, libc::rlim_t, libc::rlim_t)>);
+
+/// Limits that a caller could use to stop us half-way: at the log (FSIZE, SIGXFSZ), in the verifier (AS, DATA, CPU,
+/// NPROC) or when opening a CRL (NOFILE).
+const HINDERING: [Resource; 6] = [
+    Resource::RLIMIT_CPU,
+    Resource::RLIMIT_FSIZE,
+    Resource::RLIMIT_DATA,
+    Resource::RLIMIT_AS,
+    Resource::RLIMIT_NPROC,
+    Resource::RLIMIT_NOFILE,
+];
+
+/// Files that one call may need at once, with room for what NSS modules open.
+const OPEN_FILES: libc::rlim_t = 1024;
+
+/// Raises the limits that could hinder us, forbids core dumps, and returns what the caller had.
+///
+/// In a container root may lack CAP_SYS_RESOURCE; then the caller's hard limits stay, and what they hinder fails with
+/// an error that refuses the call.
+pub fn raise_limits() -> Result<Limits, Errno> {
+    let mut saved = Vec::new();
+    for resource in HINDERING {
+        let (soft, hard) = getrlimit(resource)?;
+        saved.push((resource, soft, hard));
+        let wanted = if resource == Resource::RLIMIT_NOFILE { hard.max(OPEN_FILES) } else { libc::RLIM_INFINITY };
+        match setrlimit(resource, wanted, wanted) {
+            Err(Errno::EPERM) => setrlimit(resource, hard, hard)?,
+            outcome => outcome?,
+        }
+    }
+    let (soft, hard) = getrlimit(Resource::RLIMIT_CORE)?;
+    saved.push((Resource::RLIMIT_CORE, soft, hard));
+    setrlimit(Resource::RLIMIT_CORE, 0, hard)?;
+    Ok(Limits(saved))
+}
+
+impl Limits {
+    /// Gives the caller's limits back.
+    pub fn restore(&self) -> Result<(), Errno> {
+        self.0.iter().try_for_each(|&(resource, soft, hard)| setrlimit(resource, soft, hard))
+    }
+}
+
+/// Makes the process neither dumpable nor traceable by its caller, prctl(2) PR_SET_DUMPABLE.
+pub fn forbid_dumps() -> Result<(), Errno> {
+    nix::sys::prctl::set_dumpable(false)
+}
+
+/// The text of a small kernel file, /proc/….
+pub(super) fn proc_text(path: &str) -> Result<String, FileError> {
+    let unusable = |e: std::io::Error| FileError::Unusable { path: path.into(), why: e.to_string() };
+    std::fs::read_to_string(path).map_err(unusable)
+}

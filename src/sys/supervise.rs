@@ -1,0 +1,277 @@
+//! What supervising a payload needs of the kernel: forking, signals as messages, reaping, finding descendants.
+
+use crate::sys::start::proc_text;
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::prctl;
+use nix::sys::resource::{Resource, UsageWho, getrusage, setrlimit};
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
+use nix::sys::stat::Mode;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Gid, Pid, Uid, fork, getpid, setgroups, setresgid, setresuid, setsid};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Duration;
+
+/// Which side of a fork this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The new process.
+    Child,
+    /// The old one, with the new one's id.
+    Parent(Pid),
+}
+
+/// Forks.
+pub fn split() -> Result<Side, Errno> {
+    // SAFETY: glexec has one thread, so the child may do whatever the parent may.
+    match unsafe { fork() }? {
+        ForkResult::Child => Ok(Side::Child),
+        ForkResult::Parent { child } => Ok(Side::Parent(child)),
+    }
+}
+
+/// Ends the process at once, without running anything that belongs to another process of the same memory.
+pub fn end(code: i32) -> ! {
+    // SAFETY: _exit does not return.
+    unsafe { libc::_exit(code) }
+}
+
+/// Puts /dev/null on descriptors 0 to 2, so that nothing of the caller's is held.
+pub fn release_standard_descriptors() -> Result<(), Errno> {
+    let null = nix::fcntl::open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())?;
+    for fd in 0..=2 {
+        // SAFETY: dup2 onto 0, 1 or 2, which no object of this process owns.
+        Errno::result(unsafe { libc::dup2(null.as_raw_fd(), fd) })?;
+    }
+    Ok(())
+}
+
+/// Signals that the front hands on to the payload.
+pub const RELAYED: [Signal; 9] = [
+    Signal::SIGTERM,
+    Signal::SIGINT,
+    Signal::SIGHUP,
+    Signal::SIGQUIT,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGCONT,
+    Signal::SIGTSTP,
+    Signal::SIGWINCH,
+];
+
+/// Blocks the relayed signals, so that they can be read as messages; none is lost from here on.
+pub fn hold_signals() -> Result<SignalFd, Errno> {
+    let set: SigSet = RELAYED.into_iter().collect();
+    set.thread_block()?;
+    SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+}
+
+/// One end of a connection that carries short messages; it ends when the other side dies.
+#[derive(Debug)]
+pub struct Line(OwnedFd);
+
+/// What came over a [`Line`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// A message.
+    Message([u8; 5]),
+    /// The other side is gone.
+    Gone,
+}
+
+impl Line {
+    /// Two connected ends.
+    pub fn pair() -> Result<(Line, Line), Errno> {
+        let (a, b) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
+        Ok((Line(a), Line(b)))
+    }
+
+    /// Sends a message; an error means that nobody listens any more.
+    pub fn say(&self, message: [u8; 5]) -> Result<(), Errno> {
+        send(self.0.as_raw_fd(), &message, MsgFlags::MSG_NOSIGNAL).map(drop)
+    }
+
+    /// Receives one message.
+    pub fn hear(&self) -> Heard {
+        let mut message = [0_u8; 5];
+        loop {
+            match recv(self.0.as_raw_fd(), &mut message, MsgFlags::empty()) {
+                Ok(5) => return Heard::Message(message),
+                Err(Errno::EINTR) => {}
+                _ => return Heard::Gone,
+            }
+        }
+    }
+}
+
+/// What happened first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// One of the held signals arrived; its number.
+    Signal(i32),
+    /// The line has a message or has ended.
+    Line,
+    /// Nothing, in the time given.
+    Nothing,
+}
+
+/// Waits for a signal or for the line.
+pub fn wait(signals: &SignalFd, line: &Line, patience: Option<Duration>) -> Result<Event, Errno> {
+    let timeout = patience.map_or(PollTimeout::NONE, |time| PollTimeout::try_from(time).unwrap_or(PollTimeout::MAX));
+    let mut fds = [PollFd::new(signals.as_fd(), PollFlags::POLLIN), PollFd::new(line.0.as_fd(), PollFlags::POLLIN)];
+    match poll(&mut fds, timeout) {
+        Err(Errno::EINTR) => return Ok(Event::Nothing),
+        result => result?,
+    };
+    if let Some(info) = signals.read_signal()? {
+        return Ok(Event::Signal(i32::try_from(info.ssi_signo).unwrap_or(0)));
+    }
+    let [_, line] = fds;
+    if line.any() == Some(true) { Ok(Event::Line) } else { Ok(Event::Nothing) }
+}
+
+/// Makes the process a session leader without terminal and the parent of every orphan below it
+/// (PR_SET_CHILD_SUBREAPER(2const)).
+pub fn adopt_orphans() -> Result<(), Errno> {
+    prctl::set_child_subreaper(true)
+}
+
+/// Leaves the caller's process group and session.
+pub fn leave_group() -> Result<(), Errno> {
+    setsid().map(drop)
+}
+
+/// Signals that the monitor reads as messages: a child has ended or stopped.
+pub fn hold_child_signal() -> Result<SignalFd, Errno> {
+    SigSet::all().thread_block()?;
+    let child: SigSet = [Signal::SIGCHLD].into_iter().collect();
+    SignalFd::with_flags(&child, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+}
+
+/// Asks the kernel to end this process when its parent ends; fails when the parent has ended already.
+pub fn die_with(parent: Pid) -> Result<(), String> {
+    prctl::set_pdeathsig(Signal::SIGKILL).map_err(|errno| format!("PR_SET_PDEATHSIG: {errno}"))?;
+    if nix::unistd::getppid() == parent { Ok(()) } else { Err("the monitor is gone".into()) }
+}
+
+/// The front's identity: the caller's real ids and the target's effective and saved ones, so that both may signal it
+/// (kill(2)) and neither may trace it (ptrace(2)); no capability is left even when the caller is root.
+pub fn become_front(caller: (Uid, Gid), target: (Uid, Gid)) -> Result<(), String> {
+    let step = |what: &'static str| move |errno: Errno| format!("{what}: {errno}");
+    setgroups(&[]).map_err(step("setgroups"))?;
+    setresgid(caller.1, target.1, target.1).map_err(step("setresgid"))?;
+    setresuid(caller.0, target.0, target.0).map_err(step("setresuid"))?;
+    caps::clear(None, caps::CapSet::Effective).map_err(|e| e.to_string())?;
+    caps::clear(None, caps::CapSet::Permitted).map_err(|e| e.to_string())?;
+    prctl::set_dumpable(false).map_err(step("PR_SET_DUMPABLE"))
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// By itself, with this code.
+    Exited(i32),
+    /// By this signal.
+    Signaled(i32),
+}
+
+/// What [`reap`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reaped {
+    /// This child has ended so.
+    One(Pid, Ended),
+    /// There are children, and none has ended.
+    Nobody,
+    /// There is no child at all.
+    NoChildren,
+}
+
+/// Reaps one child that has ended, without waiting for one.
+pub fn reap() -> Reaped {
+    loop {
+        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::Exited(pid, code)) => return Reaped::One(pid, Ended::Exited(code)),
+            Ok(WaitStatus::Signaled(pid, signal, _)) => return Reaped::One(pid, Ended::Signaled(signal as i32)),
+            Err(Errno::ECHILD) => return Reaped::NoChildren,
+            Err(Errno::EINTR) => {}
+            Ok(_) | Err(_) => return Reaped::Nobody,
+        }
+    }
+}
+
+/// Waits for one child to end.
+pub fn reap_this(child: Pid) {
+    while waitpid(child, None) == Err(Errno::EINTR) {}
+}
+
+/// Sends a signal to a process that is a child of ours or below one, and not reaped yet.
+pub fn signal(pid: Pid, number: i32) {
+    if let Ok(signal) = Signal::try_from(number) {
+        // It may have ended just now.
+        let _ = kill(pid, signal);
+    }
+}
+
+/// The children of a process, as /proc/PID/task/PID/children says (proc_pid_task(5)); all of them while none of
+/// them ends, fewer otherwise, so a caller repeats.
+pub fn children(pid: Pid) -> Vec<Pid> {
+    let text = proc_text(&format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    text.split_whitespace().filter_map(|word| word.parse().ok()).map(Pid::from_raw).collect()
+}
+
+/// Every process below one, parents before children.
+pub fn descendants(pid: Pid) -> Vec<Pid> {
+    let mut found = children(pid);
+    let mut next = 0;
+    while let Some(&pid) = found.get(next) {
+        found.extend(children(pid));
+        next = next.saturating_add(1);
+    }
+    found
+}
+
+/// The own process.
+pub fn own_pid() -> Pid {
+    getpid()
+}
+
+/// Whether a process is stopped: state `T` in /proc/PID/stat (proc_pid_stat(5)).
+pub fn is_stopped(pid: Pid) -> bool {
+    let stat = proc_text(&format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(')').next().and_then(|fields| fields.split_whitespace().next()) == Some("T")
+}
+
+/// What all reaped descendants used together.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Usage {
+    /// User time.
+    pub user: Duration,
+    /// System time.
+    pub system: Duration,
+    /// The largest resident set of one of them, in KiB.
+    pub max_rss: i64,
+}
+
+/// The use of reaped children and theirs, getrusage(2).
+pub fn usage() -> Usage {
+    let Ok(usage) = getrusage(UsageWho::RUSAGE_CHILDREN) else { return Usage::default() };
+    let time = |value: nix::sys::time::TimeVal| {
+        Duration::new(u64::try_from(value.tv_sec()).unwrap_or(0), 0)
+            .saturating_add(Duration::from_micros(u64::try_from(value.tv_usec()).unwrap_or(0)))
+    };
+    Usage { user: time(usage.user_time()), system: time(usage.system_time()), max_rss: usage.max_rss() }
+}
+
+/// Ends the process by a signal, so that its parent sees the same wait status; without a core of its own.
+pub fn end_by(signal: i32) -> ! {
+    let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
+    crate::sys::start::default_signals();
+    if let Ok(signal) = Signal::try_from(signal) {
+        let _ = kill(getpid(), signal);
+    }
+    // The signal does not end a process: the shells' convention.
+    end(signal.saturating_add(128))
+}

@@ -1,0 +1,123 @@
+//! A file that becomes the target account's: created or replaced atomically while acting as the target.
+
+use crate::sys::lock::{self, Mechanism, Purpose};
+use crate::sys::random;
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, openat, renameat};
+use nix::sys::stat::{Mode, SFlag, fchmod, fstatat};
+use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+/// Why the file was not written.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The system does not let the target account write there.
+    NotWritable(Errno),
+    /// Something is there that is no regular file of the target account.
+    Foreign,
+    /// Somebody keeps the existing file locked.
+    Locked,
+}
+
+impl From<Errno> for Refused {
+    fn from(errno: Errno) -> Self {
+        Refused::NotWritable(errno)
+    }
+}
+
+/// A file that was written, with the means to take it back.
+#[derive(Debug)]
+pub struct Written {
+    dir: OwnedFd,
+    name: OsString,
+}
+
+impl Written {
+    /// Removes the file again. To be called while acting as the target.
+    pub fn remove(&self) -> Result<(), Errno> {
+        unlinkat(&self.dir, self.name.as_os_str(), UnlinkatFlags::NoRemoveDir)
+    }
+}
+
+/// Writes `bytes` to `path`, mode 0600, replacing a file of the same owner atomically; never through a symbolic link.
+/// To be called while acting as the target.
+pub fn replace(path: &Path, bytes: &[u8], mechanism: Mechanism) -> Result<Written, Refused> {
+    let name = path.file_name().ok_or(Refused::NotWritable(Errno::EISDIR))?;
+    let dir = open_parent(path)?;
+    // Held until the new file is in place.
+    let _lock = lock_existing(&dir, name, mechanism)?;
+    let mut temporary = OsString::from(".");
+    temporary.push(name);
+    temporary.push(format!(".{}", suffix()?));
+    create(&dir, &temporary, bytes)?;
+    if let Err(errno) = renameat(&dir, temporary.as_os_str(), &dir, name) {
+        // Nothing can be done about a temporary file that cannot be removed either; the error is told.
+        let _ = unlinkat(&dir, temporary.as_os_str(), UnlinkatFlags::NoRemoveDir);
+        return Err(errno.into());
+    }
+    Ok(Written { dir, name: name.into() })
+}
+
+/// Writes `bytes` to a new file `prefix` + six random characters and returns its path. To be called while acting as
+/// the target.
+pub fn create_new(prefix: &Path, bytes: &[u8]) -> Result<(PathBuf, Written), Refused> {
+    let mut path = prefix.as_os_str().to_os_string();
+    path.push(suffix()?);
+    let path = PathBuf::from(path);
+    let name = path.file_name().ok_or(Refused::NotWritable(Errno::EISDIR))?.to_os_string();
+    let dir = open_parent(&path)?;
+    create(&dir, &name, bytes)?;
+    Ok((path, Written { dir, name }))
+}
+
+fn open_parent(path: &Path) -> Result<OwnedFd, Errno> {
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    nix::fcntl::open(parent, OFlag::O_DIRECTORY | OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())
+}
+
+fn create(dir: &OwnedFd, name: &OsStr, bytes: &[u8]) -> Result<(), Refused> {
+    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let fd = openat(dir, name, flags, Mode::S_IRUSR | Mode::S_IWUSR)?;
+    let fill = || {
+        // A default ACL of the directory may have widened the mode.
+        fchmod(&fd, Mode::S_IRUSR | Mode::S_IWUSR)?;
+        let mut file = File::from(fd);
+        file.write_all(bytes).map_err(|e| Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO)))
+    };
+    fill().map_err(|errno| {
+        // As in `replace`: the error is told.
+        let _ = unlinkat(dir, name, UnlinkatFlags::NoRemoveDir);
+        Refused::NotWritable(errno)
+    })
+}
+
+/// Locks a file that is there already, when it is a regular file of the target account.
+fn lock_existing(dir: &OwnedFd, name: &OsStr, mechanism: Mechanism) -> Result<Option<File>, Refused> {
+    let status = match fstatat(dir, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+        Err(Errno::ENOENT) => return Ok(None),
+        status => status?,
+    };
+    let kind = SFlag::from_bits_truncate(status.st_mode) & SFlag::S_IFMT;
+    if kind != SFlag::S_IFREG || status.st_uid != geteuid().as_raw() {
+        return Err(Refused::Foreign);
+    }
+    // Write access is what an exclusive fcntl lock needs; flock takes either.
+    let flags = OFlag::O_RDWR | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    let file = File::from(openat(dir, name, flags, Mode::empty())?);
+    match lock::acquire(&file, mechanism, Purpose::Replace) {
+        Ok(()) => Ok(Some(file)),
+        Err(Errno::EAGAIN) => Err(Refused::Locked),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// Six random characters of a portable file name.
+fn suffix() -> Result<String, Errno> {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+    let bytes: [u8; 6] = random()?;
+    Ok(bytes.iter().filter_map(|b| ALPHABET.get(usize::from(b & 63))).copied().map(char::from).collect())
+}
