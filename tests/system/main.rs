@@ -8,5 +8,6 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
 
 mod main_job;
+mod sandbox;
 mod site;
 mod site_itself;
