@@ -4,7 +4,8 @@
 //! an account with one link is free, one with two is leased. Whoever finds his lease with two links runs as that
 //! account, so a lease that anybody may have found must never be taken away. The C library links first and looks
 //! afterwards; when it then sees three links it takes its own lease back, although another job of the same person may
-//! have found it, and the account goes to somebody else. Here a lease is made without ever adding a third link:
+//! have found it, and the account goes to somebody else. Here a lease is made without linking
+//! an account that somebody else may have linked:
 //!
 //! 1. The account has one link.
 //! 2. Rename the account to a *claim*, a random name that starts with a dot. Of all who try, one succeeds. No lookup
@@ -17,6 +18,8 @@
 //!    on it, because from a lease whose other name is a claim nobody gets to an account, the C library no more than this
 //!    program. Whoever links it after the look sees three links himself and goes away.
 //! 5. Rename the claim back to the account. Only now the lease leads to it.
+//! 6. Write the record (below), then touch the lease. Whoever comes to nothing before changes no time stamp that means
+//!    something: a touch says that the maker of a lease keeps it.
 //!
 //! A process that is stopped or killed on the way leaves a claim, which says what account it was; others rename it back
 //! after [`CLAIM_LIFETIME`]. If its maker had got past step 4, that completes the lease; if not, the maker finds its claim
@@ -26,9 +29,8 @@
 //! account vanishes for the moment of steps 2 to 5. With its `-override_inconsistency` it may replace a lease in that
 //! moment; the lease is looked at once more at the end. A lease that it made just now may be taken back by its maker
 //! until that one has touched it, its last step; so a lease that was linked but not touched since is looked at again
-//! before it is used, unless the record below shows that it was made here. When two of its processes have taken back a
-//! lease that a third relies on, the account looks free; an account that was used a short while ago and then freed is
-//! therefore taken last.
+//! before it is used. When two of its processes have taken back a lease that a third relies on, the account looks free;
+//! an account that was used a short while ago and then freed is therefore taken last.
 //!
 //! Names of leases are in lower case, so two people may have the same one. The account's file, empty otherwise, holds
 //! the exact name of whom this program leased it to; nobody else reads it. Where the record proves that the lease is
@@ -128,15 +130,6 @@ enum Held {
     Conflict(String),
     /// Others are changing it.
     Changing,
-}
-
-/// What the record of a lease says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Record {
-    /// The lease was made here, for this person.
-    Own,
-    /// Nothing.
-    None,
 }
 
 /// What the accounts of a pool are that are not free.
@@ -273,9 +266,8 @@ impl Gridmapdir {
             match self.held(lease.as_str().as_ref())? {
                 Held::Nothing | Held::Orphan => return Ok(None),
                 Held::Account(account, entry) if pool.has(&account) => {
-                    let record = self.check_holder(lease)?;
-                    let settled = record == Record::Own || entry.changed <= entry.modified || attempt >= ATTEMPTS;
-                    if settled && self.touch(lease)? {
+                    let settled = entry.changed <= entry.modified || attempt >= ATTEMPTS;
+                    if settled && self.is_for(lease)? && self.touch(lease)? {
                         return Ok(Some(account));
                     }
                 }
@@ -307,18 +299,21 @@ impl Gridmapdir {
         }
     }
 
-    /// Reads the record and refuses where it proves that the lease belongs to somebody else.
-    fn check_holder(&self, lease: &LeaseName) -> Outcome<Record> {
+    /// Refuses where the record proves that the lease belongs to somebody else. False where the lease is gone.
+    fn is_for(&self, lease: &LeaseName) -> Outcome<bool> {
         let limit = u64::try_from(MAX_DN).unwrap_or(u64::MAX);
-        let Ok(recorded) = self.directory.read(lease.as_str().as_ref(), limit) else {
-            return Ok(Record::None);
+        let recorded = match self.directory.read(lease.as_str().as_ref(), limit) {
+            Ok(recorded) => recorded,
+            Err(FileError::Missing(_)) => return Ok(false),
+            // Something else than a record: too large, or a file that others may write, which proves nothing.
+            Err(_) => return Ok(true),
         };
         let recorded = String::from_utf8_lossy(&recorded);
         if lease.is_shared_with(&recorded) {
             let sentence = "your name differs only in letter case from another user's, who has this lease";
             return Err(Refusal::new(Reason::LcmapsLeaseName, sentence).detail(format!("holder {recorded:?}")));
         }
-        Ok(if recorded == lease.holder() { Record::Own } else { Record::None })
+        Ok(true)
     }
 
     /// What a lease leads to.
@@ -485,11 +480,8 @@ impl Gridmapdir {
 
     /// Steps 3 and 4.
     fn link_claim(&self, claim: &OsStr, account: &str, lease: &LeaseName) -> Outcome<Claim> {
-        let Some(entry) = self.entry(claim)?.filter(Entry::is_free) else { return Ok(Claim::Lost) };
-        match self.directory.overwrite(claim, entry.inode, lease.holder().as_bytes()) {
-            Ok(()) => {}
-            Err(Errno::ENOENT) => return Ok(Claim::Lost),
-            Err(errno) => return Err(self.failed("recording a lease's holder", errno)),
+        if !self.entry(claim)?.is_some_and(|entry| entry.is_free()) {
+            return Ok(Claim::Lost);
         }
         match self.directory.link(claim, lease.as_str().as_ref()) {
             Ok(()) => self.keep_or_undo(claim, account, lease),
@@ -524,12 +516,18 @@ impl Gridmapdir {
         }
     }
 
-    /// The last look at a new lease, after marking it as used.
+    /// Step 6, and the last look at a new lease.
     fn is_made(&self, account: &str, lease: &LeaseName) -> Outcome<bool> {
-        let touched = self.touch(lease)?;
-        let (lease, account) = (self.entry(lease.as_str().as_ref())?, self.entry(account.as_ref())?);
-        let same = lease.zip(account).is_some_and(|(lease, account)| lease.inode == account.inode);
-        Ok(touched && same)
+        let name: &OsStr = lease.as_str().as_ref();
+        let (Some(made), Some(account)) = (self.entry(name)?, self.entry(account.as_ref())?) else { return Ok(false) };
+        if made.inode != account.inode {
+            return Ok(false);
+        }
+        match self.directory.overwrite(name, made.inode, lease.holder().as_bytes()) {
+            Ok(()) => self.touch(lease),
+            Err(Errno::ENOENT | Errno::ESTALE) => Ok(false),
+            Err(errno) => Err(self.failed("recording a lease's holder", errno)),
+        }
     }
 
     fn rename(&self, from: &OsStr, to: &OsStr) -> Outcome<bool> {
