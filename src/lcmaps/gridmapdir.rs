@@ -4,8 +4,7 @@
 //! an account with one link is free, one with two is leased. Whoever finds his lease with two links runs as that
 //! account, so a lease that anybody may have found must never be taken away. The C library links first and looks
 //! afterwards; when it then sees three links it takes its own lease back, although another job of the same person may
-//! have found it, and the account goes to somebody else. Here a lease is made without linking
-//! an account that somebody else may have linked:
+//! have found it, and the account goes to somebody else. Here an account is taken out of sight before it is linked:
 //!
 //! 1. The account has one link.
 //! 2. Rename the account to a *claim*, a random name that starts with a dot. Of all who try, one succeeds. No lookup

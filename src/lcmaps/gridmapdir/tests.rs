@@ -251,6 +251,21 @@ fn a_second_job_of_the_same_person_uses_the_lease_of_the_first() {
 }
 
 #[test]
+fn the_last_account_may_have_gone_to_another_job_of_the_same_person() {
+    let taken_meanwhile = |dir: &Temporary, _: &str| {
+        dir.link("p001", lease("/CN=a").as_str());
+        dir.open().directory.touch("p001".as_ref()).unwrap();
+        Ok(false)
+    };
+    let dir = Temporary::pool(1);
+    let got = dir.open().lease(&pool("p"), &lease("/CN=a"), &|name| taken_meanwhile(&dir, name));
+    assert_eq!(got.unwrap(), "p001");
+    let dir = Temporary::pool(1);
+    let got = dir.open().look(&pool("p"), &lease("/CN=a"), &|name| taken_meanwhile(&dir, name));
+    assert_eq!(got.unwrap().as_deref(), Some("p001"));
+}
+
+#[test]
 fn people_who_differ_only_in_case_do_not_share_an_account() {
     let dir = Temporary::pool(2);
     assert_eq!(dir.open().lease(&pool("p"), &lease("/CN=Alice"), &every).unwrap(), "p001");
