@@ -2,28 +2,34 @@
 //!
 //! The directory has an empty file for each pool account. A lease is a second hard link to it, named after its holder:
 //! an account with one link is free, one with two is leased. Whoever finds his lease with two links runs as that
-//! account, so a lease that anybody may have found must never be taken away. How one is made:
+//! account, so a lease that anybody may have found must never be taken away. The C library links first and looks
+//! afterwards; when it then sees three links it takes its own lease back, although another job of the same person may
+//! have found it, and the account goes to somebody else. Here an account is taken out of sight before it is linked:
 //!
-//! 1. The account has one link. Remember its time stamps.
-//! 2. link(2) it to a *claim*: a random name that starts with a dot. Nobody else knows the name and no lookup ever leads
-//!    to it, so a claim can always be removed: by its maker, and by others when it was left behind.
-//! 3. The file behind the claim must now have exactly two links. If so, the account is ours alone: of all who link it,
-//!    each one looks after linking, so only the first can see two, and whoever comes later, the C library too, sees three
-//!    and goes away. Otherwise the claim is removed and the next account is tried; when two remove theirs at once, both
-//!    try again after a random time.
-//! 4. Rename the claim to the lease, in one step that fails where the lease exists (another job of the same person was
-//!    faster: its lease is used, the claim removed) or where the claim is gone (somebody held it for abandoned). The lease
-//!    never exists with three links, which the C library would answer by removing it.
+//! 1. The account has one link.
+//! 2. Rename the account to a *claim*, a random name that starts with a dot. Of all who try, one succeeds. No lookup
+//!    ever leads to a claim, and whoever looks for the account finds no file to link any more.
+//! 3. The claim must have one link. If it has two, somebody had been faster: the account gets its name back, his lease
+//!    was never touched.
+//! 4. Link the claim to the lease. That fails where the lease exists: another job of the same person was faster, and its
+//!    lease is used. Now there must be two links. If there are three, somebody had found the account's file before step 2
+//!    and linked it after step 3 (link(2) does not do both at once): the lease is removed again. Nobody can have relied
+//!    on it, because from a lease whose other name is a claim nobody gets to an account, the C library no more than this
+//!    program. Whoever links it after the look sees three links himself and goes away.
+//! 5. Rename the claim back to the account. Only now the lease leads to it.
+//! 6. Write the record (below), then touch the lease. Whoever comes to nothing before changes no time stamp that means
+//!    something: a touch says that the maker of a lease keeps it.
 //!
-//! A process that is stopped or killed anywhere leaves either nothing, a whole lease, or a claim that others remove
-//! after [`CLAIM_LIFETIME`]. No step waits for another process, so nobody can hold up others by stopping one.
+//! A process that is stopped or killed on the way leaves a claim, which says what account it was; others rename it back
+//! after [`CLAIM_LIFETIME`]. If its maker had got past step 4, that completes the lease; if not, the maker finds its claim
+//! gone and has nothing. Nobody but the same person ever waits for it.
 //!
-//! The C library takes its own lease back when it sees three links, although another job of the same person may have
-//! found it with two a moment before. Nothing can be done about that between its own processes. Here it shows: such a
-//! job has set the time stamps between steps 1 and 3. Then the account is set aside: it keeps a second link that no
-//! lookup leads to and that the site's expiry tool removes as it does unused leases. On NFS, step 4 needs two steps, and
-//! a C process that makes the first lease of the *same* person in that moment may remove it; the lease is looked at once
-//! more afterwards, and made again.
+//! What remains is the C library's own doing. It may fail, as it does when two of its own processes meet, because an
+//! account vanishes for the moment of steps 2 to 5. With its `-override_inconsistency` it may replace a lease in that
+//! moment; the lease is looked at once more at the end. A lease that it made just now may be taken back by its maker
+//! until that one has touched it, its last step; so a lease that was linked but not touched since is looked at again
+//! before it is used. When two of its processes have taken back a lease that a third relies on, the account looks free;
+//! an account that was used a short while ago and then freed is therefore taken last.
 //!
 //! Names of leases are in lower case, so two people may have the same one. The account's file, empty otherwise, holds
 //! the exact name of whom this program leased it to; nobody else reads it. Where the record proves that the lease is
@@ -48,11 +54,15 @@ const CLAIM: &str = ".glexec-claim.";
 /// How accounts are named that were set aside. No lease has such a name, since every distinguished name starts with `/`
 /// (`%2f`); to expiry tools it looks like one.
 const SET_ASIDE: &str = "%2eset-aside.";
-/// After this time a claim is held for abandoned: steps 2 to 4 take microseconds.
-pub const CLAIM_LIFETIME: Duration = Duration::from_secs(10);
+/// After this time a claim is held for abandoned: steps 2 to 5 take microseconds.
+pub const CLAIM_LIFETIME: Duration = Duration::from_secs(5);
+/// How long an account that was just freed is taken last.
+const COOLING: Duration = Duration::from_secs(3600);
 /// How often something is looked at again that others are just changing. The pauses between grow to [`LONGEST_PAUSE`],
 /// about a second in all.
 const ATTEMPTS: u32 = 60;
+/// The same for a lease that is being made, until its claim is abandoned for certain.
+const CLAIM_ATTEMPTS: u32 = 500;
 const LONGEST_PAUSE: Duration = Duration::from_millis(30);
 
 /// What an account's name must be to belong to a pool.
@@ -112,12 +122,21 @@ enum Held {
     /// There is none.
     Nothing,
     /// An account.
-    Account(String),
+    Account(String, Entry),
     /// No account any more: its file is gone.
-    Orphan(Entry),
+    Orphan,
     /// Something that cannot be understood.
     Conflict(String),
     /// Others are changing it.
+    Changing,
+}
+
+/// What the accounts of a pool are that are not free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rest {
+    /// All leased.
+    Leased,
+    /// Some may yet become free.
     Changing,
 }
 
@@ -165,18 +184,27 @@ fn seconds_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-fn private_name(prefix: &str) -> OsString {
-    format!("{prefix}{}.{:016x}{:016x}", seconds_now(), random(), random()).into()
+/// A name that nobody else will have: what it is, when it was made, and of which account.
+fn private_name(prefix: &str, account: &str) -> OsString {
+    format!("{prefix}{}.{:016x}{:016x}.{account}", seconds_now(), random(), random()).into()
+}
+
+/// Whether a free account was used a short while ago and has lost its lease since: links change one time stamp, use
+/// sets both.
+fn is_cooling(account: &Entry, now: u64) -> bool {
+    let used = u64::try_from(account.modified.0).unwrap_or(0);
+    account.changed > account.modified && now.saturating_sub(used) < COOLING.as_secs()
 }
 
 fn is_claim(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(CLAIM.as_bytes())
 }
 
-/// Whether a claim is so old that its maker must have died. A clock that runs backwards makes it young, which is safe.
-fn is_abandoned(claim: &OsStr, now: u64) -> bool {
-    let made = claim.to_str().and_then(|name| name.strip_prefix(CLAIM)?.split_once('.')?.0.parse::<u64>().ok());
-    made.is_some_and(|made| now.saturating_sub(made) > CLAIM_LIFETIME.as_secs())
+/// When a claim was made, and the account that it is.
+fn claimed(claim: &OsStr) -> Option<(u64, &str)> {
+    let mut parts = claim.to_str()?.strip_prefix(CLAIM)?.splitn(3, '.');
+    let (made, _, account) = (parts.next()?.parse().ok()?, parts.next()?, parts.next()?);
+    account::is_name(account).then_some((made, account))
 }
 
 impl Gridmapdir {
@@ -207,19 +235,27 @@ impl Gridmapdir {
         self.directory.entry(name).map_err(|errno| self.failed("looking at an entry", errno))
     }
 
-    /// Removes a name that nobody relies on; that it is gone already is as good.
-    fn drop_name(&self, name: &OsStr) -> Outcome<()> {
-        match self.directory.unlink(name) {
+    /// Step 5. That it is done already is as good. An account that has got a new file meanwhile keeps that one.
+    fn give_back(&self, claim: &OsStr, account: &str) -> Outcome<()> {
+        match self.directory.rename_new(claim, account.as_ref()) {
             Ok(()) | Err(Errno::ENOENT) => Ok(()),
-            Err(errno) => Err(self.failed("removing a claim", errno)),
+            Err(Errno::EEXIST) => self.rename(claim, &private_name(SET_ASIDE, account)).map(|_| ()),
+            Err(errno) => Err(self.failed("giving an account its name back", errno)),
         }
     }
 
-    /// Removes claims whose makers must have died; see the head of this file why that is always safe.
+    /// Gives the accounts behind abandoned claims their names back. A clock that runs backwards makes claims young,
+    /// which is safe.
     fn sweep(&self, listing: &Listing) -> Outcome<()> {
         let now = seconds_now();
-        let abandoned = |name: &&OsString| is_claim(name) && is_abandoned(name, now);
-        listing.iter().map(|(name, _)| name).filter(abandoned).try_for_each(|name| self.drop_name(name))
+        for (name, _) in listing {
+            if let Some((made, account)) = claimed(name)
+                && now.saturating_sub(made) > CLAIM_LIFETIME.as_secs()
+            {
+                self.give_back(name, account)?;
+            }
+        }
+        Ok(())
     }
 
     /// The account of an existing lease, which is marked as used now; `None` where there is no lease.
@@ -227,22 +263,24 @@ impl Gridmapdir {
         let mut attempt = 0_u32;
         loop {
             match self.held(lease.as_str().as_ref())? {
-                Held::Nothing | Held::Orphan(_) => return Ok(None),
-                Held::Account(account) if pool.has(&account) => {
-                    self.check_holder(lease)?;
-                    if self.touch(lease)? {
+                Held::Nothing | Held::Orphan => return Ok(None),
+                Held::Account(account, entry) if pool.has(&account) => {
+                    let settled = entry.changed <= entry.modified || attempt >= ATTEMPTS;
+                    if settled && self.is_for(lease)? && self.touch(lease)? {
                         return Ok(Some(account));
                     }
                 }
-                Held::Account(_) if pool.inconsistency == Inconsistency::Override => return Ok(None),
-                Held::Account(account) => {
+                Held::Account(..) if pool.inconsistency == Inconsistency::Override => return Ok(None),
+                Held::Account(account, _) => {
                     return Err(self.conflict(lease, &format!("{account} is not of pool {}", pool.prefix)));
                 }
                 Held::Conflict(why) if attempt >= ATTEMPTS => return Err(self.conflict(lease, &why)),
-                Held::Changing if attempt >= ATTEMPTS => return Err(self.conflict(lease, "others keep changing it")),
+                Held::Changing if attempt >= CLAIM_ATTEMPTS => {
+                    return Err(self.conflict(lease, "others keep changing it"));
+                }
                 Held::Conflict(_) | Held::Changing => {}
             }
-            if attempt > ATTEMPTS {
+            if attempt > CLAIM_ATTEMPTS {
                 return Err(self.conflict(lease, "it keeps vanishing"));
             }
             pause(attempt);
@@ -260,16 +298,21 @@ impl Gridmapdir {
         }
     }
 
-    /// Refuses where the record proves that the lease belongs to somebody else.
-    fn check_holder(&self, lease: &LeaseName) -> Outcome<()> {
+    /// Refuses where the record proves that the lease belongs to somebody else. False where the lease is gone.
+    fn is_for(&self, lease: &LeaseName) -> Outcome<bool> {
         let limit = u64::try_from(MAX_DN).unwrap_or(u64::MAX);
-        let Ok(recorded) = self.directory.read(lease.as_str().as_ref(), limit) else { return Ok(()) };
+        let recorded = match self.directory.read(lease.as_str().as_ref(), limit) {
+            Ok(recorded) => recorded,
+            Err(FileError::Missing(_)) => return Ok(false),
+            // Something else than a record: too large, or a file that others may write, which proves nothing.
+            Err(_) => return Ok(true),
+        };
         let recorded = String::from_utf8_lossy(&recorded);
         if lease.is_shared_with(&recorded) {
             let sentence = "your name differs only in letter case from another user's, who has this lease";
             return Err(Refusal::new(Reason::LcmapsLeaseName, sentence).detail(format!("holder {recorded:?}")));
         }
-        Ok(())
+        Ok(true)
     }
 
     /// What a lease leads to.
@@ -280,16 +323,14 @@ impl Gridmapdir {
         }
         let listing = self.listing()?;
         let names = self.names_of(entry, lease, &listing)?;
-        let (claims, names): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| is_claim(name));
-        // Somebody is about to see that he came too late. A C process may be about to take its lease back, too.
-        if !claims.is_empty() {
+        if names.iter().any(|name| is_claim(name)) {
             self.sweep(&listing)?;
             return Ok(Held::Changing);
         }
         let account = names.first().and_then(|name| name.to_str()).filter(|name| account::is_name(name));
         Ok(match (entry.links, names.len(), account) {
-            (1, 0, _) => Held::Orphan(entry),
-            (2, 1, Some(account)) => Held::Account(account.to_owned()),
+            (1, 0, _) => Held::Orphan,
+            (2, 1, Some(account)) => Held::Account(account.to_owned(), entry),
             (links, ..) => Held::Conflict(format!("it has {links} links; other names here: {names:?}")),
         })
     }
@@ -349,12 +390,35 @@ impl Gridmapdir {
 
     /// Whether the pool seems to have a free account, or one that is just being claimed and may yet become free.
     fn has_free(&self, pool: &Pool, usable: &Usable<'_>) -> Outcome<bool> {
-        for account in Self::candidates(pool, &self.listing()?) {
-            if self.entry(account.as_ref())?.is_some_and(|entry| entry.regular) && usable(&account)? {
+        let listing = self.listing()?;
+        for account in self.free(pool, &listing)?.0 {
+            if usable(&account)? {
                 return Ok(true);
             }
         }
-        Ok(false)
+        Ok(Self::claims_in(pool, &listing))
+    }
+
+    /// The free accounts of a pool in the order in which they are taken.
+    fn free(&self, pool: &Pool, listing: &Listing) -> Outcome<(Vec<String>, Rest)> {
+        let (mut free, mut last, mut rest) = (Vec::new(), Vec::new(), Rest::Leased);
+        let now = seconds_now();
+        for account in Self::candidates(pool, listing) {
+            match self.entry(account.as_ref())? {
+                Some(entry) if entry.is_free() && is_cooling(&entry, now) => last.push(account),
+                Some(entry) if entry.is_free() => free.push(account),
+                Some(entry) if !entry.regular => {}
+                // Somebody is claiming it, or has leased it since the listing.
+                _ => rest = Rest::Changing,
+            }
+        }
+        free.append(&mut last);
+        Ok((free, rest))
+    }
+
+    /// Whether an account of the pool is just being claimed.
+    fn claims_in(pool: &Pool, listing: &Listing) -> bool {
+        listing.iter().any(|(name, _)| claimed(name).is_some_and(|(_, account)| pool.has(account)))
     }
 
     /// Finds the lease or makes one on the first free account.
@@ -365,18 +429,14 @@ impl Gridmapdir {
             }
             self.clear_way(pool, lease)?;
             let listing = self.listing()?;
-            let mut contended = false;
-            for account in Self::candidates(pool, &listing) {
-                let Some(entry) = self.entry(account.as_ref())?.filter(|entry| entry.regular) else { continue };
-                if entry.links != 1 {
-                    // Neither free nor leased: claimed by somebody who may yet go away, or leased since the listing.
-                    contended = true;
-                    continue;
-                }
+            let mut contended = Self::claims_in(pool, &listing);
+            let (free, rest) = self.free(pool, &listing)?;
+            contended |= rest == Rest::Changing;
+            for account in free {
                 if !usable(&account)? {
                     continue;
                 }
-                match self.claim(&account, entry, lease)? {
+                match self.claim(&account, lease)? {
                     Claim::Won => return Ok(account),
                     Claim::Lost => contended = true,
                     Claim::LeaseExists => {
@@ -403,45 +463,70 @@ impl Gridmapdir {
         )))
     }
 
-    /// Steps 2 to 4 for an account that was seen free.
-    fn claim(&self, account: &str, seen: Entry, lease: &LeaseName) -> Outcome<Claim> {
-        let claim = private_name(CLAIM);
-        match self.directory.link(account.as_ref(), &claim) {
-            // A server may have carried out a request whose answer was lost: then the name exists and is ours.
-            Ok(()) | Err(Errno::EEXIST) => {}
-            Err(Errno::ENOENT) => return Ok(Claim::Lost),
-            Err(errno) => return Err(self.failed("linking an account", errno)),
-        }
-        let Some(entry) = self.entry(&claim)? else { return Ok(Claim::Lost) };
-        if entry.links != 2 || entry.inode != seen.inode {
-            self.drop_name(&claim)?;
+    /// Steps 2 to 5 for an account that was seen free.
+    fn claim(&self, account: &str, lease: &LeaseName) -> Outcome<Claim> {
+        let claim = private_name(CLAIM, account);
+        if !self.rename(account.as_ref(), &claim)? {
             return Ok(Claim::Lost);
         }
-        // Setting both times is what a job does that found a lease; writing or reading sets one.
-        if entry.modified != seen.modified && entry.accessed != seen.accessed {
-            self.rename(&claim, &private_name(SET_ASIDE))?;
+        let made = self.link_claim(&claim, account, lease);
+        self.give_back(&claim, account)?;
+        match made? {
+            Claim::Won if !self.is_made(account, lease)? => Ok(Claim::Lost),
+            made => Ok(made),
+        }
+    }
+
+    /// Steps 3 and 4.
+    fn link_claim(&self, claim: &OsStr, account: &str, lease: &LeaseName) -> Outcome<Claim> {
+        if !self.entry(claim)?.is_some_and(|entry| entry.is_free()) {
             return Ok(Claim::Lost);
         }
-        self.directory
-            .overwrite(&claim, entry.inode, lease.holder().as_bytes())
-            .or_else(|errno| if errno == Errno::ENOENT { Ok(()) } else { Err(errno) })
-            .map_err(|errno| self.failed("recording a lease's holder", errno))?;
-        match self.directory.rename_new(&claim, lease.as_str().as_ref()) {
-            Ok(()) if self.is_made(lease, entry.inode)? => Ok(Claim::Won),
-            Ok(()) | Err(Errno::ENOENT) => Ok(Claim::Lost),
-            Err(Errno::EEXIST) => {
-                self.drop_name(&claim)?;
-                Ok(Claim::LeaseExists)
-            }
+        match self.directory.link(claim, lease.as_str().as_ref()) {
+            Ok(()) => self.keep_or_undo(claim, account, lease),
+            Err(Errno::ENOENT) => Ok(Claim::Lost),
+            Err(Errno::EEXIST) => Ok(Claim::LeaseExists),
             Err(errno) => Err(self.failed("making a lease", errno)),
         }
     }
 
-    /// The last look at a new lease, after marking it as used.
-    fn is_made(&self, lease: &LeaseName, inode: u64) -> Outcome<bool> {
-        let touched = self.touch(lease)?;
+    /// The look after linking.
+    fn keep_or_undo(&self, claim: &OsStr, account: &str, lease: &LeaseName) -> Outcome<Claim> {
+        match self.entry(claim)? {
+            Some(entry) if entry.links > 2 => {}
+            // With two links the lease is ours; without a claim somebody else has completed it.
+            _ => return Ok(Claim::Won),
+        }
+        // A new claim, so that nobody holds it for abandoned while the lease is removed.
+        let renewed = private_name(CLAIM, account);
+        if !self.rename(claim, &renewed)? {
+            return Ok(Claim::Won);
+        }
+        let undone = self.drop_name(lease.as_str().as_ref());
+        self.give_back(&renewed, account)?;
+        undone.map(|()| Claim::Lost)
+    }
+
+    /// Removes a name that nobody relies on; that it is gone already is as good.
+    fn drop_name(&self, name: &OsStr) -> Outcome<()> {
+        match self.directory.unlink(name) {
+            Ok(()) | Err(Errno::ENOENT) => Ok(()),
+            Err(errno) => Err(self.failed("removing a name", errno)),
+        }
+    }
+
+    /// Step 6, and the last look at a new lease.
+    fn is_made(&self, account: &str, lease: &LeaseName) -> Outcome<bool> {
         let name: &OsStr = lease.as_str().as_ref();
-        Ok(touched && self.entry(name)?.is_some_and(|entry| entry.inode == inode && entry.links >= 2))
+        let (Some(made), Some(account)) = (self.entry(name)?, self.entry(account.as_ref())?) else { return Ok(false) };
+        if made.inode != account.inode {
+            return Ok(false);
+        }
+        match self.directory.overwrite(name, made.inode, lease.holder().as_bytes()) {
+            Ok(()) => self.touch(lease),
+            Err(Errno::ENOENT | Errno::ESTALE) => Ok(false),
+            Err(errno) => Err(self.failed("recording a lease's holder", errno)),
+        }
     }
 
     fn rename(&self, from: &OsStr, to: &OsStr) -> Outcome<bool> {
@@ -460,18 +545,18 @@ impl Gridmapdir {
     fn clear_way(&self, pool: &Pool, lease: &LeaseName) -> Outcome<()> {
         let name: &OsStr = lease.as_str().as_ref();
         match self.held(name)? {
-            Held::Orphan(_) => {}
-            Held::Account(account) if !pool.has(&account) && pool.inconsistency == Inconsistency::Override => {}
+            Held::Orphan => {}
+            Held::Account(account, _) if !pool.has(&account) && pool.inconsistency == Inconsistency::Override => {}
             _ => return Ok(()),
         }
-        let aside = private_name(SET_ASIDE);
+        let aside = private_name(SET_ASIDE, "lease");
         if !self.rename(name, &aside)? {
             return Ok(());
         }
         match self.held(&aside)? {
             // One link under a name that only this process knows.
-            Held::Orphan(_) => self.drop_name(&aside),
-            Held::Account(account) if pool.has(&account) => match self.directory.rename_new(&aside, name) {
+            Held::Orphan => self.drop_name(&aside),
+            Held::Account(account, _) if pool.has(&account) => match self.directory.rename_new(&aside, name) {
                 // Where the holder has another lease meanwhile, this account stays aside.
                 Ok(()) | Err(Errno::EEXIST | Errno::ENOENT) => Ok(()),
                 Err(errno) => Err(self.failed("putting a lease back", errno)),

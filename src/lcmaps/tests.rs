@@ -135,6 +135,12 @@ fn voms_plugins_give_groups_by_fqan_and_a_lease_by_groups() {
     let table: &[Row<'_>] = &[
         ("", &["/vo/Role=NULL"], (500, vec![]), "%2fcn%3da:vo"),
         ("", &["/vo/Role=pilot", "/vo/Role=NULL", "/vo/g/Role=NULL"], (501, vec![500, 502]), "%2fcn%3da:pilot:vo:prod"),
+        (
+            "",
+            &["/vo/Role=NULL", "/vo/g/Role=NULL", "/vo/Role=pilot", "/vo/g/Role=NULL"],
+            (500, vec![502, 501]),
+            "%2fcn%3da:vo:pilot:prod",
+        ),
         ("", &["/vo/Role=NULL", "/vo/Role=none", "/vo/g/Role=NULL"], (500, vec![502]), "%2fcn%3da:vo:prod"),
         ("do_not_use_secondary_gids = true", &["/vo/Role=NULL", "/vo/g/Role=NULL"], (500, vec![502]), "%2fcn%3da:vo"),
         ("use_account_gid = true", &["/vo/Role=NULL"], (500, vec![200, 300]), "%2fcn%3da:vo"),

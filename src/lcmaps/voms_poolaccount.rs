@@ -11,6 +11,7 @@ use crate::lcmaps::lease_name::LeaseName;
 use crate::lcmaps::map_file::{Matching, Wanted};
 use crate::lcmaps::subject::Subject;
 use crate::reason::{Class, Outcome, Reason, Refusal};
+use std::collections::BTreeSet;
 
 /// Which groups are part of the lease's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,11 +83,12 @@ impl VomsPoolaccount {
         }))
     }
 
-    /// The groups as the lease's name has them: the primary one first, by the names that the database has for their ids.
+    /// The groups as the lease's name has them: the primary one first, the others by id as the C library sorts them, each
+    /// by the name that the database has for its id.
     fn group_names(&self, context: &Context<'_>, gathered: &Gathered) -> Outcome<Vec<String>> {
-        let secondary: &[TargetGid] = match self.lease_groups {
-            LeaseGroups::All => &gathered.secondary,
-            LeaseGroups::Primary => &[],
+        let secondary: BTreeSet<TargetGid> = match self.lease_groups {
+            LeaseGroups::All => gathered.secondary.iter().copied().collect(),
+            LeaseGroups::Primary => BTreeSet::new(),
         };
         let name = |gid: &TargetGid| {
             let unknown = || {
@@ -95,6 +97,6 @@ impl VomsPoolaccount {
             };
             context.accounts.group_by_gid(gid.get())?.ok_or_else(unknown)
         };
-        gathered.primary.iter().chain(secondary).map(name).collect()
+        gathered.primary.iter().chain(&secondary).map(name).collect()
     }
 }

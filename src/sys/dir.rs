@@ -2,7 +2,7 @@
 
 use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, RenameFlags, openat, readlinkat, renameat2};
+use nix::fcntl::{AtFlags, OFlag, RenameFlags, openat, readlinkat, renameat, renameat2};
 use nix::sys::stat::{FileStat, Mode, SFlag, UtimensatFlags, fstat, fstatat, utimensat};
 use nix::sys::time::TimeSpec;
 use nix::unistd::{UnlinkatFlags, ftruncate, linkat, unlinkat};
@@ -216,10 +216,17 @@ pub struct Entry {
     pub links: u64,
     /// Whether it is a regular file.
     pub regular: bool,
-    /// Last access, in seconds and nanoseconds.
-    pub accessed: (i64, i64),
-    /// Last modification, in seconds and nanoseconds.
+    /// Last modification of the content, in seconds and nanoseconds; utimensat(2) sets it.
     pub modified: (i64, i64),
+    /// Last change of content, names or time stamps.
+    pub changed: (i64, i64),
+}
+
+impl Entry {
+    /// Whether it is a regular file with no other name.
+    pub fn is_free(&self) -> bool {
+        self.regular && self.links == 1
+    }
 }
 
 impl From<FileStat> for Entry {
@@ -228,8 +235,8 @@ impl From<FileStat> for Entry {
             inode: stat.st_ino,
             links: stat.st_nlink,
             regular: kind(&stat) == SFlag::S_IFREG,
-            accessed: (stat.st_atime, stat.st_atime_nsec),
             modified: (stat.st_mtime, stat.st_mtime_nsec),
+            changed: (stat.st_ctime, stat.st_ctime_nsec),
         }
     }
 }
@@ -328,16 +335,13 @@ impl Directory {
         utimensat(&self.fd, name, &TimeSpec::UTIME_NOW, &TimeSpec::UTIME_NOW, UtimensatFlags::NoFollowSymlink)
     }
 
-    /// Gives a file another name that nothing has yet; `EEXIST` where something has.
+    /// Renames to a name that nothing has yet; `EEXIST` where something has. The number of links never changes.
     ///
-    /// One step where the file system knows how (renameat2(2), RENAME_NOREPLACE). NFS does not: there the file has both
-    /// names for a moment.
+    /// NFS has no RENAME_NOREPLACE (renameat2(2)): there the new name is looked for just before.
     pub fn rename_new(&self, existing: &OsStr, new: &OsStr) -> Result<(), Errno> {
         match renameat2(&self.fd, existing, &self.fd, new, RenameFlags::RENAME_NOREPLACE) {
-            Err(Errno::EINVAL | Errno::ENOSYS) => {
-                self.link(existing, new)?;
-                self.unlink(existing)
-            }
+            Err(Errno::EINVAL | Errno::ENOSYS) if self.entry(new)?.is_some() => Err(Errno::EEXIST),
+            Err(Errno::EINVAL | Errno::ENOSYS) => renameat(&self.fd, existing, &self.fd, new),
             result => result,
         }
     }

@@ -1,6 +1,6 @@
 //! Leases in a directory of their own below root's home, since only root may write to the parents of a gridmapdir.
 
-#![allow(clippy::disallowed_methods)]
+#![allow(clippy::disallowed_methods, clippy::arithmetic_side_effects)]
 
 use super::*;
 use crate::credential::identity::Dn;
@@ -159,51 +159,110 @@ fn a_lease_whose_account_is_gone_is_made_again() {
     assert_eq!(dir.names(), [lease("/CN=a").as_str(), "p2"]);
 }
 
+/// Renames an account as a process in step 2 does.
+fn claim_by_hand(dir: &Temporary, account: &str, made: u64) -> String {
+    let claim = format!("{CLAIM}{made}.x.{account}");
+    std::fs::rename(dir.0.join(account), dir.0.join(&claim)).unwrap();
+    claim
+}
+
 #[test]
-fn claims_of_the_dead_are_removed_and_those_of_the_living_respected() {
+fn claims_of_the_dead_are_given_back_and_those_of_the_living_respected() {
     let dir = Temporary::pool(1);
-    dir.link("p001", &format!("{CLAIM}{}.x", seconds_now()));
+    claim_by_hand(&dir, "p001", seconds_now());
     assert_eq!(reason(dir.open().lease(&pool("p"), &lease("/CN=a"), &every)), Reason::LcmapsPoolExhausted);
     let dir = Temporary::pool(1);
-    dir.link("p001", &format!("{CLAIM}1000.x"));
+    claim_by_hand(&dir, "p001", 1000);
     assert_eq!(dir.open().lease(&pool("p"), &lease("/CN=a"), &every).unwrap(), "p001");
-    dir.link("p001", &format!("{CLAIM}1000.y"));
-    assert_eq!(dir.open().existing(&pool("p"), &lease("/CN=a")).unwrap().as_deref(), Some("p001"));
-    assert_eq!(dir.links("p001"), 2);
-}
-
-/// The race of three that gives one account to two people with the C library: its job A has linked, its job C has found
-/// A's lease, then A takes it back because of our link.
-#[test]
-fn an_account_that_somebody_found_meanwhile_is_set_aside() {
-    let dir = Temporary::pool(2);
-    let gridmapdir = dir.open();
-    let seen = gridmapdir.entry("p001".as_ref()).unwrap().unwrap();
-    std::thread::sleep(Duration::from_millis(20));
-    gridmapdir.directory.touch("p001".as_ref()).unwrap();
-    assert_eq!(gridmapdir.claim("p001", seen, &lease("/CN=b")).unwrap(), Claim::Lost);
-    assert_eq!(dir.links("p001"), 2, "nobody gets it");
-    assert_eq!(gridmapdir.lease(&pool("p"), &lease("/CN=b"), &every).unwrap(), "p002");
-}
-
-#[test]
-fn whoever_links_second_goes_away_and_leaves_no_trace() {
-    let dir = Temporary::pool(1);
-    let gridmapdir = dir.open();
-    let seen = gridmapdir.entry("p001".as_ref()).unwrap().unwrap();
-    dir.link("p001", lease("/CN=a").as_str());
-    assert_eq!(gridmapdir.claim("p001", seen, &lease("/CN=b")).unwrap(), Claim::Lost);
     assert_eq!(dir.names(), [lease("/CN=a").as_str(), "p001"]);
+}
+
+#[test]
+fn a_lease_whose_maker_died_before_the_last_step_is_completed() {
+    let dir = Temporary::pool(2);
+    let claim = claim_by_hand(&dir, "p001", 1000);
+    dir.link(&claim, lease("/CN=a").as_str());
+    assert_eq!(dir.open().existing(&pool("p"), &lease("/CN=a")).unwrap().as_deref(), Some("p001"));
+    assert_eq!(dir.names(), [lease("/CN=a").as_str(), "p001", "p002"]);
+}
+
+#[test]
+fn a_lease_on_an_account_that_somebody_linked_meanwhile_is_undone() {
+    let dir = Temporary::pool(1);
+    let claim = claim_by_hand(&dir, "p001", seconds_now());
+    // The other one found the account's file before it was renamed, and linked it after the claim was looked at.
+    dir.link(&claim, lease("/CN=b").as_str());
+    dir.link(&claim, lease("/CN=a").as_str());
+    assert_eq!(dir.open().keep_or_undo(claim.as_ref(), "p001", &lease("/CN=a")).unwrap(), Claim::Lost);
+    assert_eq!(dir.names(), [lease("/CN=b").as_str(), "p001"]);
+}
+
+#[test]
+fn an_account_that_has_just_lost_its_lease_is_taken_last() {
+    let dir = Temporary::pool(3);
+    let used = std::fs::File::open(dir.0.join("p001")).unwrap();
+    used.set_modified(SystemTime::now() - Duration::from_secs(60)).unwrap();
+    for (dn, account) in [("/CN=a", "p002"), ("/CN=b", "p003"), ("/CN=c", "p001")] {
+        assert_eq!(dir.open().lease(&pool("p"), &lease(dn), &every).unwrap(), account);
+    }
+}
+
+#[test]
+fn a_maker_that_was_held_for_dead_gets_nothing() {
+    let dir = Temporary::pool(1);
+    let claim = claim_by_hand(&dir, "p001", 1000);
+    assert_eq!(dir.open().lease(&pool("p"), &lease("/CN=a"), &every).unwrap(), "p001");
+    assert_eq!(dir.open().link_claim(claim.as_ref(), "p001", &lease("/CN=b")).unwrap(), Claim::Lost);
+    assert_eq!(dir.names(), [lease("/CN=a").as_str(), "p001"]);
+}
+
+#[test]
+fn whoever_comes_second_goes_away_and_leaves_no_trace() {
+    let dir = Temporary::pool(1);
+    dir.link("p001", lease("/CN=a").as_str());
+    assert_eq!(dir.open().claim("p001", &lease("/CN=b")).unwrap(), Claim::Lost);
+    assert_eq!(dir.open().claim("p002", &lease("/CN=b")).unwrap(), Claim::Lost);
+    assert_eq!(dir.names(), [lease("/CN=a").as_str(), "p001"]);
+    assert_eq!(std::fs::read(dir.0.join("p001")).unwrap(), b"");
+}
+
+/// The C library may take a lease back until it has touched it.
+#[test]
+fn a_lease_that_its_maker_has_not_confirmed_is_not_used_at_once() {
+    let dir = Temporary::pool(2);
+    std::fs::File::open(dir.0.join("p001")).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    std::thread::sleep(Duration::from_millis(20));
+    dir.link("p001", lease("/CN=a").as_str());
+    std::thread::scope(|scope| {
+        let job = scope.spawn(|| dir.open().lease(&pool("p"), &lease("/CN=a"), &every).unwrap());
+        std::thread::sleep(Duration::from_millis(30));
+        std::fs::remove_file(dir.0.join(lease("/CN=a").as_str())).unwrap();
+        dir.link("p001", lease("/CN=b").as_str());
+        assert_eq!(job.join().unwrap(), "p002");
+    });
 }
 
 #[test]
 fn a_second_job_of_the_same_person_uses_the_lease_of_the_first() {
     let dir = Temporary::pool(2);
-    let gridmapdir = dir.open();
-    let seen = gridmapdir.entry("p002".as_ref()).unwrap().unwrap();
     dir.link("p001", lease("/CN=a").as_str());
-    assert_eq!(gridmapdir.claim("p002", seen, &lease("/CN=a")).unwrap(), Claim::LeaseExists);
+    assert_eq!(dir.open().claim("p002", &lease("/CN=a")).unwrap(), Claim::LeaseExists);
     assert_eq!((dir.links("p001"), dir.links("p002")), (2, 1));
+}
+
+#[test]
+fn the_last_account_may_have_gone_to_another_job_of_the_same_person() {
+    let taken_meanwhile = |dir: &Temporary, _: &str| {
+        dir.link("p001", lease("/CN=a").as_str());
+        dir.open().directory.touch("p001".as_ref()).unwrap();
+        Ok(false)
+    };
+    let dir = Temporary::pool(1);
+    let got = dir.open().lease(&pool("p"), &lease("/CN=a"), &|name| taken_meanwhile(&dir, name));
+    assert_eq!(got.unwrap(), "p001");
+    let dir = Temporary::pool(1);
+    let got = dir.open().look(&pool("p"), &lease("/CN=a"), &|name| taken_meanwhile(&dir, name));
+    assert_eq!(got.unwrap().as_deref(), Some("p001"));
 }
 
 #[test]
