@@ -15,7 +15,6 @@ use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 use syslog::{Formatter5424, LogFormat, Severity};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 /// The local syslog daemon's socket, syslog(3).
 const SOCKET: &str = "/dev/log";
@@ -87,7 +86,7 @@ impl Log {
         match &self.sink {
             Sink::Closed(why) => Err(why.clone()),
             Sink::Syslog(socket, facility) => self.send(socket, *facility, level, line, fields),
-            Sink::File(file) => append(file, &format!("{} {} glexec[{}]: {line}\n", now()?, self.host, self.pid)),
+            Sink::File(file) => append(file, &format!("{} {} glexec[{}]: {line}\n", now(), self.host, self.pid)),
         }
     }
 
@@ -171,8 +170,9 @@ fn append(file: &File, line: &str) -> Result<(), String> {
 }
 
 /// The time in UTC, RFC 3339 with microseconds.
-fn now() -> Result<String, String> {
+fn now() -> String {
     let now = OffsetDateTime::now_utc();
-    let micro = now.replace_microsecond(now.microsecond()).map_err(|e| e.to_string())?;
-    micro.format(&Rfc3339).map_err(|e| e.to_string())
+    let (year, month, day) = now.to_calendar_date();
+    let (hour, minute, second, micro) = now.to_hms_micro();
+    format!("{year:04}-{:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micro:06}Z", u8::from(month))
 }

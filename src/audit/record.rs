@@ -81,8 +81,7 @@ impl Record {
     pub fn wish(&mut self, payload: Option<&Payload>, cwd: Option<&Path>, environment: &Environment) {
         if let Some(payload) = payload {
             self.set("command", payload.command.as_bytes(), MAX_TEXT);
-            let arguments: Vec<String> =
-                payload.arguments.iter().map(|a| visible(a.as_bytes(), MAX_ARGUMENTS).replace(' ', "\\x20")).collect();
+            let arguments: Vec<String> = payload.arguments.iter().map(|a| argument(a)).collect();
             // Visible already; only the bound is left.
             self.fields.push(("args", bounded(arguments.join(" "), MAX_ARGUMENTS)));
         }
@@ -165,6 +164,12 @@ impl Record {
     }
 }
 
+/// An argument as a shell would want it: in quotes where it is empty or has blanks, so that lists stay unambiguous.
+fn argument(argument: &OsStr) -> String {
+    let text = visible(argument.as_bytes(), MAX_ARGUMENTS).replace('\'', "\\x27");
+    if text.is_empty() || text.contains(' ') { format!("'{text}'") } else { text }
+}
+
 /// Cuts a visible text so that no escape sequence is cut in half: at the last blank that fits, or all of it.
 fn bounded(text: String, max: usize) -> String {
     if text.len() <= max {
@@ -194,7 +199,7 @@ mod tests {
         let expected = [
             r"event=start call=0123456789abcdef",
             r#"command="/bin/x\x0aevent=start""#,
-            r#"args="a\x20b \"\x20decision=permit""#,
+            r#"args="'a b' '\" decision=permit'""#,
             r#"cwd=/tmp glexec_id="two\x0alines""#,
             r"decision=deny code=lcas.userban reason=banned transient=false",
         ];

@@ -139,8 +139,13 @@ pub fn adopt_orphans() -> Result<(), Errno> {
     prctl::set_child_subreaper(true)
 }
 
-/// Leaves the caller's process group and session.
-pub fn leave_group() -> Result<(), Errno> {
+/// Out of the caller's reach: all ids root's, so that neither caller nor payload may signal this process, and a session
+/// of its own, so that no terminal does.
+pub fn leave_caller() -> Result<(), Errno> {
+    let (uid, gid) = (Uid::from_raw(0), Gid::from_raw(0));
+    setgroups(&[])?;
+    setresgid(gid, gid, gid)?;
+    setresuid(uid, uid, uid)?;
     setsid().map(drop)
 }
 

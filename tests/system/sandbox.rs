@@ -1,5 +1,11 @@
 //! The verifier's confinement, tried from the inside: what hostile code could do there if it took the process over.
-#![allow(missing_docs, unsafe_code, clippy::as_conversions, clippy::disallowed_methods, clippy::undocumented_unsafe_blocks)]
+#![allow(
+    missing_docs,
+    unsafe_code,
+    clippy::as_conversions,
+    clippy::disallowed_methods,
+    clippy::undocumented_unsafe_blocks
+)]
 
 use glexec::sys::dir::Directory;
 use glexec::sys::identity::Actor;
@@ -86,15 +92,18 @@ fn it_holds_none_of_the_callers_descriptors() {
         unsafe { libc::read(fd, byte.as_mut_ptr().cast(), 1) == 1 }
     };
     assert!(readable(std::os::fd::AsRawFd::as_raw_fd(&ours)));
-    let answer = confined(None, || format!("{:?}", (0..1024).filter(|&fd| readable(fd)).collect::<Vec<_>>()).into_bytes());
+    let answer =
+        confined(None, || format!("{:?}", (0..1024).filter(|&fd| readable(fd)).collect::<Vec<_>>()).into_bytes());
     assert_eq!(answer, Ok(b"[]".to_vec()));
 }
 
 #[test]
 fn an_answer_that_is_too_long_or_too_late_or_missing_is_none() {
     assert_eq!(confined(None, || vec![b'x'; 5000]), Err(NoAnswer::TooLong(1000)));
-    let busy = confined(None, || loop {
-        std::hint::spin_loop();
+    let busy = confined(None, || {
+        loop {
+            std::hint::spin_loop();
+        }
     });
     assert_eq!(busy, Err(NoAnswer::Deadline(Duration::from_secs(2))));
     assert!(matches!(confined(None, || panic!("hostile")), Err(NoAnswer::Died(_))));

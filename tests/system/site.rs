@@ -588,9 +588,11 @@ impl std::ops::Index<&str> for Record {
 }
 
 impl Record {
-    /// Every line with an `event=` is a record; what precedes it belongs to the log, not to the record.
+    /// Every line with an `event=` is a record; what precedes it belongs to the log, not to the record. In structured
+    /// data all values are quoted, so that `event=start` is found in the message only.
     pub fn parse_all(log: &str) -> Vec<Record> {
-        log.lines().filter_map(|line| line.find("event=").map(|start| Record::parse(&line[start..]))).collect()
+        let start = |line: &str| line.find("event=start ").or_else(|| line.find("event=end "));
+        log.lines().filter_map(|line| start(line).map(|at| Record::parse(&line[at..]))).collect()
     }
 
     /// `key=value` fields with blanks between; a value with blanks in it is in quotes, with `\"` and `\\` inside.

@@ -27,7 +27,7 @@ use nix::errno::Errno;
 use nix::sys::signalfd::SignalFd;
 use nix::unistd::{Gid, Pid, Uid, chdir};
 use std::os::fd::OwnedFd;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Over the line, from the monitor: how the payload ended. The first byte says which, the others are the number.
 pub(super) const EXITED: u8 = 1;
@@ -157,7 +157,9 @@ fn monitor(lingering: Lingering<'_>, line: &Line, front: Pid) -> i32 {
         Ok((signals, refused, supervise::own_pid(), supervise::split()?))
     };
     match prepared() {
-        Ok((signals, (refused, _), _, Side::Parent(payload))) => {
+        Ok((signals, (refused, writing), _, Side::Parent(payload))) => {
+            // The payload's end is the only one left, so that its exec ends the pipe.
+            drop(writing);
             watch(lingering, &signals, line, front, payload, &refused, started)
         }
         Ok((_, (_, refused), monitor, Side::Child)) => supervise::end(be_payload(lingering, monitor, &refused)),
@@ -195,11 +197,12 @@ fn watch(
 ) -> i32 {
     let Lingering { mut call, prepared, config, .. } = lingering;
     call.release_report();
-    // What fails here takes nothing away from the supervision: it goes on.
-    let _ = supervise::release_standard_descriptors();
-    let _ = supervise::leave_group();
-    let _ = chdir("/");
-    let over = monitor::watch(signals, line, front, payload, config.linger_grace.duration());
+    let released = supervise::leave_caller().and_then(|()| supervise::release_standard_descriptors());
+    let over = match released.and_then(|()| chdir("/")) {
+        Ok(()) => monitor::watch(signals, line, front, payload, config.linger_grace.duration()),
+        // No payload without supervision.
+        Err(_) => monitor::end_all(payload, None, Duration::ZERO),
+    };
     prepared.remove_temporary();
     let executed = nix::unistd::read(refused, &mut [0]) != Ok(1);
     let outcome = match over.ended {

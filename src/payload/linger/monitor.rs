@@ -60,7 +60,7 @@ pub fn watch(signals: &SignalFd, line: &Line, front: Pid, payload: Pid, grace: D
 
 /// Ends every process that is left: asks, waits, kills. Orphans become children of the monitor, so when it has no child
 /// left there is nothing left.
-fn end_all(payload: Pid, mut ended: Option<Ended>, grace: Duration) -> Over {
+pub fn end_all(payload: Pid, mut ended: Option<Ended>, grace: Duration) -> Over {
     let own = supervise::own_pid();
     let started = Instant::now();
     let mut asked = BTreeSet::new();
