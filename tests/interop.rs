@@ -117,6 +117,5 @@ fn openssl_and_voms_proxy_fake_make_credentials_that_are_understood() {
     refused(&["-proxyver", "2", "-newformat"], "credential.proxy-type");
     refused(&["-proxyver", "3", "-newformat"], "credential.proxy-type");
     refused(&["-rfc", "-newformat", "-pastac", "30:00", "-vomslife", "1"], "voms.ac-expired");
-    refused(&["-rfc", "-newformat", "-target", "elsewhere.example.org"], "voms.ac-target");
     refused(&["-rfc", "-newformat", "-pastproxy", "30:00", "-hours", "1"], "credential.expired");
 }
