@@ -102,6 +102,14 @@ impl TryFrom<String> for Serial {
     }
 }
 
+impl Serial {
+    /// The number's octets, most significant first.
+    pub fn octets(&self) -> Vec<u8> {
+        let digit = |d: &u8| char::from(*d).to_digit(16).and_then(|d| u8::try_from(d).ok()).unwrap_or(0);
+        self.0.as_bytes().rchunks(2).rev().map(|pair| pair.iter().fold(0, |octet, d| (octet << 4) | digit(d))).collect()
+    }
+}
+
 macro_rules! text {
     ($($name:ident),*) => { $(
         impl $name {
@@ -184,6 +192,13 @@ mod tests {
             ["/vo", "/vo/Role=x", "vo/Role=x/Capability=y", "/vo/../g/Role=x/Capability=y", "//Role=x/Capability=y"]
         {
             assert!(Fqan::try_from(bad.to_owned()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_serial_number_is_its_octets() {
+        for (text, octets) in [("00", vec![0]), ("7", vec![7]), ("10FF", vec![0x10, 0xff]), ("ABC", vec![0x0a, 0xbc])] {
+            assert_eq!(Serial::try_from(text.to_owned()).unwrap().octets(), octets);
         }
     }
 
