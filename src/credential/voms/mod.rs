@@ -225,7 +225,8 @@ fn check_targets(context: &Context, ac: &Ac) -> Outcome<()> {
         return Ok(());
     }
     let text = "the VOMS attributes are meant for other hosts than this one (RFC 5755 section 4.3.2)";
-    Err(Refusal::new(Reason::VomsTarget, text).detail(format!("host {host:?}, targets {targets:?}")))
+    Err(Refusal::new(Reason::VomsTarget, text)
+        .detail(format!("this host is {host:?}, and none of the {} targets", targets.len())))
 }
 
 fn fqans(ac: &Ac) -> Outcome<Vec<Fqan>> {
