@@ -72,6 +72,12 @@ impl TryFrom<String> for Fqan {
 }
 
 impl Fqan {
+    /// The short form that some VOMS servers write and LCMAPS then matches with map files: without what is `NULL`.
+    pub fn short(&self) -> &str {
+        let text = self.0.strip_suffix("/Capability=NULL").unwrap_or(&self.0);
+        text.strip_suffix("/Role=NULL").unwrap_or(text)
+    }
+
     /// The VO that this FQAN belongs to: its first component.
     pub fn vo(&self) -> &str {
         self.0.split('/').nth(1).unwrap_or_default()
@@ -93,6 +99,14 @@ impl TryFrom<String> for Serial {
         } else {
             Err(Malformed("serial number"))
         }
+    }
+}
+
+impl Serial {
+    /// The number's octets, most significant first.
+    pub fn octets(&self) -> Vec<u8> {
+        let digit = |d: &u8| char::from(*d).to_digit(16).and_then(|d| u8::try_from(d).ok()).unwrap_or(0);
+        self.0.as_bytes().rchunks(2).rev().map(|pair| pair.iter().fold(0, |octet, d| (octet << 4) | digit(d))).collect()
     }
 }
 
@@ -157,5 +171,43 @@ impl Identity {
     /// Whether both stand for the same person: the same EEC subject and issuer.
     pub fn is_same_person(&self, other: &Identity) -> bool {
         self.subject == other.subject && self.issuer == other.issuer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_fqan_is_long_and_knows_its_short_form_and_its_vo() {
+        for (long, short) in [
+            ("/vo/Role=NULL/Capability=NULL", "/vo"),
+            ("/vo/g/Role=pilot/Capability=NULL", "/vo/g/Role=pilot"),
+            ("/vo/Role=NULL/Capability=x", "/vo/Role=NULL/Capability=x"),
+        ] {
+            let fqan = Fqan::try_from(long.to_owned()).unwrap();
+            assert_eq!((fqan.short(), fqan.vo()), (short, "vo"));
+        }
+        for bad in
+            ["/vo", "/vo/Role=x", "vo/Role=x/Capability=y", "/vo/../g/Role=x/Capability=y", "//Role=x/Capability=y"]
+        {
+            assert!(Fqan::try_from(bad.to_owned()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_serial_number_is_its_octets() {
+        for (text, octets) in [("00", vec![0]), ("7", vec![7]), ("10FF", vec![0x10, 0xff]), ("ABC", vec![0x0a, 0xbc])] {
+            assert_eq!(Serial::try_from(text.to_owned()).unwrap().octets(), octets);
+        }
+    }
+
+    #[test]
+    fn names_are_visible_and_bounded() {
+        for bad in ["", "CN=x", "/CN=\n", "/CN=\u{202e}x", "/CN=\u{200b}x", "/CN=\u{ad}x", "/CN=\u{e0041}x"] {
+            assert!(Dn::try_from(bad.to_owned()).is_err(), "{bad:?}");
+        }
+        assert!(Dn::try_from(format!("/CN={}", "x".repeat(MAX_DN))).is_err());
+        assert!(Dn::try_from("/CN=Jürgen 한국".to_owned()).is_ok());
     }
 }

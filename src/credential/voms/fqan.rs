@@ -1,7 +1,11 @@
 //! FQANs: `/vo[/group…][/Role=role][/Capability=capability]`.
 //!
-//! Servers write `/vo`, `/vo/Role=pilot` or the long form. Map files see the long form, `NULL` standing for what is not
-//! there, whatever the server wrote.
+//! Servers write `/vo`, `/vo/Role=pilot` or the long form `/vo/Role=NULL/Capability=NULL`; a VOMS server's configuration
+//! decides. Here every FQAN gets the long form, so that one group is one text.
+//!
+//! LCMAPS does not do that: its map files see the FQAN as the server wrote it (tried with lcmaps 1.6.6 and the short and
+//! the long form in one AC: the line `"/testvo"` matched the FQAN `/testvo`, and `"/testvo/Role=NULL/Capability=NULL"` did
+//! not). Who reads such files has to look for [`Fqan::short`] as well as for the long form.
 
 #![forbid(unsafe_code)]
 

@@ -58,10 +58,12 @@ fn malformed(Malformed(what): Malformed) -> Refusal {
     Refusal::new(Reason::VomsMalformed, text)
 }
 
-/// The first AC of the extension, a SEQUENCE OF AttributeCertificate.
+/// The first AC of the extension: a SEQUENCE of one SEQUENCE OF AttributeCertificate.
 fn first<'a>(extension: &'a [u8], carrier: &Link, context: &Context) -> Outcome<&'a [u8]> {
     let read = || -> Result<(&'a [u8], bool), Malformed> {
-        let mut list = only(extension, tag::SEQUENCE)?.inside()?;
+        let mut wrapper = only(extension, tag::SEQUENCE)?.inside()?;
+        let mut list = wrapper.sequence()?;
+        wrapper.end()?;
         let first = list.take(tag::SEQUENCE)?.raw;
         Ok((first, list.is_at_end()))
     };
@@ -223,7 +225,8 @@ fn check_targets(context: &Context, ac: &Ac) -> Outcome<()> {
         return Ok(());
     }
     let text = "the VOMS attributes are meant for other hosts than this one (RFC 5755 section 4.3.2)";
-    Err(Refusal::new(Reason::VomsTarget, text).detail(format!("host {host:?}, targets {targets:?}")))
+    Err(Refusal::new(Reason::VomsTarget, text)
+        .detail(format!("this host is {host:?}, and none of the {} targets", targets.len())))
 }
 
 fn fqans(ac: &Ac) -> Outcome<Vec<Fqan>> {
