@@ -98,8 +98,7 @@ fn openssl_and_voms_proxy_fake_make_credentials_that_are_understood() {
     fs::create_dir(&directory).unwrap();
     people(&site, &directory);
     let groups = ["-fqan", "/testvo/Role=pilot", "-fqan", "/testvo/g/Role=NULL/Capability=NULL", "-fqan", "/testvo"];
-    let fqans =
-        "/testvo/Role=pilot/Capability=NULL /testvo/g/Role=NULL/Capability=NULL /testvo/Role=NULL/Capability=NULL";
+    let fqans = "/testvo/Role=pilot /testvo/g/Role=NULL/Capability=NULL /testvo";
     let judged =
         |options: &[&str], bend: fn(&mut Credentials)| judged(&site, &directory, &[options, &groups].concat(), bend);
     let alice = |form: &str| format!("/DC=org/DC=test/CN=Alice {form} {fqans}");

@@ -70,4 +70,4 @@ fn expect(site: &Site, rows: Vec<Row>, bend: impl Fn(&mut Credentials)) {
 
 fn defaults(_: &mut Credentials) {}
 
-const PILOT: &str = " /testvo/Role=pilot/Capability=NULL /testvo/Role=NULL/Capability=NULL";
+const PILOT: &str = " /testvo/Role=pilot /testvo";

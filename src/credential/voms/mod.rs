@@ -7,8 +7,8 @@
 #![forbid(unsafe_code)]
 
 pub mod ac;
-pub mod fqan;
 pub mod lsc;
+pub mod vo;
 
 use crate::config::credentials::BadAc;
 use crate::credential::asn1::{Cursor, Malformed, only, tag};
@@ -162,7 +162,7 @@ fn embedded(ac: &Ac) -> Outcome<Vec<Link>> {
     Ok(found)
 }
 
-/// Looks for the server's chain in `vomsdir/VO/*.lsc`. The VO is a safe file name: see [`fqan::is_vo`].
+/// Looks for the server's chain in `vomsdir/VO/*.lsc`. The VO is a safe file name: see [`vo::is_vo`].
 fn check_lsc(context: &Context, ac: &Ac, names: &[&str], embedded: usize) -> Outcome<()> {
     let what = format!("the vomsdir entry of the VO {}", ac.vo);
     let Some(vomsdir) = &context.trust.voms else {
@@ -235,7 +235,8 @@ fn fqans(ac: &Ac) -> Outcome<Vec<Fqan>> {
     }
     let mut found = Vec::new();
     for text in &ac.fqans {
-        let fqan = fqan::normal(text).ok_or_else(|| malformed(Malformed("an FQAN is not /vo[/group][/Role=role]")))?;
+        let fqan =
+            Fqan::try_from(text.clone()).map_err(|_| malformed(Malformed("an FQAN is not /vo[/group][/Role=role]")))?;
         if fqan.vo() != ac.vo {
             let text = format!("the VOMS attributes of the VO {} name {fqan}, which is outside of it", ac.vo);
             return Err(Refusal::new(Reason::VomsScope, text));
