@@ -189,7 +189,9 @@ catalogue! {
     LcmapsNoLease            "lcmaps.no-lease"            Authorization Useless "lcmaps_verify_account: the user has no pool account yet.";
     LcmapsLeaseConflict      "lcmaps.lease-conflict"      Authorization Useless "The user's lease names an account of another pool (override_inconsistency), or one that two users hold.";
     LcmapsLeaseName          "lcmaps.lease-name"          Authorization Useless "The name of the lease would be ambiguous or too long.";
+    LcmapsBanned             "lcmaps.banned"              Authorization Useless "A ban_dn or ban_fqan plug-in of the site's mapping policy bans the user or a VOMS attribute.";
     LcmapsFileMissing        "lcmaps.file-missing"        System Useless "A map file or the gridmapdir is missing or cannot be read.";
+    LcmapsFileMalformed      "lcmaps.file-malformed"      System Useless "A ban file of the mapping policy cannot be understood; the log has the line.";
     LcmapsFileInsecure       "lcmaps.insecure-permissions" System Useless "A map file or the gridmapdir can be written by somebody it must not be.";
     LcmapsNoGroup            "lcmaps.no-primary-group"    Authorization Useless "The site's mapping policy gives this user an account but no primary group (groupmapfile).";
     LcmapsGridmapdir         "lcmaps.gridmapdir-failed"   System Useless "The gridmapdir cannot be written: a read-only or full file system, or no permission.";
