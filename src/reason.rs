@@ -180,6 +180,10 @@ catalogue! {
     VerifierFailed           "verifier.failed"            System Useless "The verifier process died, took too long or answered nonsense.";
 
     LcasUserban              "lcas.userban"               Authorization Useless "The user is banned at this site.";
+    LcasUserallow            "lcas.userallow"             Authorization Useless "The user is not on the site's list of people who may run here.";
+    LcasVoms                 "lcas.voms"                  Authorization Useless "None of the VOMS attributes is on the site's list of those that may run here.";
+    LcasTimeslots            "lcas.timeslots"             Authorization Useless "Nobody may run here at this time of day, week or year.";
+    LcasCheckExecutable      "lcas.check-executable"      Authorization Useless "The command is not one of those that may be run here.";
     LcasFileMissing          "lcas.file-missing"          System Useless "A file that an LCAS plug-in needs is missing or cannot be read.";
     LcasFileMalformed        "lcas.file-malformed"        System Useless "A file that an LCAS plug-in needs cannot be understood; the log has the line.";
     LcasFileInsecure         "lcas.insecure-permissions"  System Useless "A file that an LCAS plug-in needs can be written by somebody else than root.";

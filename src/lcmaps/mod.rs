@@ -255,7 +255,7 @@ impl Plugin {
 pub fn map(
     plan: &Plan,
     mode: Mode,
-    authorized: Authorized<'_>,
+    authorized: &Authorized<'_>,
     accounts: &dyn AccountDatabase,
     limits: Limits,
     call: &Circumstances,

@@ -8,6 +8,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
 
 mod main_job;
+mod policy;
 mod sandbox;
 mod site;
 mod site_itself;

@@ -21,7 +21,16 @@ const NOT_SUPPORTED: Option<ConfigErrorKind> = Some(ConfigErrorKind::NotSupporte
 #[test]
 fn lcas_plugins() {
     assert!(lcas("").is_ok());
-    assert!(lcas("[[plugin]]\ntype = \"userban\"\nfile = \"/a\"\nsubject = \"both\"").is_ok());
+    for good in [
+        "type = \"userban\"\nfile = \"/a\"\nsubject = \"both\"",
+        "type = \"userallow\"\nfile = \"/a\"\nsubject = \"pilot\"",
+        "type = \"voms\"\nfile = \"/a\"",
+        "type = \"voms\"\nfile = \"/a\"\nformat = \"gacl\"",
+        "type = \"timeslots\"\nfile = \"/a\"",
+        "type = \"check_executable\"\ncommands = [\"/a\"]",
+    ] {
+        assert!(lcas(&format!("[[plugin]]\n{good}")).is_ok(), "{good}");
+    }
     let table = [
         ("type = \"userban\"", INVALID, "needs file"),
         ("type = \"userban\"\nfile = \"a\"", None, "not an absolute path"),
@@ -30,10 +39,12 @@ fn lcas_plugins() {
         ("type = \"userban\"\nfile = \"/a\"\ntimeout = \"1s\"", INVALID, "timeout is not an option"),
         ("type = \"nope\"", None, "unknown variant `nope`"),
         ("file = \"/a\"", None, "missing field `type`"),
-        ("type = \"userallow\"\nfile = \"/a\"", NOT_SUPPORTED, "userallow is not supported yet"),
-        ("type = \"voms\"\nfile = \"/a\"\nformat = \"gacl\"", NOT_SUPPORTED, "voms is not supported yet"),
-        ("type = \"timeslots\"\nfile = \"/a\"", NOT_SUPPORTED, "timeslots is not supported yet"),
-        ("type = \"check_executable\"\ncommands = [\"/a\"]", NOT_SUPPORTED, "check_executable is not supported yet"),
+        ("type = \"userallow\"", INVALID, "needs file"),
+        ("type = \"voms\"", INVALID, "needs file"),
+        ("type = \"voms\"\nfile = \"/a\"\nformat = \"xacml\"", None, "unknown variant"),
+        ("type = \"timeslots\"\nformat = \"gacl\"", INVALID, "format is not an option"),
+        ("type = \"check_executable\"", INVALID, "needs commands"),
+        ("type = \"check_executable\"\ncommands = [\"id\"]", None, "not an absolute path"),
         ("type = \"exec\"\ncommand = [\"/a\"]\ntimeout = \"10s\"", NOT_SUPPORTED, "exec is not supported yet"),
     ];
     for (text, kind, message) in table {
