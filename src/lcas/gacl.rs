@@ -9,7 +9,6 @@
 #![forbid(unsafe_code)]
 
 use crate::credential::identity::{Fqan, Identity};
-use crate::credential::voms::fqan::normal;
 use crate::lcmaps::subject::Subject;
 
 /// Deepest nesting; a GACL has four levels.
@@ -74,8 +73,8 @@ fn is_satisfied(element: &Element, identity: &Identity, denies: bool) -> Result<
             Ok(subject.any(|spelling| spelling == dn))
         }
         "voms" => {
-            let wanted = normal(only("fqan")?).ok_or("an fqan that is none")?;
-            Ok(identity.fqans.contains(&wanted))
+            let wanted = Fqan::try_from(only("fqan")?.to_owned()).map_err(|e| e.to_string())?.spellings();
+            Ok(identity.fqans.iter().any(|fqan| wanted.iter().any(|spelling| spelling == fqan.as_str())))
         }
         "voms-cred" => {
             let mut all = Vec::new();
@@ -99,13 +98,11 @@ fn is_satisfied(element: &Element, identity: &Identity, denies: bool) -> Result<
 
 /// A part of an FQAN by its GACL name.
 fn part<'a>(fqan: &'a Fqan, name: &str) -> &'a str {
-    let (group, rest) = fqan.as_str().split_once("/Role=").unwrap_or((fqan.as_str(), ""));
-    let (role, capability) = rest.split_once("/Capability=").unwrap_or((rest, ""));
     match name {
         "vo" => fqan.vo(),
-        "group" => group,
-        "role" => role,
-        _ => capability,
+        "group" => fqan.group(),
+        "role" => fqan.role().unwrap_or("NULL"),
+        _ => fqan.capability().unwrap_or("NULL"),
     }
 }
 
@@ -191,7 +188,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn verdict(entries: &str, dn: &str, fqans: &[&str]) -> Result<bool, String> {
-        let fqans = fqans.iter().map(|fqan| normal(fqan).unwrap()).collect();
+        let fqans = fqans.iter().map(|fqan| (*fqan).to_owned().try_into().unwrap()).collect();
         let identity = Identity { fqans, ..who(dn) };
         permits(format!("<?xml version=\"1.0\"?>\n<gacl version=\"0.0.1\">{entries}</gacl>\n").as_bytes(), &identity)
     }
@@ -215,6 +212,7 @@ mod tests {
             (role, "/CN=a", &["/vo/g", "/vo/Role=pilot"], false),
             (fqan, "/CN=a", &["/vo", "/vo/Role=pilot"], true),
             (fqan, "/CN=a", &["/vo"], false),
+            (fqan, "/CN=a", &["/vo/Role=pilot/Capability=NULL"], true),
             (&[vo, bob].concat(), "/CN=Bob & Co", &["/vo"], false),
             (&[bob, vo].concat(), "/CN=Bob & Co", &["/vo"], false),
             (&[bob, vo].concat(), "/CN=Bob", &["/vo"], true),

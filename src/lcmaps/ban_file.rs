@@ -1,32 +1,17 @@
 //! Ban files: people and VOMS attributes that may not run here, in the line format of map files.
 //!
-//! In doubt a line bans: every spelling of a name is looked for ([`Subject::banned`]), a name without quotes that holds
+//! In doubt a line bans: every spelling is looked for ([`Subject::banned`], [`Subject::banned_fqan`]), a name without quotes that holds
 //! blanks is taken whole as well, and a file that cannot be understood to its end refuses everybody, since the line that
 //! bans somebody may be the broken one.
 
 #![forbid(unsafe_code)]
 
-use crate::credential::voms::fqan::normal;
 use crate::lcmaps::map_file::{Line, Matching, lines, stands_for};
 use crate::lcmaps::subject::Subject;
 
-/// What is banned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Banned {
-    /// People.
-    Names,
-    /// VOMS attributes: `/vo/Role=pilot` stands for its long form too.
-    Fqans,
-}
-
 /// The number of the first line that bans the subject. The whole file is read even after a match, so that one that is
 /// malformed is noticed on the first day and not when it matters.
-pub fn banning_line(
-    bytes: &[u8],
-    subject: &Subject,
-    matching: Matching,
-    banned: Banned,
-) -> Result<Option<usize>, String> {
+pub fn banning_line(bytes: &[u8], subject: &Subject, matching: Matching) -> Result<Option<usize>, String> {
     let mut found = None;
     for line in lines(bytes) {
         let line = line.map_err(|malformed| malformed.to_string())?;
@@ -34,29 +19,20 @@ pub fn banning_line(
         if !matches!(line.name.first(), Some(b'/' | b'*' | b'?' | b'[')) {
             return Err(format!("line {}: not a name that starts with /", line.number));
         }
-        if found.is_none() && bans(&line, subject, matching, banned) {
+        if found.is_none() && bans(&line, subject, matching) {
             found = Some(line.number);
         }
     }
     Ok(found)
 }
 
-fn bans(line: &Line<'_>, subject: &Subject, matching: Matching, banned: Banned) -> bool {
-    let bans = |name: &[u8]| {
-        stands_for(name, subject, matching)
-            || stands_for(name, subject, Matching::Exact)
-            || (banned == Banned::Fqans && long_form(name).is_some_and(|name| stands_for(&name, subject, matching)))
-    };
+fn bans(line: &Line<'_>, subject: &Subject, matching: Matching) -> bool {
+    let bans = |name: &[u8]| stands_for(name, subject, matching) || stands_for(name, subject, Matching::Exact);
     bans(line.name)
         || line.unquoted.is_some_and(|whole| {
             let comment = whole.iter().position(|b| *b == b'#').unwrap_or(whole.len());
             bans(whole.trim_ascii_end()) || bans(whole.get(..comment).unwrap_or(whole).trim_ascii_end())
         })
-}
-
-fn long_form(name: &[u8]) -> Option<Vec<u8>> {
-    let fqan = normal(std::str::from_utf8(name).ok()?)?;
-    Some(fqan.as_str().as_bytes().to_vec())
 }
 
 #[cfg(test)]
@@ -66,7 +42,7 @@ mod tests {
 
     fn verdict(file: &[u8], dn: &str) -> Result<bool, ()> {
         let subject = Subject::banned(&Dn::try_from(dn.to_owned()).unwrap());
-        banning_line(file, &subject, Matching::Wildcards, Banned::Names).map(|line| line.is_some()).map_err(|_| ())
+        banning_line(file, &subject, Matching::Wildcards).map(|line| line.is_some()).map_err(|_| ())
     }
 
     #[test]
@@ -112,25 +88,27 @@ mod tests {
     #[test]
     fn patterns_can_be_turned_off() {
         let subject = Subject::banned(&Dn::try_from("/O=x/CN=Bob".to_owned()).unwrap());
-        let exact = |file: &[u8]| banning_line(file, &subject, Matching::Exact, Banned::Names);
+        let exact = |file: &[u8]| banning_line(file, &subject, Matching::Exact);
         assert_eq!(exact(b"\"/O=x/*\""), Ok(None));
         assert_eq!(exact(b"\n\"/O=x/CN=Bob\""), Ok(Some(2)));
     }
 
     #[test]
-    fn attributes_may_be_written_short() {
+    fn attributes_are_banned_in_every_spelling() {
         let table: &[(&[u8], &str, bool)] = &[
             (b"\"/vo\"", "/vo/Role=NULL/Capability=NULL", true),
             (b"/vo/Role=pilot", "/vo/Role=pilot/Capability=NULL", true),
             (b"/vo/Role=pilot/Capability=NULL", "/vo/Role=pilot/Capability=NULL", true),
+            (b"/vo/Role=pilot/Capability=NULL", "/vo/Role=pilot", true),
+            (b"/vo/Role=NULL*", "/vo", true),
             (b"/vo", "/vo/Role=pilot/Capability=NULL", false),
             (b"/vo", "/vo/g/Role=NULL/Capability=NULL", false),
             (b"/vo/*", "/vo/g/Role=NULL/Capability=NULL", true),
             (b"/vo/Role=pil*", "/vo/Role=pilot/Capability=NULL", true),
         ];
         for (file, fqan, expected) in table {
-            let subject = Subject::fqan(&(*fqan).to_owned().try_into().unwrap());
-            let line = banning_line(file, &subject, Matching::Wildcards, Banned::Fqans).unwrap();
+            let subject = Subject::banned_fqan(&(*fqan).to_owned().try_into().unwrap());
+            let line = banning_line(file, &subject, Matching::Wildcards).unwrap();
             assert_eq!(line.is_some(), *expected, "{} {fqan}", String::from_utf8_lossy(file));
         }
     }

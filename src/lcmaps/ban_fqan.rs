@@ -5,7 +5,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::ban_file::{Banned, banning_line};
+use super::ban_file::banning_line;
 use super::{Context, banned, malformed};
 use crate::config::values::AbsolutePath;
 use crate::lcmaps::map_file::Matching;
@@ -25,7 +25,7 @@ impl BanFqan {
     pub(super) fn run(&self, context: &Context<'_>) -> Outcome<()> {
         let bytes = context.read(&self.banmapfile)?;
         for fqan in &context.identity.fqans {
-            match banning_line(&bytes, &Subject::fqan(fqan), self.matching, Banned::Fqans) {
+            match banning_line(&bytes, &Subject::banned_fqan(fqan), self.matching) {
                 Ok(None) => {}
                 Ok(Some(line)) => return Err(banned(&self.banmapfile, line, fqan.as_str())),
                 Err(why) => return Err(malformed(&self.banmapfile, &why)),

@@ -7,6 +7,7 @@
 #![allow(clippy::arithmetic_side_effects, clippy::as_conversions)]
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
 
+mod linger;
 mod main_job;
 mod policy;
 mod sandbox;

@@ -158,6 +158,11 @@ impl Site {
         self.must_open(path, OFlag::O_WRONLY | OFlag::O_APPEND).write_all(content.as_bytes()).unwrap();
     }
 
+    /// Makes glexec stay beside the payload.
+    pub fn linger(&self) {
+        self.configure(|text| text.replace("linger = false", "linger = true\nlinger_grace = \"1s\""));
+    }
+
     /// Rewrites glexec.conf.
     pub fn configure(&self, change: impl FnOnce(&str) -> String) {
         let old = self.read("/etc/glexec.conf");
@@ -449,6 +454,21 @@ impl<'s> Running<'s> {
     /// The process id, as the host counts.
     pub fn pid(&self) -> i32 {
         self.child.id().try_into().unwrap()
+    }
+
+    /// The process id, as the site counts.
+    pub fn pid_in_site(&self) -> i32 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it still runs");
+        let ids = status.lines().find_map(|line| line.strip_prefix("NSpid:")).unwrap();
+        ids.split_whitespace().last().unwrap().parse().unwrap()
+    }
+
+    /// Waits until the site's root finds that this shell condition holds.
+    pub fn wait_until(&self, condition: &str) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while Caller::new(self.site, self.site.account("root")).sh(condition).code() != Some(0) {
+            assert!(Instant::now() < deadline, "{}: {condition} does not come true", self.what);
+        }
     }
 
     /// Sends a signal to it, as root.
