@@ -9,6 +9,7 @@ pub mod lock;
 pub mod lookup;
 pub mod openssl;
 pub mod process;
+pub mod program;
 pub mod sandbox;
 pub mod self_check;
 pub mod start;
