@@ -48,7 +48,7 @@ fn accounts() -> Fake {
         groups: [("vo", 500), ("pilot", 501), ("prod", 502), ("wheel", 10), ("g02", 602), ("g03", 603)]
             .map(|(n, g)| (n.to_owned(), g))
             .into(),
-        broken: false,
+        ..Fake::default()
     }
 }
 
@@ -451,4 +451,16 @@ fn what_a_program_names_is_checked_as_a_map_file_is() {
         let got = get(&plan_with(&dir, &none, &it, "[\"~bad -> it\"]"), "/CN=A", &[]);
         assert_eq!(got.map(|mapping| ids(&mapping)).map_err(|r| r.reason()), *expected, "{answer}");
     }
+}
+
+#[test]
+fn an_expired_account_is_not_handed_out_and_its_holder_hears_why() {
+    let dir = Temporary::new(&["p1", "p2"]);
+    let plan = plan(&dir, "", "[\"~local -> pool\"]");
+    let expired = |names: &[&str]| Fake { expired: names.iter().map(ToString::to_string).collect(), ..accounts() };
+    let get = |dn: &str, names: &[&str]| run(&plan, Mode::GetAccount, &who(dn, &[]), &expired(names));
+    assert_eq!(get("/CN=Paul", &["p1"]).unwrap().name, "p2");
+    assert_eq!(reason(get("/CN=Paul", &["p2"])), Reason::AccountLocked);
+    assert_eq!(reason(get("/CN=Peter", &["p1"])), Reason::LcmapsPoolExhausted);
+    assert_eq!(reason(get("/CN=Alice", &["lalice"])), Reason::AccountLocked);
 }

@@ -12,6 +12,7 @@ pub mod process;
 pub mod program;
 pub mod sandbox;
 pub mod self_check;
+pub mod shadow;
 pub mod start;
 pub mod supervise;
 pub mod target_file;

@@ -179,3 +179,23 @@ fn a_plugin_that_fails_is_a_transient_failure_and_leaves_nothing() {
     site.chmod("/etc/glexec-plugins/it", 0o644);
     alice.glexec(["id"]).refused(202, "lcas.exec-failed");
 }
+
+#[test]
+fn an_expired_account_is_refused_but_one_without_password_is_not() {
+    let site = Site::new();
+    let alice = site.pilot().credential("alice");
+    let shadow = |expiry: &str| {
+        let old = site.read("/etc/shadow");
+        let others: String = old.lines().filter(|line| !line.starts_with("alice:")).map(|l| format!("{l}\n")).collect();
+        site.write("/etc/shadow", format!("{others}alice:!:19000:0:99999:7::{expiry}:\n"));
+    };
+    for (expiry, runs) in [("", true), ("99999", true), ("19000", false), ("0", false)] {
+        shadow(expiry);
+        match runs {
+            true => alice.glexec(["id", "-un"]).succeeds_with("alice\n"),
+            false => alice.glexec(["id", "-un"]).refused(203, "account.locked"),
+        };
+    }
+    site.sh("rm /etc/shadow");
+    alice.glexec(["id", "-un"]).succeeds_with("alice\n");
+}
