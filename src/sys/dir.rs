@@ -191,6 +191,18 @@ pub fn read_trusted(path: &Path, limit: u64) -> Result<TrustedFile, FileError> {
     Ok(TrustedFile { bytes, world_readable: Mode::from_bits_truncate(stat.st_mode).contains(Mode::S_IROTH) })
 }
 
+/// Checks that a program is a regular file of root's that, like every directory above it, only root may write. Then
+/// nobody else can change between this look and its execution what the path leads to.
+pub fn check_program(path: &Path) -> Result<(), FileError> {
+    let fail = |errno| FileError::from_errno(path, errno);
+    let (parent, name) = locate(path)?;
+    let stat = fstatat(&parent, name.as_os_str(), AtFlags::AT_SYMLINK_NOFOLLOW).map_err(fail)?;
+    if kind(&stat) != SFlag::S_IFREG {
+        return Err(FileError::Unusable { path: path.into(), why: "is not a regular file".into() });
+    }
+    check_writers(path, &stat, Writers::RootOnly)
+}
+
 /// Opens a log for appending, and makes it (mode 0600) where it is missing: a regular file of root's that, like every
 /// directory above it, only root may write.
 pub fn open_log(path: &Path) -> Result<File, FileError> {
