@@ -9,6 +9,7 @@ use crate::config::glexec::Glexec;
 use crate::config::values::LogLevel;
 use crate::credential::verifier::VerifiedIdentity;
 use crate::invocation::environment::{Environment, ReportFd};
+use crate::lcas::Authorized;
 use crate::lcmaps::Mapping;
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::report::Reporter;
@@ -81,6 +82,13 @@ impl Call {
     pub fn identified(&mut self, verified: &VerifiedIdentity) {
         self.record.identities(&verified.user, verified.pilot.as_ref());
         for note in &verified.notes {
+            self.note(note);
+        }
+    }
+
+    /// Notes what the authorization plug-ins passed over.
+    pub fn authorized(&mut self, authorized: &Authorized<'_>) {
+        for note in authorized.notes() {
             self.note(note);
         }
     }
@@ -183,6 +191,7 @@ pub fn harden(inherited: &Inherited) -> Outcome<Limits> {
                 Reason::SelfNoNewPrivs,
                 "glexec cannot switch identity under no_new_privs (a container or a security profile sets it)",
             ),
+            Failed::NoProc => (Reason::SelfStartup, "glexec needs /proc, which is not mounted here"),
             Failed::UserNamespace => (Reason::SelfUserNamespace, "glexec cannot switch identity in a user namespace"),
             Failed::Traced => (Reason::SelfTraced, "glexec does not run while it is traced"),
         };

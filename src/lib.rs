@@ -6,6 +6,7 @@
 pub mod account;
 pub mod audit;
 pub mod call;
+pub mod circumstances;
 pub mod config;
 pub mod credential;
 pub mod invocation;

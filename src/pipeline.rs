@@ -5,6 +5,7 @@
 
 use crate::account::{self, Nss};
 use crate::call::Call;
+use crate::circumstances::Circumstances;
 use crate::config::{Config, load};
 use crate::credential::{files, verifier};
 use crate::invocation::caller::Caller;
@@ -81,16 +82,20 @@ fn authorize(call: &mut Call, inherited: &Inherited, payload: Option<&Payload>) 
     let raw = files::read(&request, &caller, &config)?;
 
     let service = ServiceAccount::find(&config, &caller)?;
-    let verified = verifier::verify(&raw, &service, &caller, &config, now()?)?;
+    let now = now()?;
+    let verified = verifier::verify(&raw, &service, &caller, &config, now)?;
     call.identified(&verified);
 
-    let authorized = lcas::authorize(&config.lcas, &verified.user, verified.pilot.as_ref())?;
+    let circumstances = Circumstances::of(&caller, inherited, payload, &config, now);
+    let authorized = lcas::authorize(&config.lcas, &verified.user, verified.pilot.as_ref(), &circumstances)?;
+    call.authorized(&authorized);
     let id_limits = account::Limits { min_uid: config.glexec.min_uid, min_gid: config.glexec.min_gid };
-    let target = lcmaps::map(&config.lcmaps, request.mode, authorized, &Nss, id_limits)?;
+    let target = lcmaps::map(&config.lcmaps, request.mode, &authorized, &Nss, id_limits, &circumstances)?;
     service.check_target(&target, &caller, &config)?;
     call.mapped(&target);
 
     let wish = Wish {
+        authorized: &authorized,
         payload,
         environment: &call.environment,
         cwd: inherited.cwd.as_deref(),

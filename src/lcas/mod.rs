@@ -2,13 +2,21 @@
 
 #![forbid(unsafe_code)]
 
+mod check_executable;
+mod gacl;
+mod timeslots;
+mod userallow;
 mod userban;
+mod voms;
 
+use crate::circumstances::Circumstances;
 use crate::config::values::AbsolutePath;
 use crate::credential::identity::Identity;
 use crate::lcmaps::map_file::{Files, SiteFiles};
-use crate::reason::{Outcome, Refusal};
+use crate::reason::{Outcome, Reason, Refusal};
+use crate::sys::dir::FileError;
 use serde::Deserialize;
+use std::path::Path;
 
 /// Whose identity a plug-in judges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -22,6 +30,16 @@ pub enum Whose {
     Both,
 }
 
+/// How the list of a `voms` plug-in is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// As a grid-mapfile: patterns for FQANs.
+    Simple,
+    /// As a Grid Access Control List in XML.
+    Gacl,
+}
+
 /// A plug-in with its checked options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Plugin {
@@ -29,8 +47,28 @@ pub enum Plugin {
     Userban {
         /// The ban file.
         file: AbsolutePath,
-        /// Who is looked for in it.
-        whose: Whose,
+    },
+    /// A list of people who may run.
+    Userallow {
+        /// The list.
+        file: AbsolutePath,
+    },
+    /// A list of VOMS attributes that may run.
+    Voms {
+        /// The list.
+        file: AbsolutePath,
+        /// How it is written.
+        format: Format,
+    },
+    /// When anybody may run.
+    Timeslots {
+        /// The list of time slots.
+        file: AbsolutePath,
+    },
+    /// What may be run.
+    CheckExecutable {
+        /// The commands.
+        commands: Vec<AbsolutePath>,
     },
 }
 
@@ -38,43 +76,123 @@ impl Plugin {
     fn name(&self) -> &'static str {
         match self {
             Plugin::Userban { .. } => "userban",
+            Plugin::Userallow { .. } => "userallow",
+            Plugin::Voms { .. } => "voms",
+            Plugin::Timeslots { .. } => "timeslots",
+            Plugin::CheckExecutable { .. } => "check_executable",
         }
     }
 
-    fn whose(&self) -> Whose {
+    /// Whether it judges people; the others judge the call, whoever makes it.
+    fn is_personal(&self) -> bool {
         match self {
-            Plugin::Userban { whose, .. } => *whose,
+            Plugin::Userban { .. } | Plugin::Userallow { .. } | Plugin::Voms { .. } => true,
+            Plugin::Timeslots { .. } | Plugin::CheckExecutable { .. } => false,
         }
     }
 
-    fn judge(&self, identity: &Identity, files: &dyn Files) -> Outcome<()> {
+    fn judge(&self, identity: &Identity, context: &mut Context<'_>) -> Outcome<()> {
         match self {
-            Plugin::Userban { file, .. } => userban::judge(file, &identity.subject, files),
+            Plugin::Userban { file } => userban::judge(file, &identity.subject, context),
+            Plugin::Userallow { file } => userallow::judge(file, &identity.subject, context),
+            Plugin::Voms { file, format } => voms::judge(file, *format, identity, context),
+            Plugin::Timeslots { file } => timeslots::judge(file, context),
+            Plugin::CheckExecutable { commands } => check_executable::judge(commands, context.call),
         }
     }
+}
+
+/// What a plug-in works with.
+struct Context<'a> {
+    files: &'a dyn Files,
+    call: &'a Circumstances,
+    notes: Vec<String>,
+}
+
+impl Context<'_> {
+    /// Reads a file that only root can have written.
+    fn read(&self, path: &AbsolutePath) -> Outcome<Vec<u8>> {
+        self.files.read(path).map_err(|error| {
+            let reason = match error {
+                FileError::Insecure { .. } => Reason::LcasFileInsecure,
+                FileError::Missing(_) | FileError::Unreadable { .. } | FileError::Unusable { .. } => {
+                    Reason::LcasFileMissing
+                }
+            };
+            Refusal::new(reason, UNUSABLE).detail(error.to_string())
+        })
+    }
+
+    /// Notes a line that was passed over.
+    fn note(&mut self, path: &AbsolutePath, what: &str) {
+        let note = format!("{}: {what}; the line was passed over", path.as_path().display());
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+}
+
+const UNUSABLE: &str = "a file of the site's authorization cannot be used";
+
+/// The refusal for a file that cannot be understood where it must be.
+fn malformed(path: &AbsolutePath, why: &str) -> Refusal {
+    Refusal::new(Reason::LcasFileMalformed, UNUSABLE).detail(format!("{}: {why}", path.as_path().display()))
+}
+
+/// A plug-in, and whom it looks at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Configured {
+    /// The plug-in.
+    pub plugin: Plugin,
+    /// Whose identity it judges.
+    pub whose: Whose,
 }
 
 /// What the configuration says about authorization, checked when it was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    plugins: Vec<Plugin>,
+    plugins: Vec<Configured>,
 }
 
 impl Plan {
     /// A plan that runs the plug-ins in this order.
-    pub fn new(plugins: Vec<Plugin>) -> Self {
+    pub fn new(plugins: Vec<Configured>) -> Self {
         Plan { plugins }
     }
 }
 
 /// A user whom every plug-in let pass. Only such a user can be mapped.
-#[derive(Clone, Copy, Debug)]
-pub struct Authorized<'a>(&'a Identity);
+#[derive(Debug)]
+pub struct Authorized<'a> {
+    user: &'a Identity,
+    pilot: Option<&'a Identity>,
+    plan: &'a Plan,
+    notes: Vec<String>,
+}
 
 impl<'a> Authorized<'a> {
     /// The user.
-    pub fn user(self) -> &'a Identity {
-        self.0
+    pub fn user(&self) -> &'a Identity {
+        self.user
+    }
+
+    /// The pilot, where it has a proxy of its own.
+    pub fn pilot(&self) -> Option<&'a Identity> {
+        self.pilot
+    }
+
+    /// What an administrator may want to know, for the log.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Refuses the file that the command turned out to be, where the site has a list that it is not on. Which of a
+    /// search path's files a name means is known only when the account is.
+    pub fn check_command(&self, path: &Path) -> Outcome<()> {
+        self.plan.plugins.iter().try_for_each(|configured| match &configured.plugin {
+            Plugin::CheckExecutable { commands } => check_executable::check(commands, path),
+            _ => Ok(()),
+        })
     }
 }
 
@@ -82,23 +200,33 @@ impl<'a> Authorized<'a> {
 ///
 /// A pilot without a proxy of its own is nobody that a plug-in could judge; whether it may do without is for
 /// `pilot_proxy` to say.
-pub fn authorize<'a>(plan: &Plan, user: &'a Identity, pilot: Option<&Identity>) -> Outcome<Authorized<'a>> {
-    authorize_with(plan, user, pilot, &SiteFiles).map(|()| Authorized(user))
+pub fn authorize<'a>(
+    plan: &'a Plan,
+    user: &'a Identity,
+    pilot: Option<&'a Identity>,
+    call: &Circumstances,
+) -> Outcome<Authorized<'a>> {
+    authorize_with(plan, user, pilot, &mut Context { files: &SiteFiles, call, notes: Vec::new() })
 }
 
-fn authorize_with(plan: &Plan, user: &Identity, pilot: Option<&Identity>, files: &dyn Files) -> Outcome<()> {
-    for plugin in &plan.plugins {
-        let (user, pilot) = match plugin.whose() {
-            Whose::User => (Some(user), None),
-            Whose::Pilot => (None, pilot),
-            Whose::Both => (Some(user), pilot),
+fn authorize_with<'a>(
+    plan: &'a Plan,
+    user: &'a Identity,
+    pilot: Option<&'a Identity>,
+    context: &mut Context<'_>,
+) -> Outcome<Authorized<'a>> {
+    for Configured { plugin, whose } in &plan.plugins {
+        let judged = match whose {
+            _ if !plugin.is_personal() => [Some((user, "call")), None],
+            Whose::User => [Some((user, "user")), None],
+            Whose::Pilot => [None, pilot.map(|pilot| (pilot, "pilot"))],
+            Whose::Both => [Some((user, "user")), pilot.map(|pilot| (pilot, "pilot"))],
         };
-        for (identity, who) in [(user, "user"), (pilot, "pilot")] {
-            let Some(identity) = identity else { continue };
-            plugin.judge(identity, files).map_err(|refusal| named(&refusal, plugin, who))?;
+        for (identity, who) in judged.into_iter().flatten() {
+            plugin.judge(identity, context).map_err(|refusal| named(&refusal, plugin, who))?;
         }
     }
-    Ok(())
+    Ok(Authorized { user, pilot, plan, notes: std::mem::take(&mut context.notes) })
 }
 
 /// Says for the log which plug-in refused whom.
@@ -114,7 +242,7 @@ mod tests {
     use crate::sys::dir::FileError;
     use std::path::PathBuf;
 
-    struct Memory(Option<&'static [u8]>);
+    pub(super) struct Memory(pub(super) Option<&'static [u8]>);
 
     impl Files for Memory {
         fn read(&self, path: &AbsolutePath) -> Result<Vec<u8>, FileError> {
@@ -122,7 +250,7 @@ mod tests {
         }
     }
 
-    fn who(dn: &str) -> Identity {
+    pub(super) fn who(dn: &str) -> Identity {
         Identity {
             subject: dn.to_owned().try_into().unwrap(),
             issuer: "/CN=CA".to_owned().try_into().unwrap(),
@@ -135,12 +263,15 @@ mod tests {
 
     fn plan(subjects: &[Whose]) -> Plan {
         let file: AbsolutePath = PathBuf::from("/ban").try_into().unwrap();
-        Plan::new(subjects.iter().map(|whose| Plugin::Userban { file: file.clone(), whose: *whose }).collect())
+        let userban = |whose: &Whose| Configured { plugin: Plugin::Userban { file: file.clone() }, whose: *whose };
+        Plan::new(subjects.iter().map(userban).collect())
     }
 
     fn reason(plan: &Plan, user: &str, pilot: Option<&str>, file: Option<&'static [u8]>) -> Option<Reason> {
         let pilot = pilot.map(who);
-        authorize_with(plan, &who(user), pilot.as_ref(), &Memory(file)).err().map(|refusal| refusal.reason())
+        let call = Circumstances::default();
+        let mut context = Context { files: &Memory(file), call: &call, notes: Vec::new() };
+        authorize_with(plan, &who(user), pilot.as_ref(), &mut context).err().map(|refusal| refusal.reason())
     }
 
     #[test]
@@ -170,9 +301,27 @@ mod tests {
 
     #[test]
     fn a_missing_file_refuses_and_the_log_names_plugin_and_person() {
-        let refusal = authorize_with(&plan(&[Whose::User]), &who("/CN=a"), None, &Memory(None)).unwrap_err();
+        let call = Circumstances::default();
+        let mut context = Context { files: &Memory(None), call: &call, notes: Vec::new() };
+        let plan = plan(&[Whose::User]);
+        let user = who("/CN=a");
+        let refusal = authorize_with(&plan, &user, None, &mut context).unwrap_err();
         assert_eq!(refusal.reason(), Reason::LcasFileMissing);
         assert!(refusal.for_log().contains("LCAS plug-in userban on the user"), "{}", refusal.for_log());
         assert!(!refusal.sentence().contains("/ban"));
+    }
+
+    #[test]
+    fn plugins_that_judge_the_call_run_whatever_the_subject() {
+        let commands = vec![PathBuf::from("/bin/id").try_into().unwrap()];
+        for whose in [Whose::User, Whose::Pilot, Whose::Both] {
+            let plugin = Plugin::CheckExecutable { commands: commands.clone() };
+            let plan = Plan::new(vec![Configured { plugin, whose }]);
+            let (user, call) =
+                (who("/CN=a"), Circumstances { command: Some("/bin/sh".into()), ..Circumstances::default() });
+            let mut context = Context { files: &Memory(None), call: &call, notes: Vec::new() };
+            let refusal = authorize_with(&plan, &user, None, &mut context).unwrap_err();
+            assert_eq!(refusal.reason(), Reason::LcasCheckExecutable, "{whose:?}");
+        }
     }
 }

@@ -9,6 +9,7 @@
 
 mod linger;
 mod main_job;
+mod policy;
 mod sandbox;
 mod site;
 mod site_itself;

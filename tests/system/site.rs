@@ -359,6 +359,13 @@ impl<'s> Caller<'s> {
         self
     }
 
+    /// Has these supplementary groups, whatever the account has.
+    pub fn with_groups(&self, groups: &[u32]) -> Self {
+        let mut caller = self.clone();
+        caller.account.groups = groups.into();
+        caller
+    }
+
     /// Starts the program with this descriptor closed.
     pub fn closing(mut self, fd: i32) -> Self {
         self.closed.push(fd);
