@@ -7,9 +7,12 @@
 #![allow(clippy::arithmetic_side_effects, clippy::as_conversions)]
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
 
+mod audit;
+mod command;
 mod linger;
 mod main_job;
 mod policy;
+mod refusals;
 mod sandbox;
 mod site;
 mod site_itself;
