@@ -9,6 +9,7 @@
 
 mod audit;
 mod command;
+mod environment;
 mod linger;
 mod main_job;
 mod policy;
@@ -16,3 +17,5 @@ mod refusals;
 mod sandbox;
 mod site;
 mod site_itself;
+mod switch;
+mod target_proxy;
