@@ -9,6 +9,7 @@
 
 mod audit;
 mod command;
+mod configuration;
 mod environment;
 mod linger;
 mod main_job;
