@@ -6,6 +6,7 @@ use nix::sys::signal::Signal;
 use serde_json::json;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
+use std::os::unix::net::UnixDatagram;
 
 fn alice(site: &Site) -> Caller<'_> {
     site.pilot().credential("alice")
@@ -176,6 +177,45 @@ pub fn without_a_record_nothing_runs() {
 }
 
 #[test]
+fn a_syslog_daemon_that_does_not_read_is_none() {
+    let site = Site::with(|site| site.configure(|text| text.replace("\"file\"", "\"syslog\"")));
+    let _daemon = UnixDatagram::bind(site.host_path("/dev/log")).unwrap();
+    site.sh("chmod 666 /dev/log");
+    alice(&site).glexec(["id", "-un"]).succeeds_with("alice\n");
+    let other = UnixDatagram::unbound().unwrap();
+    other.set_nonblocking(true).unwrap();
+    other.connect(site.host_path("/dev/log")).unwrap();
+    while other.send(b"full").is_ok() {}
+    let run = alice(&site).reporting().glexec(["touch", "/tmp/ran"]);
+    run.refused_without_record(202, "audit.unavailable");
+    assert!(!site.exists("/tmp/ran") && run.reported()["transient"] == json!(true), "{run}");
+}
+
+#[test]
+fn records_are_written_at_every_level() {
+    let site = Site::new();
+    for level in 1..=5 {
+        site.set(&format!("log_level = {level}"));
+        alice(&site).glexec(["true"]).record().says([("decision", "permit")]);
+        site.pilot().credential("rita").glexec(["true"]).refused(203, "credential.revoked");
+        site.configure(|text| text.replace(&format!("log_level = {level}\n"), ""));
+    }
+}
+
+#[test]
+fn syslog_gets_the_configured_facility_and_a_severity() {
+    let site = Site::with_syslog();
+    alice(&site).glexec(["true"]).record();
+    site.set("syslog_facility = \"LOG_LOCAL3\"");
+    alice(&site).glexec(["true"]).record();
+    alice(&site).glexec(["/no/such"]).record();
+    // facility * 8 + severity (RFC 5424 section 6.2.1): daemon and local3; notice for a permit, warning for a refusal.
+    let log = site.read("/var/log/messages.raw");
+    let priorities = log.lines().filter(|line| line.contains(" glexec ")).map(|line| line.split('>').next().unwrap());
+    assert_eq!(priorities.collect::<Vec<_>>(), ["<29", "<157", "<156"]);
+}
+
+#[test]
 fn a_log_that_others_may_write_is_no_log() {
     for insecure in ["chmod 777 /var/log/glexec", "install -m 666 /dev/null /var/log/glexec/glexec.log"] {
         let site = Site::new();
@@ -311,6 +351,15 @@ fn the_payload_does_not_inherit_the_report() {
         let run = alice(&site).reporting().glexec(["sh", "-c", "ls /proc/$$/fd; echo ${GLEXEC_REPORT_FD-unset}"]);
         run.succeeds_with("0\n1\n2\nunset\n");
         assert_eq!(run.reported()["outcome"], "success");
+    }
+}
+
+#[test]
+fn a_report_may_have_the_number_that_glexec_would_use_next() {
+    for site in Site::in_both_modes() {
+        let script = "for fd in 3 4 5 6; do eval \"GLEXEC_REPORT_FD=$fd /usr/sbin/glexec id -un $fd>report\"; \
+            cut -c1-20 report; done";
+        alice(&site).sh(script).succeeds_with(&"alice\n{\"outcome\":\"success\"\n".repeat(4));
     }
 }
 

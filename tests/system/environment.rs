@@ -1,6 +1,6 @@
 //! The payload's environment and arguments, and the command line.
 
-use crate::site::{Caller, Site};
+use crate::site::{Caller, Site, material_file};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -120,6 +120,47 @@ fn variables_of_loaders_and_interpreters_are_never_passed_on() {
     for own in BASIC {
         assert!(environment.contains(&own.to_owned()), "{own}: {environment:?}");
     }
+}
+
+#[test]
+fn no_library_of_the_program_reads_the_callers_environment() {
+    let site = Site::new();
+    site.sh("mkfifo -m 666 /tmp/pipe"); // who opens it waits for ever
+    let names = [
+        "TZ",
+        "OPENSSL_CONF",
+        "OPENSSL_MODULES",
+        "OPENSSL_ENGINES",
+        "SSL_CERT_FILE",
+        "LC_ALL",
+        "LOCPATH",
+        "NLSPATH",
+        "LANGUAGE",
+        "GCONV_PATH",
+        "HOSTALIASES",
+        "RES_OPTIONS",
+        "TMPDIR",
+        "X509_CERT_DIR",
+        "X509_VOMS_DIR",
+        "GRIDMAP",
+        "GRIDMAPDIR",
+        "LCMAPS_DB_FILE",
+        "LCAS_DB_FILE",
+        "LD_PRELOAD",
+        "LD_AUDIT",
+        "RUST_LOG",
+        "RUST_BACKTRACE",
+    ];
+    let evil = |caller| names.into_iter().fold(caller, |caller: Caller, name| caller.env(name, ":/tmp/pipe"));
+    let evil = |caller| evil(caller).env("OPENSSL_CONF", "/tmp/pipe").env("LD_PRELOAD", "/tmp/pipe");
+    evil(alice(&site)).glexec(["id", "-un"]).succeeds_with("alice\n");
+    // The pilot's own idea of whom to trust counts for nothing.
+    site.sh("mkdir -m 755 /tmp/ca");
+    let hash = "openssl x509 -noout -subject_hash < /tmp/ca/unknown";
+    site.write("/tmp/ca/unknown", material_file("certs/unknown-ca.pem"));
+    site.sh(&format!("cp /tmp/ca/unknown /tmp/ca/$({hash}).0"));
+    let uma = site.pilot().credential("uma").env("X509_CERT_DIR", "/tmp/ca").env("SSL_CERT_DIR", "/tmp/ca");
+    uma.glexec(["id"]).refused(203, "credential.unknown-ca");
 }
 
 #[test]

@@ -10,6 +10,7 @@
 mod audit;
 mod command;
 mod configuration;
+mod credential_files;
 mod environment;
 mod linger;
 mod main_job;

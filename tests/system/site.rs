@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::fd::IntoRawFd;
+use std::os::fd::{AsRawFd, IntoRawFd};
 use std::os::unix::fs::{PermissionsExt, fchown};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
@@ -184,6 +184,12 @@ impl Site {
     /// A file of the site, open for reading and writing, for instance to lock it.
     pub fn file(&self, path: &str) -> File {
         self.must_open(path, OFlag::O_RDWR)
+    }
+
+    /// Where the host finds something of the site, for what cannot be opened, like sockets. Symbolic links in it are the
+    /// host's to follow: only for paths without any.
+    pub fn host_path(&self, path: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}{path}", self.root.as_raw_fd()))
     }
 
     pub fn chmod(&self, path: &str, mode: u32) {
