@@ -113,8 +113,9 @@ fn lock_existing(dir: &OwnedFd, name: &OsStr, mechanism: Mechanism) -> Result<Op
     if kind != SFlag::S_IFREG || status.st_uid != geteuid().as_raw() {
         return Err(Refused::Foreign);
     }
-    // Write access is what an exclusive fcntl lock needs; flock takes either.
-    let flags = OFlag::O_RDWR | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    // An exclusive fcntl lock needs write access; the file may be 0400 otherwise.
+    let access = if mechanism == Mechanism::Fcntl { OFlag::O_RDWR } else { OFlag::O_RDONLY };
+    let flags = access | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let file = File::from(openat(dir, name, flags, Mode::empty())?);
     match lock::acquire(&file, mechanism, Purpose::Replace) {
         Ok(()) => Ok(Some(file)),
