@@ -8,16 +8,16 @@
 use crate::config::credentials::{Credentials, Digest};
 use crate::credential::asn1::{Cursor, Malformed, number, only, tag};
 use crate::credential::certificate::{Algorithm, Signed};
+use crate::credential::digest;
 use crate::credential::pem::{KeyFormat, PrivateKey};
 use der::oid::ObjectIdentifier;
 use openssl::bn::{BigNum, BigNumContext, BigNumRef};
 use openssl::ec::{EcGroup, EcKey, EcPoint};
+use openssl::ecdsa::EcdsaSig;
 use openssl::error::ErrorStack;
-use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private, Public};
-use openssl::rsa::Rsa;
-use openssl::sign::{Signer, Verifier};
+use openssl::rsa::{Padding, Rsa};
 
 /// Largest RSA modulus: verification grows with its square.
 const MAX_RSA_BITS: usize = 8192;
@@ -75,19 +75,51 @@ impl Accepted<'_> {
     }
 
     /// Made from its parts: OpenSSL's decoders take four times as long as the verification of a signature.
-    fn load(&self) -> Result<PKey<Public>, ErrorStack> {
+    fn load(&self) -> Result<Loaded, ErrorStack> {
         match self {
             Accepted::Rsa { modulus, exponent } => {
                 let (n, e) = (BigNum::from_slice(modulus)?, BigNum::from_slice(exponent)?);
-                Rsa::from_public_components(n, e).and_then(PKey::from_rsa)
+                Rsa::from_public_components(n, e).map(Loaded::Rsa)
             }
             Accepted::Ec { curve, point } => {
                 let group = EcGroup::from_curve_name(*curve)?;
                 let point = EcPoint::from_bytes(&group, point, &mut *BigNumContext::new()?)?;
-                EcKey::from_public_key(&group, &point).and_then(PKey::from_ec_key)
+                EcKey::from_public_key(&group, &point).map(Loaded::Ec)
             }
         }
     }
+}
+
+/// A public key in OpenSSL's hands.
+enum Loaded {
+    Rsa(Rsa<Public>),
+    Ec(EcKey<Public>),
+}
+
+impl Loaded {
+    /// Whether a signature is this key's.
+    fn verifies(&self, digest: Digest, body: &[u8], signature: &[u8]) -> Result<bool, ErrorStack> {
+        let hash = digest::of(digest, body);
+        match self {
+            Loaded::Rsa(key) => {
+                let mut signed = vec![0; usize::try_from(key.size()).unwrap_or(0)];
+                let length = key.public_decrypt(signature, &mut signed, Padding::NONE)?;
+                Ok(length == signed.len() && padded(&[digest::info(digest), &hash].concat(), length) == Some(signed))
+            }
+            Loaded::Ec(key) => {
+                let values = EcdsaSig::from_der(signature)?;
+                // Only DER is a signature: one certificate must not have several encodings.
+                Ok(values.to_der()? == signature && values.verify(&hash, key)?)
+            }
+        }
+    }
+}
+
+/// EMSA-PKCS1-v1_5 (RFC 8017 section 9.2). What was signed is compared with this as a whole and never parsed, which is
+/// where others erred (CVE-2006-4339).
+fn padded(info: &[u8], length: usize) -> Option<Vec<u8>> {
+    let filling = length.checked_sub(info.len())?.checked_sub(3).filter(|filling| *filling >= 8)?;
+    Some([&[0, 1][..], &vec![0xff; filling], &[0], info].concat())
 }
 
 /// DER of NULL.
@@ -156,16 +188,6 @@ fn accepted_point<'a>(parameters: &[u8], point: &'a [u8]) -> Result<Accepted<'a>
     }
 }
 
-fn message_digest(digest: Digest) -> MessageDigest {
-    match digest {
-        Digest::Sha1 => MessageDigest::sha1(),
-        Digest::Sha224 => MessageDigest::sha224(),
-        Digest::Sha256 => MessageDigest::sha256(),
-        Digest::Sha384 => MessageDigest::sha384(),
-        Digest::Sha512 => MessageDigest::sha512(),
-    }
-}
-
 /// Checks the algorithm of a signature against `digests`, the issuer's key, then the signature itself.
 pub fn verify<Bytes: AsRef<[u8]>>(
     signed: &Signed<Bytes>,
@@ -186,15 +208,11 @@ pub fn verify<Bytes: AsRef<[u8]>>(
         return Err(Fault::Signature);
     }
     let key = key.load().map_err(|_| Fault::Malformed("a public key is not valid"))?;
-    match verify_with(&key, message_digest(*digest), signed.body.as_ref(), signed.signature.as_ref()) {
-        true => Ok(()),
-        false => Err(Fault::Signature),
+    // An error of OpenSSL's says that the numbers of the signature are out of range.
+    match key.verifies(*digest, signed.body.as_ref(), signed.signature.as_ref()) {
+        Ok(true) => Ok(()),
+        Ok(false) | Err(_) => Err(Fault::Signature),
     }
-}
-
-fn verify_with(key: &PKey<Public>, digest: MessageDigest, body: &[u8], signature: &[u8]) -> bool {
-    let verified = Verifier::new(digest, key).and_then(|mut v| v.verify_oneshot(signature, body));
-    matches!(verified, Ok(true))
 }
 
 /// Whether a private key is the one of a public key that [`check`] accepted.
@@ -211,7 +229,10 @@ pub fn proves_possession(key: &PrivateKey, spki: &[u8]) -> Result<bool, Malforme
         (Accepted::Rsa { modulus, exponent }, Ok(private), _) => {
             Ok(is_factored(&private, modulus, exponent).unwrap_or(false))
         }
-        (Accepted::Ec { .. }, _, Ok(_)) => Ok(signs(&private, &public).unwrap_or(false)),
+        (Accepted::Ec { .. }, _, Ok(private)) => {
+            let public = public.load().map_err(|_| Malformed("the public key is not a point of its curve"))?;
+            Ok(signs(&private, &public).unwrap_or(false))
+        }
         _ => Ok(false),
     }
 }
@@ -233,11 +254,10 @@ fn is_factored(private: &Rsa<Private>, modulus: &[u8], exponent: &[u8]) -> Resul
     Ok(*p > *one && *q > *one && product == n && inverse(p)? && inverse(q)?)
 }
 
-fn signs(private: &PKey<Private>, public: &Accepted<'_>) -> Result<bool, ErrorStack> {
-    let digest = MessageDigest::sha256();
+fn signs(private: &EcKey<Private>, public: &Loaded) -> Result<bool, ErrorStack> {
     let message = b"glexec: proof that this process holds the private key of the leaf certificate";
-    let signature = Signer::new(digest, private)?.sign_oneshot_to_vec(message)?;
-    Ok(verify_with(&public.load()?, digest, message, &signature))
+    let signature = EcdsaSig::sign(&digest::of(Digest::Sha256, message), private)?.to_der()?;
+    public.verifies(Digest::Sha256, message, &signature)
 }
 
 fn load(key: &PrivateKey) -> Option<PKey<Private>> {

@@ -12,12 +12,14 @@ mod namespaces;
 mod regex;
 pub mod signing_policy;
 
+use crate::config::credentials::Digest;
 use crate::credential::certificate::Certificate;
+use crate::credential::digest;
 use crate::credential::name::Name;
 use crate::credential::pem;
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::sys::dir::{Directory, FileError};
-use openssl::hash::{MessageDigest, hash};
+use crate::sys::openssl;
 use std::ffi::OsStr;
 
 /// Most files that share a hash.
@@ -25,18 +27,14 @@ const MAX_COLLISIONS: usize = 16;
 /// Largest file with a CA certificate; with the text that some have before it, real ones stay below 20 KiB.
 const MAX_CA_FILE: u64 = 256 * 1024;
 
-/// The two file name hashes of a name; without MD5 (FIPS mode) the first alone.
+/// The two file name hashes of a name, the newer one first.
 pub fn hashes(name: &Name) -> Vec<String> {
-    let number = |digest: MessageDigest, bytes: &[u8]| {
-        let hashed = hash(digest, bytes).ok()?;
-        match &*hashed {
-            [a, b, c, d, ..] => Some(format!("{:08x}", u32::from_le_bytes([*a, *b, *c, *d]))),
-            _ => None,
-        }
+    let number = |hashed: &[u8]| match hashed {
+        [a, b, c, d, ..] => Some(format!("{:08x}", u32::from_le_bytes([*a, *b, *c, *d]))),
+        _ => None,
     };
-    let new = number(MessageDigest::sha1(), &name.canonical());
-    let old = number(MessageDigest::md5(), name.der());
-    new.into_iter().chain(old).collect()
+    let new = number(&digest::of(Digest::Sha1, &name.canonical()));
+    new.into_iter().chain(number(&openssl::md5(name.der()))).collect()
 }
 
 /// A refusal for a file of a trust directory that cannot be read; the path is for the log.
