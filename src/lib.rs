@@ -12,6 +12,7 @@ pub mod credential;
 pub mod invocation;
 pub mod lcas;
 pub mod lcmaps;
+pub mod outside;
 pub mod payload;
 pub mod pipeline;
 pub mod reason;

@@ -11,6 +11,7 @@ use crate::credential::{files, verifier};
 use crate::invocation::caller::Caller;
 use crate::invocation::command_line::{self, Ask, Payload};
 use crate::lcmaps::Mapping;
+use crate::outside::AsServiceUser;
 use crate::payload::become_payload;
 use crate::payload::linger::{self, Lingering};
 use crate::payload::switch::{self, Prepared, Wish};
@@ -87,10 +88,11 @@ fn authorize(call: &mut Call, inherited: &Inherited, payload: Option<&Payload>) 
     call.identified(&verified);
 
     let circumstances = Circumstances::of(&caller, inherited, payload, &config, now);
-    let authorized = lcas::authorize(&config.lcas, &verified.user, verified.pilot.as_ref(), &circumstances)?;
+    let programs = AsServiceUser(service.actor());
+    let authorized = lcas::authorize(&config.lcas, &verified.user, verified.pilot.as_ref(), &circumstances, &programs)?;
     call.authorized(&authorized);
     let id_limits = account::Limits { min_uid: config.glexec.min_uid, min_gid: config.glexec.min_gid };
-    let target = lcmaps::map(&config.lcmaps, request.mode, &authorized, &Nss, id_limits, &circumstances)?;
+    let target = lcmaps::map(&config.lcmaps, request.mode, &authorized, &Nss, id_limits, &circumstances, &programs)?;
     service.check_target(&target, &caller, &config)?;
     call.mapped(&target);
 

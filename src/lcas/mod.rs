@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod check_executable;
+mod exec;
 mod gacl;
 mod timeslots;
 mod userallow;
@@ -13,6 +14,7 @@ use crate::circumstances::Circumstances;
 use crate::config::values::AbsolutePath;
 use crate::credential::identity::Identity;
 use crate::lcmaps::map_file::{Files, SiteFiles};
+use crate::outside::{Exec, Programs};
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::sys::dir::FileError;
 use serde::Deserialize;
@@ -70,6 +72,8 @@ pub enum Plugin {
         /// The commands.
         commands: Vec<AbsolutePath>,
     },
+    /// A program of the site's.
+    Exec(Exec),
 }
 
 impl Plugin {
@@ -80,24 +84,34 @@ impl Plugin {
             Plugin::Voms { .. } => "voms",
             Plugin::Timeslots { .. } => "timeslots",
             Plugin::CheckExecutable { .. } => "check_executable",
+            Plugin::Exec(_) => "exec",
         }
     }
 
     /// Whether it judges people; the others judge the call, whoever makes it.
     fn is_personal(&self) -> bool {
         match self {
-            Plugin::Userban { .. } | Plugin::Userallow { .. } | Plugin::Voms { .. } => true,
+            Plugin::Userban { .. } | Plugin::Userallow { .. } | Plugin::Voms { .. } | Plugin::Exec(_) => true,
             Plugin::Timeslots { .. } | Plugin::CheckExecutable { .. } => false,
         }
     }
 
-    fn judge(&self, identity: &Identity, context: &mut Context<'_>) -> Outcome<()> {
+    /// Judges the user or the pilot; `who` says which.
+    fn judge(
+        &self,
+        who: &'static str,
+        user: &Identity,
+        pilot: Option<&Identity>,
+        context: &mut Context<'_>,
+    ) -> Outcome<()> {
+        let identity = pilot.filter(|_| who == PILOT).unwrap_or(user);
         match self {
             Plugin::Userban { file } => userban::judge(file, &identity.subject, context),
             Plugin::Userallow { file } => userallow::judge(file, &identity.subject, context),
             Plugin::Voms { file, format } => voms::judge(file, *format, identity, context),
             Plugin::Timeslots { file } => timeslots::judge(file, context),
             Plugin::CheckExecutable { commands } => check_executable::judge(commands, context.call),
+            Plugin::Exec(exec) => exec::judge(exec, who, user, pilot, context),
         }
     }
 }
@@ -106,21 +120,17 @@ impl Plugin {
 struct Context<'a> {
     files: &'a dyn Files,
     call: &'a Circumstances,
+    programs: &'a dyn Programs,
     notes: Vec<String>,
 }
+
+const USER: &str = "user";
+const PILOT: &str = "pilot";
 
 impl Context<'_> {
     /// Reads a file that only root can have written.
     fn read(&self, path: &AbsolutePath) -> Outcome<Vec<u8>> {
-        self.files.read(path).map_err(|error| {
-            let reason = match error {
-                FileError::Insecure { .. } => Reason::LcasFileInsecure,
-                FileError::Missing(_) | FileError::Unreadable { .. } | FileError::Unusable { .. } => {
-                    Reason::LcasFileMissing
-                }
-            };
-            Refusal::new(reason, UNUSABLE).detail(error.to_string())
-        })
+        self.files.read(path).map_err(|error| file_refusal(&error))
     }
 
     /// Notes a line that was passed over.
@@ -130,6 +140,15 @@ impl Context<'_> {
             self.notes.push(note);
         }
     }
+}
+
+/// Turns what is wrong with a site's file into a refusal.
+fn file_refusal(error: &FileError) -> Refusal {
+    let reason = match error {
+        FileError::Insecure { .. } => Reason::LcasFileInsecure,
+        FileError::Missing(_) | FileError::Unreadable { .. } | FileError::Unusable { .. } => Reason::LcasFileMissing,
+    };
+    Refusal::new(reason, UNUSABLE).detail(error.to_string())
 }
 
 const UNUSABLE: &str = "a file of the site's authorization cannot be used";
@@ -205,8 +224,9 @@ pub fn authorize<'a>(
     user: &'a Identity,
     pilot: Option<&'a Identity>,
     call: &Circumstances,
+    programs: &dyn Programs,
 ) -> Outcome<Authorized<'a>> {
-    authorize_with(plan, user, pilot, &mut Context { files: &SiteFiles, call, notes: Vec::new() })
+    authorize_with(plan, user, pilot, &mut Context { files: &SiteFiles, call, programs, notes: Vec::new() })
 }
 
 fn authorize_with<'a>(
@@ -217,13 +237,13 @@ fn authorize_with<'a>(
 ) -> Outcome<Authorized<'a>> {
     for Configured { plugin, whose } in &plan.plugins {
         let judged = match whose {
-            _ if !plugin.is_personal() => [Some((user, "call")), None],
-            Whose::User => [Some((user, "user")), None],
-            Whose::Pilot => [None, pilot.map(|pilot| (pilot, "pilot"))],
-            Whose::Both => [Some((user, "user")), pilot.map(|pilot| (pilot, "pilot"))],
+            _ if !plugin.is_personal() => [Some("call"), None],
+            Whose::User => [Some(USER), None],
+            Whose::Pilot => [None, pilot.map(|_| PILOT)],
+            Whose::Both => [Some(USER), pilot.map(|_| PILOT)],
         };
-        for (identity, who) in judged.into_iter().flatten() {
-            plugin.judge(identity, context).map_err(|refusal| named(&refusal, plugin, who))?;
+        for who in judged.into_iter().flatten() {
+            plugin.judge(who, user, pilot, context).map_err(|refusal| named(&refusal, plugin, who))?;
         }
     }
     Ok(Authorized { user, pilot, plan, notes: std::mem::take(&mut context.notes) })
@@ -238,11 +258,31 @@ fn named(refusal: &Refusal, plugin: &Plugin, who: &str) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outside::Failed;
     use crate::reason::Reason;
     use crate::sys::dir::FileError;
+    use crate::sys::program::Said;
     use std::path::PathBuf;
 
     pub(super) struct Memory(pub(super) Option<&'static [u8]>);
+
+    /// Answers every question with one status and one text.
+    pub(super) struct Answers(pub(super) i32, pub(super) &'static str);
+
+    impl Programs for Answers {
+        fn ask(&self, _: &Exec, _: &[u8]) -> Result<Said, Failed> {
+            Ok(Said { status: self.0, output: self.1.into(), errors: Vec::new() })
+        }
+    }
+
+    /// For plug-ins that ask nobody.
+    pub(super) struct NoPrograms;
+
+    impl Programs for NoPrograms {
+        fn ask(&self, exec: &Exec, _: &[u8]) -> Result<Said, Failed> {
+            Err(Failed::Unusable(FileError::Missing(exec.program.as_path().into())))
+        }
+    }
 
     impl Files for Memory {
         fn read(&self, path: &AbsolutePath) -> Result<Vec<u8>, FileError> {
@@ -270,7 +310,7 @@ mod tests {
     fn reason(plan: &Plan, user: &str, pilot: Option<&str>, file: Option<&'static [u8]>) -> Option<Reason> {
         let pilot = pilot.map(who);
         let call = Circumstances::default();
-        let mut context = Context { files: &Memory(file), call: &call, notes: Vec::new() };
+        let mut context = Context { files: &Memory(file), call: &call, programs: &NoPrograms, notes: Vec::new() };
         authorize_with(plan, &who(user), pilot.as_ref(), &mut context).err().map(|refusal| refusal.reason())
     }
 
@@ -302,7 +342,7 @@ mod tests {
     #[test]
     fn a_missing_file_refuses_and_the_log_names_plugin_and_person() {
         let call = Circumstances::default();
-        let mut context = Context { files: &Memory(None), call: &call, notes: Vec::new() };
+        let mut context = Context { files: &Memory(None), call: &call, programs: &NoPrograms, notes: Vec::new() };
         let plan = plan(&[Whose::User]);
         let user = who("/CN=a");
         let refusal = authorize_with(&plan, &user, None, &mut context).unwrap_err();
@@ -319,9 +359,41 @@ mod tests {
             let plan = Plan::new(vec![Configured { plugin, whose }]);
             let (user, call) =
                 (who("/CN=a"), Circumstances { command: Some("/bin/sh".into()), ..Circumstances::default() });
-            let mut context = Context { files: &Memory(None), call: &call, notes: Vec::new() };
+            let mut context = Context { files: &Memory(None), call: &call, programs: &NoPrograms, notes: Vec::new() };
             let refusal = authorize_with(&plan, &user, None, &mut context).unwrap_err();
             assert_eq!(refusal.reason(), Reason::LcasCheckExecutable, "{whose:?}");
         }
+    }
+
+    #[test]
+    fn a_program_decides_and_its_failure_is_never_a_permit() {
+        let exec = Exec {
+            program: PathBuf::from("/opt/decide").try_into().unwrap(),
+            arguments: Vec::new(),
+            timeout: std::time::Duration::from_secs(1),
+        };
+        let plan = Plan::new(vec![Configured { plugin: Plugin::Exec(exec), whose: Whose::User }]);
+        let (user, call) = (who("/CN=a"), Circumstances::default());
+        let ask = |programs: &dyn Programs| {
+            let mut context = Context { files: &Memory(None), call: &call, programs, notes: Vec::new() };
+            authorize_with(&plan, &user, None, &mut context).map(|_| ())
+        };
+        assert_eq!(ask(&Answers(0, "")), Ok(()));
+        let table = [
+            (1, "", Reason::LcasExecDenied),
+            (0, r#"{"decision":"deny","message":"secret"}"#, Reason::LcasExecDenied),
+            (0, r#"{"account":"a"}"#, Reason::LcasExecFailed),
+            (0, "yes", Reason::LcasExecFailed),
+            (2, "", Reason::LcasExecFailed),
+        ];
+        for (status, output, reason) in table {
+            let refusal = ask(&Answers(status, output)).unwrap_err();
+            assert_eq!(refusal.reason(), reason, "{status} {output}");
+            assert!(!refusal.sentence().contains("secret"));
+            assert_eq!(refusal.for_log().contains("secret"), output.contains("secret"));
+        }
+        let told = ask(&Answers(1, r#"{"decision":"deny","tell_caller":"come on Monday"}"#)).unwrap_err();
+        assert_eq!(told.sentence(), "come on Monday");
+        assert_eq!(ask(&NoPrograms).unwrap_err().reason(), Reason::LcasFileMissing);
     }
 }

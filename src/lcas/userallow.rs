@@ -39,7 +39,7 @@ pub(super) fn is_listed(path: &AbsolutePath, subjects: &[Subject], context: &mut
 mod tests {
     use super::*;
     use crate::circumstances::Circumstances;
-    use crate::lcas::tests::Memory;
+    use crate::lcas::tests::{Memory, NoPrograms};
     use std::path::PathBuf;
 
     #[test]
@@ -60,7 +60,8 @@ mod tests {
         let path = PathBuf::from("/list").try_into().unwrap();
         for (file, dn, passes) in table {
             let call = Circumstances::default();
-            let mut context = Context { files: &Memory(Some(file)), call: &call, notes: Vec::new() };
+            let mut context =
+                Context { files: &Memory(Some(file)), call: &call, programs: &NoPrograms, notes: Vec::new() };
             let outcome = judge(&path, &(*dn).to_owned().try_into().unwrap(), &mut context);
             let shown = String::from_utf8_lossy(file);
             assert_eq!(outcome.err().map(|r| r.reason()), (!passes).then_some(Reason::LcasUserallow), "{shown}");

@@ -39,7 +39,7 @@ pub(super) fn judge(
 mod tests {
     use super::*;
     use crate::circumstances::Circumstances;
-    use crate::lcas::tests::{Memory, who};
+    use crate::lcas::tests::{Memory, NoPrograms, who};
     use std::path::PathBuf;
 
     #[test]
@@ -62,7 +62,8 @@ mod tests {
         for (format, file, fqans, expected) in table {
             let fqans = fqans.iter().map(|fqan| format!("{fqan}/Capability=NULL").try_into().unwrap()).collect();
             let (identity, call) = (Identity { fqans, ..who("/CN=a") }, Circumstances::default());
-            let mut context = Context { files: &Memory(Some(file)), call: &call, notes: Vec::new() };
+            let mut context =
+                Context { files: &Memory(Some(file)), call: &call, programs: &NoPrograms, notes: Vec::new() };
             let outcome = judge(&path, format, &identity, &mut context);
             assert_eq!(outcome.err().map(|r| r.reason()), expected, "{format:?} {:?}", identity.fqans);
         }

@@ -10,6 +10,7 @@ pub mod ban_file;
 mod ban_fqan;
 mod dummy_bad;
 mod dummy_good;
+mod exec;
 pub mod fnmatch;
 pub mod gridmapdir;
 mod groups;
@@ -44,6 +45,7 @@ use crate::circumstances::Circumstances;
 use crate::config::values::AbsolutePath;
 use crate::credential::identity::Identity;
 use crate::lcas::Authorized;
+use crate::outside::{Exec, Programs};
 use crate::reason::{Outcome, Reason, Refusal};
 use map_file::{Files, Lookup, Matching, SiteFiles, Wanted};
 use policy::Policy;
@@ -86,6 +88,8 @@ pub enum Plugin {
     DummyGood(DummyGood),
     /// Fails.
     DummyBad,
+    /// A program of the site's names account and groups.
+    Exec(Exec),
 }
 
 /// What the configuration says about mapping, checked when it was read.
@@ -148,11 +152,13 @@ impl AccountGids {
 /// What a plug-in works with.
 struct Context<'a> {
     identity: &'a Identity,
+    pilot: Option<&'a Identity>,
     mode: Mode,
     accounts: &'a dyn AccountDatabase,
     limits: Limits,
     files: &'a dyn Files,
     call: &'a Circumstances,
+    programs: &'a dyn Programs,
 }
 
 /// The account, or how to get one.
@@ -247,6 +253,7 @@ impl Plugin {
             }
             Plugin::DummyGood(plugin) => plugin.run(context, gathered),
             Plugin::DummyBad => dummy_bad::run(),
+            Plugin::Exec(exec) => exec::run(exec, context, gathered),
         }
     }
 }
@@ -259,8 +266,10 @@ pub fn map(
     accounts: &dyn AccountDatabase,
     limits: Limits,
     call: &Circumstances,
+    programs: &dyn Programs,
 ) -> Outcome<Mapping> {
-    map_with(plan, &Context { identity: authorized.user(), mode, accounts, limits, files: &SiteFiles, call })
+    let (identity, pilot) = (authorized.user(), authorized.pilot());
+    map_with(plan, &Context { identity, pilot, mode, accounts, limits, files: &SiteFiles, call, programs })
 }
 
 fn map_with(plan: &Plan, context: &Context<'_>) -> Outcome<Mapping> {

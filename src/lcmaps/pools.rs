@@ -37,12 +37,19 @@ pub(super) struct UnleasedGroup {
     lease: LeaseName,
 }
 
-/// Whether an account or a group of a pool may be handed out: it exists and has no forbidden id. One that does not is
+/// Whether an account or a group of a pool may be handed out: it exists, has no forbidden id and has not expired. One that does not is
 /// passed over, or its file would keep people out although good ones are free.
 fn usable<T>(found: Outcome<T>) -> Outcome<bool> {
     match found {
         Ok(_) => Ok(true),
-        Err(refusal) if matches!(refusal.reason(), Reason::AccountUnknown | Reason::AccountForbidden) => Ok(false),
+        Err(refusal)
+            if matches!(
+                refusal.reason(),
+                Reason::AccountUnknown | Reason::AccountForbidden | Reason::AccountLocked
+            ) =>
+        {
+            Ok(false)
+        }
         Err(refusal) => Err(refusal),
     }
 }

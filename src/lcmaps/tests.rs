@@ -5,7 +5,9 @@ use super::gridmapdir::{Inconsistency, Members};
 use super::*;
 use crate::account::tests::{Fake, LIMITS};
 use crate::config::plugins::{Lcmaps, PolicyNames};
+use crate::outside::Failed;
 use crate::sys::dir::FileError;
+use crate::sys::program::Said;
 
 struct Memory(Vec<(&'static str, &'static str)>);
 
@@ -13,6 +15,16 @@ impl Files for Memory {
     fn read(&self, path: &AbsolutePath) -> Result<Vec<u8>, FileError> {
         let found = self.0.iter().find(|(name, _)| std::path::Path::new(name) == path.as_path());
         found.map(|(_, text)| text.as_bytes().to_vec()).ok_or_else(|| FileError::Missing(path.as_path().into()))
+    }
+}
+
+/// Programs whose answer is their first argument.
+struct Answers;
+
+impl Programs for Answers {
+    fn ask(&self, exec: &Exec, document: &[u8]) -> Result<Said, Failed> {
+        assert!(document.starts_with(b"{\"version\":1,\"kind\":\"lcmaps\",\"about\":\"get_account\""));
+        Ok(Said { status: 0, output: exec.arguments[0].clone().into_bytes(), errors: Vec::new() })
     }
 }
 
@@ -36,7 +48,7 @@ fn accounts() -> Fake {
         groups: [("vo", 500), ("pilot", 501), ("prod", 502), ("wheel", 10), ("g02", 602), ("g03", 603)]
             .map(|(n, g)| (n.to_owned(), g))
             .into(),
-        broken: false,
+        ..Fake::default()
     }
 }
 
@@ -64,7 +76,19 @@ fn plan(dir: &Temporary, options: &str, policy: &str) -> Plan {
 fn run(plan: &Plan, mode: Mode, identity: &Identity, database: &Fake) -> Outcome<Mapping> {
     let files = Memory(vec![("/map", GRIDMAP), ("/groups", GROUPMAP), ("/ban", BAN), ("/broken", "\"/CN=x\n")]);
     let call = Circumstances { caller_groups: vec![2000, 20_017, 65_534, 99], ..Circumstances::default() };
-    map_with(plan, &Context { identity, mode, accounts: database, limits: LIMITS, files: &files, call: &call })
+    map_with(
+        plan,
+        &Context {
+            identity,
+            pilot: None,
+            mode,
+            accounts: database,
+            limits: LIMITS,
+            files: &files,
+            call: &call,
+            programs: &Answers,
+        },
+    )
 }
 
 fn get(plan: &Plan, dn: &str, fqans: &[&str]) -> Outcome<Mapping> {
@@ -220,11 +244,13 @@ fn alternatives_are_taken_for_people_without_mapping_but_not_for_missing_files()
     let files = Memory(vec![("/map", GRIDMAP)]);
     let context = Context {
         identity: &identity,
+        pilot: None,
         mode: Mode::GetAccount,
         accounts: &accounts,
         limits: LIMITS,
         files: &files,
         call: &Circumstances::default(),
+        programs: &Answers,
     };
     let refusal = map_with(&plan, &context).unwrap_err();
     assert_eq!(refusal.reason(), Reason::LcmapsFileMissing);
@@ -399,4 +425,42 @@ fn dummies_succeed_and_fail() {
         let got = get(&plan_with(&dir, &none, &it, "[\"~bad -> it\"]"), "/CN=A", &[]);
         assert_eq!(got.map(|mapping| ids(&mapping)).map_err(|r| r.reason()), *expected, "{options}");
     }
+}
+
+#[test]
+fn what_a_program_names_is_checked_as_a_map_file_is() {
+    type Row<'a> = (&'a str, Result<(u32, u32, Vec<u32>), Reason>);
+    let table: &[Row<'_>] = &[
+        (r#"{"account":"lalice"}"#, Ok((1001, 101, vec![101, 102, 300]))),
+        (r#"{"account":"lalice","group":"vo"}"#, Ok((1001, 500, vec![]))),
+        (r#"{"account":"lalice","group":"vo","groups":["prod"]}"#, Ok((1001, 500, vec![502]))),
+        (r#"{"account":"lalice","groups":["prod"]}"#, Ok((1001, 101, vec![502]))),
+        (r#"{"account":"root"}"#, Err(Reason::AccountForbidden)),
+        (r#"{"account":"gone"}"#, Err(Reason::AccountUnknown)),
+        (r#"{"account":"lalice","group":"wheel"}"#, Err(Reason::AccountForbidden)),
+        (r#"{"account":"lalice","groups":["nope"]}"#, Err(Reason::AccountUnknown)),
+        (r#"{"account":"1001"}"#, Err(Reason::LcmapsExecFailed)),
+        (r#"{"group":"vo"}"#, Err(Reason::LcmapsNoMapping)),
+        (r#"{"decision":"permit"}"#, Err(Reason::LcmapsNoMapping)),
+        (r#"{"decision":"deny"}"#, Err(Reason::LcmapsExecDenied)),
+        ("x", Err(Reason::LcmapsExecFailed)),
+    ];
+    for (answer, expected) in table {
+        let (dir, none) = (Temporary::pool(0), Temporary::pool(0));
+        let it = format!("type = \"exec\"\ncommand = [\"/opt/map\", '{answer}']\n[plugins.bad]\ntype = \"dummy_bad\"");
+        let got = get(&plan_with(&dir, &none, &it, "[\"~bad -> it\"]"), "/CN=A", &[]);
+        assert_eq!(got.map(|mapping| ids(&mapping)).map_err(|r| r.reason()), *expected, "{answer}");
+    }
+}
+
+#[test]
+fn an_expired_account_is_not_handed_out_and_its_holder_hears_why() {
+    let dir = Temporary::new(&["p1", "p2"]);
+    let plan = plan(&dir, "", "[\"~local -> pool\"]");
+    let expired = |names: &[&str]| Fake { expired: names.iter().map(ToString::to_string).collect(), ..accounts() };
+    let get = |dn: &str, names: &[&str]| run(&plan, Mode::GetAccount, &who(dn, &[]), &expired(names));
+    assert_eq!(get("/CN=Paul", &["p1"]).unwrap().name, "p2");
+    assert_eq!(reason(get("/CN=Paul", &["p2"])), Reason::AccountLocked);
+    assert_eq!(reason(get("/CN=Peter", &["p1"])), Reason::LcmapsPoolExhausted);
+    assert_eq!(reason(get("/CN=Alice", &["lalice"])), Reason::AccountLocked);
 }

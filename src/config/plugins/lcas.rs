@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::{ConfigError, Given, only_own_options, required};
+use super::{ConfigError, Given, exec, only_own_options, required};
 use crate::config::values::{AbsolutePath, Lifetime};
 use crate::lcas::{Configured, Format, Plan, Plugin, Whose};
 use serde::Deserialize;
@@ -83,10 +83,7 @@ fn plugin(table: &Spanned<Table>) -> Result<Configured, ConfigError> {
         Kind::CheckExecutable => Plugin::CheckExecutable {
             commands: required("commands", &table.commands, kind.name(), span.clone())?.clone(),
         },
-        Kind::Exec => {
-            let message = format!("the LCAS plug-in type {} is not supported yet", kind.name());
-            return Err(ConfigError::not_supported(message, table.r#type.span()));
-        }
+        Kind::Exec => Plugin::Exec(exec(&table.command, &table.timeout, kind.name(), span.clone())?),
     };
     Ok(Configured { plugin, whose: table.subject.unwrap_or(Whose::User) })
 }

@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::{ConfigError, Given, only_own_options, required};
+use super::{ConfigError, Given, exec, only_own_options, required};
 use crate::config::values::{AbsolutePath, Lifetime};
 use crate::lcmaps::gridmapdir::{Inconsistency, Members};
 use crate::lcmaps::map_file::Matching;
@@ -203,10 +203,7 @@ impl Table {
             Kind::TrackingGroupid => Plugin::TrackingGroupid(self.tracking(span)?),
             Kind::DummyGood => Plugin::DummyGood(self.dummy()?),
             Kind::DummyBad => Plugin::DummyBad,
-            Kind::Exec => {
-                let message = format!("the LCMAPS plug-in type {} is not supported yet", kind.name());
-                return Err(ConfigError::not_supported(message, self.r#type.span()));
-            }
+            Kind::Exec => Plugin::Exec(exec(&self.command, &self.timeout, kind.name(), span)?),
         })
     }
 

@@ -28,6 +28,7 @@ fn lcas_plugins() {
         "type = \"voms\"\nfile = \"/a\"\nformat = \"gacl\"",
         "type = \"timeslots\"\nfile = \"/a\"",
         "type = \"check_executable\"\ncommands = [\"/a\"]",
+        "type = \"exec\"\ncommand = [\"/a\", \"b\"]\ntimeout = \"10s\"",
     ] {
         assert!(lcas(&format!("[[plugin]]\n{good}")).is_ok(), "{good}");
     }
@@ -45,7 +46,11 @@ fn lcas_plugins() {
         ("type = \"timeslots\"\nformat = \"gacl\"", INVALID, "format is not an option"),
         ("type = \"check_executable\"", INVALID, "needs commands"),
         ("type = \"check_executable\"\ncommands = [\"id\"]", None, "not an absolute path"),
-        ("type = \"exec\"\ncommand = [\"/a\"]\ntimeout = \"10s\"", NOT_SUPPORTED, "exec is not supported yet"),
+        ("type = \"exec\"", INVALID, "needs command"),
+        ("type = \"exec\"\ncommand = []", INVALID, "an empty command"),
+        ("type = \"exec\"\ncommand = [\"a\"]", INVALID, "not an absolute path"),
+        ("type = \"exec\"\ncommand = [\"/a\"]\ntimeout = \"0s\"", INVALID, "between 1s and 10m"),
+        ("type = \"exec\"\ncommand = [\"/a\"]\ntimeout = \"1h\"", INVALID, "between 1s and 10m"),
     ];
     for (text, kind, message) in table {
         let error = lcas(&format!("[[plugin]]\n{text}\n")).unwrap_err();
@@ -71,6 +76,7 @@ fn lcmaps_plugins_that_are_supported() {
         "type = \"tracking_groupid\"\nmin_gid = 20000\nmax_gid = 20100".to_owned(),
         "type = \"dummy_good\"\ndummy_username = \"nobody\"\ndummy_group = \"g\"\ndummy_sec_group = \"h\"".to_owned(),
         "type = \"dummy_bad\"".to_owned(),
+        "type = \"exec\"\ncommand = [\"/a\"]".to_owned(),
     ] {
         let text = format!("[plugins.a-b]\n{plugin}\n[plugins.c]\n{plugin}\n[policies]\ndefault = [\"a-b -> c\"]\n");
         assert_eq!(lcmaps(&text).map(|_| ()), Ok(()), "{plugin}");
@@ -106,7 +112,7 @@ fn lcmaps_plugins_that_are_refused() {
         ("dummy_good", "dummy_gid = 1", INVALID, "dummy_group"),
         ("dummy_good", "dummy_username = \"1000\"", INVALID, "not the name"),
         ("dummy_bad", "mapmin = 1", INVALID, "not an option"),
-        ("exec", "command = [\"/a\"]", NOT_SUPPORTED, "not supported yet"),
+        ("exec", "command = \"/a\"", None, "expected a sequence"),
         ("posix_enf", "", None, "unknown variant"),
         ("localaccount", "gridmap = \"/m\"", None, "unknown field"),
     ];
@@ -127,7 +133,7 @@ fn errors_have_a_place() {
         (format!("[plugins.a]\n{local}[policies]\nx = [\"a -> b\"]\n"), "\"a -> b\""),
         (format!("[plugins.a]\n{local}[policies]\nx = []\n"), "[]"),
         (format!("[plugins.a]\n{local}[policies]\n\"x y\" = [\"a -> a\"]\n"), "\"x y\""),
-        ("[plugins.a]\ntype = \"exec\"\n".to_owned(), "\"exec\""),
+        (format!("[plugins.a]\ntype = \"poolaccount\"\n{POOL}max_mappings_per_credential = 2\n"), "2"),
         (format!("[plugins.a]\n{local}x = 1\n"), "x"),
     ];
     for (text, place) in table {
