@@ -132,8 +132,6 @@ fn what_is_not_there_yet_is_refused_by_its_name() {
     for (text, name) in [
         ("[glexec]\nepilogue = \"/usr/libexec/epilogue\"\n", "epilogue"),
         ("[glexec]\nepilogue_timeout = 300\n", "epilogue_timeout"),
-        ("[[lcas.plugin]]\ntype = \"exec\"\ncommand = [\"/usr/libexec/site-policy\"]\n", "LCAS plug-in type exec"),
-        ("[lcmaps.plugins.x]\ntype = \"exec\"\ncommand = [\"/usr/libexec/mapping\"]\n", "LCMAPS plug-in type exec"),
     ] {
         let run = alice(&with_text(text)).glexec(["true"]).refused_without_record(202, "config.not-supported").stderr();
         assert!(run.contains("/etc/glexec.conf:2:") && run.contains(name), "{run}");
