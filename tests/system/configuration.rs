@@ -134,7 +134,7 @@ fn what_is_not_there_yet_is_refused_by_its_name() {
         ("[glexec]\nepilogue_timeout = 300\n", "epilogue_timeout"),
     ] {
         let run = alice(&with_text(text)).glexec(["true"]).refused_without_record(202, "config.not-supported").stderr();
-        assert!(run.contains(":2:") && run.contains(name), "{run}");
+        assert!(run.contains("/etc/glexec.conf:2:") && run.contains(name), "{run}");
     }
 }
 

@@ -298,7 +298,14 @@ fn with_lcas<'s>(site: &'s Site, plugin: &str) -> Run<'s> {
     call(alice(site))
 }
 
+/// The command of a site's own plug-in that says no.
+const DENIES: &str = r#"["/usr/bin/printf", '{"decision":"deny"}']"#;
+/// And of one that answers nonsense.
+const FAILS: &str = r#"["/usr/bin/echo", "nonsense"]"#;
+
 const LCAS: Table = &[
+    (Reason::LcasExecDenied, |site| with_lcas(site, &format!("type = \"exec\"\ncommand = {DENIES}"))),
+    (Reason::LcasExecFailed, |site| with_lcas(site, &format!("type = \"exec\"\ncommand = {FAILS}"))),
     (Reason::LcasUserallow, |site| with_lcas(site, "type = \"userallow\"\nfile = \"/etc/lcas/ban_users.db\"")),
     (Reason::LcasVoms, |site| with_lcas(site, "type = \"voms\"\nfile = \"/etc/grid-security/groupmapfile\"")),
     (Reason::LcasTimeslots, |site| {
@@ -328,16 +335,23 @@ fn with_lease<'s>(site: &'s Site, script: &str) -> Run<'s> {
     call(carol(site))
 }
 
-/// A call with Alice's proxy under a policy that begins with a list of banned names.
-fn with_ban<'s>(site: &'s Site, list: &str) -> Run<'s> {
-    site.write("/etc/grid-security/ban", list);
-    let plugin = "[lcmaps.plugins.ban]\ntype = \"ban_dn\"\nbanmapfile = \"/etc/grid-security/ban\"";
+/// A call with Alice's proxy under a policy that begins with another plug-in.
+fn with_lcmaps<'s>(site: &'s Site, plugin: &str) -> Run<'s> {
     let old = "vomsgroups -> vomspool | localaccount";
-    site.configure(|text| format!("{}\n{plugin}\n", text.replace(old, "ban -> localaccount")));
+    let table = format!("[lcmaps.plugins.first]\n{plugin}\n");
+    site.configure(|text| format!("{}\n{table}", text.replace(old, "first -> localaccount")));
     call(alice(site))
 }
 
+/// A call with Alice's proxy under a policy that begins with a list of banned names.
+fn with_ban<'s>(site: &'s Site, list: &str) -> Run<'s> {
+    site.write("/etc/grid-security/ban", list);
+    with_lcmaps(site, "type = \"ban_dn\"\nbanmapfile = \"/etc/grid-security/ban\"")
+}
+
 const LCMAPS: Table = &[
+    (Reason::LcmapsExecDenied, |site| with_lcmaps(site, &format!("type = \"exec\"\ncommand = {DENIES}"))),
+    (Reason::LcmapsExecFailed, |site| with_lcmaps(site, &format!("type = \"exec\"\ncommand = {FAILS}"))),
     (Reason::LcmapsBanned, |site| with_ban(site, "\"/DC=org/DC=example/O=Grid/CN=Alice Adams\"\n")),
     (Reason::LcmapsFileMalformed, |site| with_ban(site, "\"/DC=org/not closed\n")),
     (Reason::LcmapsNoMapping, |site| call(site.pilot().credential("dave"))),

@@ -566,6 +566,10 @@ impl Run<'_> {
         self.output.status.signal()
     }
 
+    pub fn dumped_core(&self) -> bool {
+        self.output.status.core_dumped()
+    }
+
     pub fn stdout_bytes(&self) -> &[u8] {
         &self.output.stdout
     }

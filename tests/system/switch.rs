@@ -2,9 +2,11 @@
 
 #![allow(unsafe_code)] // system calls that make a caller's process as strange as it can be
 
-use crate::site::{Caller, GLEXEC, Site};
+use crate::site::{Caller, GLEXEC, Run, Site};
 use nix::fcntl::{Flock, FlockArg};
 use nix::libc;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::Signal;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use std::io;
 use std::os::fd::{AsRawFd, IntoRawFd};
@@ -278,20 +280,42 @@ fn the_payload_is_an_ordinary_process_again() {
     }
 }
 
-#[test]
-fn nobody_looks_into_a_glexec_that_runs() {
-    let site = Site::new();
-    let pilot = alice(&site);
-    // It waits for the lock of the proxy, acting as the caller.
+/// A call that waits for the lock of its proxy, acting as the caller, while something is done to it; then it may go on.
+fn while_it_waits<'s>(pilot: &Caller<'s>, site: &'s Site, work: impl FnOnce(i32)) -> Run<'s> {
     let held = Flock::lock(site.file(&pilot.client_cert()), FlockArg::LockExclusiveNonblock).unwrap();
     let running = pilot.start(GLEXEC, ["id", "-un"]);
     let pid = running.pid_in_site();
     running.wait_until(&format!("ls -l /proc/{pid}/fd | grep -q alice.pem"));
-    for file in ["mem", "environ", "maps", "auxv", "syscall", "fd/0", "exe", "cwd", "root"] {
-        site.pilot().run("/usr/bin/cat", [format!("/proc/{pid}/{file}")]).exits(1);
-    }
-    site.pilot().run("/usr/bin/ls", [format!("/proc/{pid}/fd")]).exits(2);
-    site.pilot().run("/usr/bin/strace", ["-o", "/dev/null", "-p", &pid.to_string()]).exits(1);
+    work(pid);
     drop(held);
-    running.finish().succeeds_with("alice\n");
+    running.finish()
+}
+
+#[test]
+fn nobody_looks_into_a_glexec_that_runs() {
+    let site = Site::new();
+    let run = while_it_waits(&alice(&site), &site, |pid| {
+        for file in ["mem", "environ", "maps", "auxv", "syscall", "fd/0", "exe", "cwd", "root"] {
+            site.pilot().run("/usr/bin/cat", [format!("/proc/{pid}/{file}")]).exits(1);
+        }
+        site.pilot().run("/usr/bin/ls", [format!("/proc/{pid}/fd")]).exits(2);
+        site.pilot().run("/usr/bin/strace", ["-o", "/dev/null", "-p", &pid.to_string()]).exits(1);
+    });
+    run.succeeds_with("alice\n");
+}
+
+#[test]
+fn a_glexec_that_is_made_to_crash_leaves_no_core() {
+    let site = Site::new();
+    let core = || {
+        let (_, most) = getrlimit(Resource::RLIMIT_CORE)?;
+        Ok(setrlimit(Resource::RLIMIT_CORE, most, most)?)
+    };
+    let crash = |pid: i32| {
+        site.pilot().sh(&format!("kill -SEGV {pid}")).exits(0);
+    };
+    let run = while_it_waits(&alice(&site).first(core), &site, crash);
+    run.killed_by(Signal::SIGSEGV);
+    assert!(!run.dumped_core(), "{run}");
+    assert!(site.records().is_empty());
 }
