@@ -7,6 +7,8 @@
 #![allow(clippy::arithmetic_side_effects, clippy::as_conversions)]
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
 
+mod clients;
+mod companions;
 mod main_job;
 mod sandbox;
 mod site;

@@ -383,9 +383,19 @@ impl<'s> Caller<'s> {
 
     /// Starts any program of the site.
     pub fn start<A: AsRef<OsStr>>(&self, program: &str, args: impl IntoIterator<Item = A>) -> Running<'s> {
+        self.start_on(Stdio::piped(), program, args)
+    }
+
+    /// Starts any program of the site with this as its stdin.
+    pub fn start_on<A: AsRef<OsStr>>(
+        &self,
+        stdin: impl Into<Stdio>,
+        program: &str,
+        args: impl IntoIterator<Item = A>,
+    ) -> Running<'s> {
         let mut command = Command::new(program);
         command.args(args).env_clear().envs(&self.env);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         if let Some(name) = &self.arg0 {
             command.arg0(name);
         }
@@ -420,9 +430,10 @@ impl<'s> Caller<'s> {
         let started = Instant::now();
         let mut child = self.site.spawn(&mut command, become_caller);
         drop((command, report_in)); // the writing ends of the report belong to the program now
-        let mut stdin = child.stdin.take().unwrap();
-        let input = self.stdin.clone();
-        thread::spawn(move || stdin.write_all(&input)); // it may end without reading all
+        if let Some(mut stdin) = child.stdin.take() {
+            let input = self.stdin.clone();
+            thread::spawn(move || stdin.write_all(&input)); // it may end without reading all
+        }
         let what = format!("{}: {program}", self.account.name);
         Running { site: self.site, child, report, started, records_before, what }
     }
@@ -442,6 +453,13 @@ impl<'s> Running<'s> {
     /// The process id, as the host counts.
     pub fn pid(&self) -> i32 {
         self.child.id().try_into().unwrap()
+    }
+
+    /// The process id, as the site counts.
+    pub fn site_pid(&self) -> i32 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it has not been waited for");
+        let line = status.lines().find(|line| line.starts_with("NSpid:")).unwrap();
+        line.split_whitespace().last().unwrap().parse().unwrap()
     }
 
     /// Sends a signal to it, as root.
