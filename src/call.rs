@@ -183,6 +183,7 @@ pub fn harden(inherited: &Inherited) -> Outcome<Limits> {
                 Reason::SelfNoNewPrivs,
                 "glexec cannot switch identity under no_new_privs (a container or a security profile sets it)",
             ),
+            Failed::NoProc => (Reason::SelfStartup, "glexec needs /proc, which is not mounted here"),
             Failed::UserNamespace => (Reason::SelfUserNamespace, "glexec cannot switch identity in a user namespace"),
             Failed::Traced => (Reason::SelfTraced, "glexec does not run while it is traced"),
         };

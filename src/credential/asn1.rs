@@ -8,7 +8,7 @@
 #![forbid(unsafe_code)]
 
 use der::oid::ObjectIdentifier;
-use der::{DateTime, Header, Reader, SliceReader};
+use der::{DateTime, Decode, Header, Reader, SliceReader};
 
 /// Identifier octets of the types that occur.
 pub mod tag {
@@ -86,13 +86,14 @@ impl<'a> Tlv<'a> {
 /// Walks over consecutive values.
 #[derive(Clone, Debug)]
 pub struct Cursor<'a> {
+    bytes: &'a [u8],
     reader: SliceReader<'a>,
 }
 
 impl<'a> Cursor<'a> {
     /// Starts at the first of the bytes.
     pub fn new(bytes: &'a [u8]) -> Result<Self, Malformed> {
-        SliceReader::new(bytes).map(|reader| Cursor { reader }).map_err(|_| Malformed("too long for DER"))
+        SliceReader::new(bytes).map(|reader| Cursor { bytes, reader }).map_err(|_| Malformed("too long for DER"))
     }
 
     /// The identifier octet of the next value; `None` at the end.
@@ -108,12 +109,12 @@ impl<'a> Cursor<'a> {
     /// The next value, whatever it is.
     pub fn any(&mut self) -> Result<Tlv<'a>, Malformed> {
         let bad = |_| Malformed("a value is not in DER or is cut off");
-        let header = Header::peek(&self.reader).map_err(bad)?;
-        let raw = self.reader.tlv_bytes().map_err(bad)?;
-        let length = usize::try_from(header.length()).map_err(bad)?;
-        let start = raw.len().checked_sub(length).ok_or(Malformed("a length is wrong"))?;
-        match (raw.first(), raw.get(start..)) {
-            (Some(tag), Some(value)) => Ok(Tlv { tag: *tag, value, raw }),
+        let start = usize::try_from(self.reader.position()).map_err(bad)?;
+        let header = Header::decode(&mut self.reader).map_err(bad)?;
+        let value = self.reader.read_slice(header.length()).map_err(bad)?;
+        let end = usize::try_from(self.reader.position()).map_err(bad)?;
+        match self.bytes.get(start..end) {
+            Some(raw @ [tag, ..]) => Ok(Tlv { tag: *tag, value, raw }),
             _ => Err(Malformed("a value is empty")),
         }
     }

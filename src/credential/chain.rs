@@ -260,6 +260,11 @@ fn check_authority(issuer: &Link, below: &[Link], eec: &Link) -> Outcome<()> {
         let subject = below.last().unwrap_or(eec).certificate.subject.text();
         return refuse(&format!("issued {subject} but is no CA (RFC 5280 section 4.2.1.9)"));
     }
+    if proxy::is_marked(certificate) {
+        return refuse(
+            "is a proxy (it has a proxyCertInfo), which may issue nothing but proxies (RFC 3820 section 3.8)",
+        );
+    }
     if certificate.key_usage.is_some_and(|usage| !usage.certificate_sign()) {
         return refuse("is a CA whose keyUsage lacks keyCertSign (RFC 5280 section 4.2.1.3)");
     }

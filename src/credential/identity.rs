@@ -46,9 +46,24 @@ impl TryFrom<String> for Dn {
     }
 }
 
-/// A VOMS fully qualified attribute name `/vo[/group…]/Role=R/Capability=C`.
-///
-/// Role and Capability are always there (`NULL` where there is none), as map files expect them.
+impl Dn {
+    /// The name as OpenSSL's X509_NAME_oneline prints it, and so as the C library's leases and map files have it: bytes
+    /// that are not ASCII as `\\xHH`.
+    pub fn historic(&self) -> String {
+        let mut text = String::new();
+        for byte in self.0.bytes() {
+            match byte.is_ascii() {
+                true => text.push(char::from(byte)),
+                false => text.push_str(&format!("\\x{byte:02X}")),
+            }
+        }
+        text
+    }
+}
+
+/// A VOMS fully qualified attribute name `/vo[/group…][/Role=role][/Capability=capability]`, spelled as the server did:
+/// `/vo`, `/vo/Role=pilot` or `/vo/Role=NULL/Capability=NULL`. Map files are compared with this spelling, as LCMAPS does
+/// (tried with lcmaps 1.6.6: the line `"/testvo"` matches the FQAN `/testvo` and not the long form, and vice versa).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Fqan(String);
@@ -57,21 +72,58 @@ impl TryFrom<String> for Fqan {
     type Error = Malformed;
 
     fn try_from(text: String) -> Result<Self, Malformed> {
-        let bad = || Malformed("FQAN");
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        let word = |s: &str| !s.is_empty() && s.chars().all(allowed) && s != "." && s != "..";
-        let rest = text.strip_prefix('/').ok_or_else(bad)?;
-        let (groups, tail) = rest.split_once("/Role=").ok_or_else(bad)?;
-        let (role, capability) = tail.split_once("/Capability=").ok_or_else(bad)?;
-        if text.len() <= MAX_FQAN && groups.split('/').all(word) && word(role) && word(capability) {
-            Ok(Fqan(text))
-        } else {
-            Err(bad())
-        }
+        let word = |s: &str| {
+            let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+            !s.is_empty() && s.chars().all(allowed) && s != "." && s != ".."
+        };
+        let parts = parts(&text);
+        let good = text.len() <= MAX_FQAN
+            && parts.groups.strip_prefix('/').is_some_and(|groups| groups.split('/').all(word))
+            && [parts.role, parts.capability].into_iter().flatten().all(word);
+        if good { Ok(Fqan(text)) } else { Err(Malformed("FQAN")) }
     }
 }
 
+struct Parts<'a> {
+    groups: &'a str,
+    role: Option<&'a str>,
+    capability: Option<&'a str>,
+}
+
+fn parts(fqan: &str) -> Parts<'_> {
+    let (rest, capability) = match fqan.split_once("/Capability=") {
+        Some((rest, capability)) => (rest, Some(capability)),
+        None => (fqan, None),
+    };
+    let (groups, role) = match rest.split_once("/Role=") {
+        Some((groups, role)) => (groups, Some(role)),
+        None => (rest, None),
+    };
+    Parts { groups, role, capability }
+}
+
 impl Fqan {
+    /// All spellings of this attribute, its own first: for bans, which no spelling may escape.
+    pub fn spellings(&self) -> Vec<String> {
+        let Parts { groups, role, capability } = parts(&self.0);
+        let role = role.filter(|role| *role != "NULL");
+        let capability = capability.filter(|capability| *capability != "NULL");
+        let variants = |name: &str, value: Option<&str>| match value {
+            Some(value) => vec![format!("/{name}={value}")],
+            None => vec![String::new(), format!("/{name}=NULL")],
+        };
+        let mut all = vec![self.0.clone()];
+        for role in variants("Role", role) {
+            for capability in variants("Capability", capability) {
+                let spelling = format!("{groups}{role}{capability}");
+                if !all.contains(&spelling) {
+                    all.push(spelling);
+                }
+            }
+        }
+        all
+    }
+
     /// The VO that this FQAN belongs to: its first component.
     pub fn vo(&self) -> &str {
         self.0.split('/').nth(1).unwrap_or_default()
@@ -93,6 +145,14 @@ impl TryFrom<String> for Serial {
         } else {
             Err(Malformed("serial number"))
         }
+    }
+}
+
+impl Serial {
+    /// The number's octets, most significant first.
+    pub fn octets(&self) -> Vec<u8> {
+        let digit = |d: &u8| char::from(*d).to_digit(16).and_then(|d| u8::try_from(d).ok()).unwrap_or(0);
+        self.0.as_bytes().rchunks(2).rev().map(|pair| pair.iter().fold(0, |octet, d| (octet << 4) | digit(d))).collect()
     }
 }
 
@@ -157,5 +217,85 @@ impl Identity {
     /// Whether both stand for the same person: the same EEC subject and issuer.
     pub fn is_same_person(&self, other: &Identity) -> bool {
         self.subject == other.subject && self.issuer == other.issuer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_fqan_keeps_the_servers_spelling_and_knows_the_others() {
+        for (text, number) in [
+            ("/vo", 4),
+            ("/vo/group/sub", 4),
+            ("/vo/Role=NULL/Capability=NULL", 4),
+            ("/vo/Role=pilot", 2),
+            ("/vo/g/Role=a-b_c/Capability=NULL", 2),
+            ("/vo/Capability=x", 2),
+            ("/vo/Role=a/Capability=x", 1),
+        ] {
+            let fqan = Fqan::try_from(text.to_owned()).unwrap();
+            assert_eq!((fqan.as_str(), fqan.vo(), fqan.spellings().len()), (text, "vo", number));
+            let own = fqan.spellings();
+            for spelling in &own {
+                let mut same = Fqan::try_from(spelling.clone()).unwrap().spellings();
+                same.sort();
+                assert_eq!(
+                    same,
+                    {
+                        let mut all = own.clone();
+                        all.sort();
+                        all
+                    },
+                    "{text}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_fqan_is_refused() {
+        for bad in [
+            "vo",
+            "/",
+            "",
+            "//vo",
+            "/vo/",
+            "/vo/Role=",
+            "/vo/../x",
+            "/vo/Role=a/Role=b",
+            "/vo/Capability=x/Role=a",
+            "/vo/Role=a/x",
+            "/vo/gr oup",
+            "/vo/Role=a\n",
+            "/vo*",
+            "vo/Role=x/Capability=y",
+            "//Role=x/Capability=y",
+        ] {
+            assert!(Fqan::try_from(bad.to_owned()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_historic_form_of_a_name_is_ascii() {
+        let name = Dn::try_from("/CN=J\u{fc}rgen".to_owned()).unwrap();
+        assert_eq!(name.historic(), "/CN=J\\xC3\\xBCrgen");
+    }
+
+    #[test]
+    fn a_serial_number_is_its_octets() {
+        for (text, octets) in [("00", vec![0]), ("7", vec![7]), ("10FF", vec![0x10, 0xff]), ("ABC", vec![0x0a, 0xbc])] {
+            assert_eq!(Serial::try_from(text.to_owned()).unwrap().octets(), octets);
+        }
+    }
+
+    #[test]
+    fn names_are_visible_and_bounded() {
+        for bad in ["", "CN=x", "/CN=\n", "/CN=\u{202e}x", "/CN=\u{200b}x", "/CN=\u{ad}x", "/CN=\u{e0041}x"] {
+            assert!(Dn::try_from(bad.to_owned()).is_err(), "{bad:?}");
+        }
+        assert!(Dn::try_from(format!("/CN={}", "x".repeat(MAX_DN))).is_err());
+        assert!(Dn::try_from("/CN=Jürgen 한국".to_owned()).is_ok());
     }
 }

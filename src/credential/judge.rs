@@ -23,7 +23,7 @@ use crate::config::credentials::{Credentials, PilotProxy};
 use crate::credential::certificate::{Certificate, Fault as CertificateFault};
 use crate::credential::chain::{self, Chain};
 use crate::credential::context::{Context, Link, Place};
-use crate::credential::identity::{Form, Identity};
+use crate::credential::identity::{Form, Fqan, Identity};
 use crate::credential::key::{self, Fault as KeyFault};
 use crate::credential::pem::{self, Contents};
 use crate::credential::trust::{crl, signing_policy};
@@ -131,7 +131,7 @@ fn examine(context: &Context, file: &[u8], key: KeyRule, whose: Whose) -> Outcom
     Ok(identity(&chain, form, fqans))
 }
 
-fn identity(chain: &Chain, form: Form, fqans: Vec<crate::credential::identity::Fqan>) -> Identity {
+fn identity(chain: &Chain, form: Form, fqans: Vec<Fqan>) -> Identity {
     let eec = &chain.eec.certificate;
     Identity {
         subject: eec.subject.text().clone(),
@@ -172,7 +172,7 @@ fn check_key(context: &Context, contents: &Contents, links: &[Link], rule: KeyRu
     }
     key::check(spki, context.policy).map_err(|fault| match fault {
         KeyFault::WeakKey(what) | KeyFault::WeakDigest(what) => {
-            leaf.refuse(Reason::CredentialWeakKey, what_of_key(&what))
+            leaf.refuse(Reason::CredentialWeakKey, format!("cannot be accepted: {what}"))
         }
         KeyFault::Malformed(what) => leaf.refuse(Reason::CredentialMalformed, format!("has a malformed key: {what}")),
         KeyFault::Signature => leaf.refuse(Reason::CredentialSignature, "has a wrong signature"),
@@ -186,10 +186,6 @@ fn check_key(context: &Context, contents: &Contents, links: &[Link], rule: KeyRu
         }
         Err(fault) => Err(Refusal::new(Reason::CredentialMalformed, fault.to_string())),
     }
-}
-
-fn what_of_key(what: &str) -> String {
-    format!("cannot be accepted: {what}")
 }
 
 /// Signing policies and CRLs of every level. `issued` are the certificates that the first CA answers for: the end

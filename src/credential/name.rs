@@ -385,6 +385,42 @@ mod tests {
         }
     }
 
+    /// All texts of up to so many of the characters that the one-line form gives a meaning.
+    fn tricky(longest: usize) -> Vec<String> {
+        let mut all = vec![String::new()];
+        let mut newest = all.clone();
+        for _ in 0..longest {
+            newest = newest.iter().flat_map(|text| "/+\\=Oa".chars().map(move |c| format!("{text}{c}"))).collect();
+            all.extend(newest.clone());
+        }
+        all.retain(|text| !text.is_empty());
+        all
+    }
+
+    #[test]
+    fn no_two_names_print_alike() {
+        let (c, o) = ("2.5.4.6", "2.5.4.10");
+        let mut seen = std::collections::HashMap::new();
+        let mut add = |rdns: &[&[(&str, u8, &[u8])]]| {
+            let Ok(name) = name(rdns) else { return }; // attributes out of DER's order
+            if let Some(other) = seen.insert(name.text().to_string(), name.der().to_vec()) {
+                assert_eq!(other, name.der(), "{} is two names", name.text());
+            }
+        };
+        for value in tricky(5) {
+            add(&[&[(o, tag::UTF8, value.as_bytes())]]);
+        }
+        for first in tricky(2) {
+            for second in tricky(2) {
+                let (first, second) = (first.as_bytes(), second.as_bytes());
+                add(&[&[(o, tag::UTF8, first)], &[(o, tag::UTF8, second)]]);
+                add(&[&[(c, tag::UTF8, first), (o, tag::UTF8, second)]]);
+                add(&[&[(o, tag::UTF8, first), (o, tag::UTF8, second)]]);
+            }
+        }
+        assert!(seen.len() > 10_000);
+    }
+
     #[test]
     fn what_cannot_be_seen_or_told_is_refused() {
         for value in ["a\0b", "a\nb", "a\u{202e}b", "a\u{200b}b", "a\u{feff}b", "a\u{7f}b", ""] {

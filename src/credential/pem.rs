@@ -143,8 +143,8 @@ fn blocks(file: &[u8]) -> Result<Vec<Block<'_>>, &'static str> {
 
 /// The kind and the label of a boundary line.
 fn boundary(line: &[u8]) -> Option<(&str, &str)> {
-    let text = std::str::from_utf8(line).ok()?.strip_prefix("-----")?.strip_suffix("-----")?;
-    text.split_once(' ')
+    let text = line.strip_prefix(b"-----")?.strip_suffix(b"-----")?;
+    std::str::from_utf8(text).ok()?.split_once(' ')
 }
 
 /// Decodes base64 (RFC 4648 section 4): complete groups only, zero bits at the end, nothing after the padding. The
@@ -152,45 +152,66 @@ fn boundary(line: &[u8]) -> Option<(&str, &str)> {
 fn decode(body: &[&[u8]]) -> Result<Zeroizing<Vec<u8>>, &'static str> {
     let size: usize = body.iter().map(|line| line.len()).sum();
     let mut out = Zeroizing::new(Vec::with_capacity(size));
-    let (mut group, mut count, mut padding) = (0_u32, 0_u8, 0_u8);
-    for byte in body.iter().flat_map(|line| line.iter()) {
-        let bits = match byte {
-            b'=' => {
-                padding = padding.saturating_add(1);
-                0
-            }
-            _ if padding > 0 => return Err("something follows the base64 padding"),
-            byte => sextet(*byte).ok_or("a block holds something else than base64")?,
-        };
-        group = (group << 6) | u32::from(bits);
-        count = count.saturating_add(1);
-        if count == 4 {
-            let [_, bytes @ ..] = group.to_be_bytes();
-            let keep = 3_usize.checked_sub(usize::from(padding)).filter(|n| *n > 0).ok_or("base64 padding is wrong")?;
-            let (whole, rest) = bytes.split_at_checked(keep).ok_or("base64 padding is wrong")?;
-            if rest.iter().any(|b| *b != 0) {
-                return Err("base64 does not end with zero bits");
-            }
-            out.extend_from_slice(whole);
-            (group, count) = (0, 0);
-        }
+    if body.iter().all(|line| line.len() % 4 == 0) {
+        let (last, lines) = body.split_last().ok_or("a block is empty")?;
+        lines.iter().try_for_each(|line| decode_groups(line, false, &mut out))?;
+        decode_groups(last, true, &mut out)?;
+    } else {
+        let mut joined = Zeroizing::new(Vec::with_capacity(size));
+        body.iter().for_each(|line| joined.extend_from_slice(line));
+        decode_groups(&joined, true, &mut out)?;
     }
-    match (count, out.is_empty()) {
-        (0, false) => Ok(out),
-        (0, true) => Err("a block is empty"),
-        _ => Err("base64 is cut off"),
-    }
+    if out.is_empty() { Err("a block is empty") } else { Ok(out) }
 }
 
-fn sextet(byte: u8) -> Option<u8> {
-    match byte {
-        b'A'..=b'Z' => byte.checked_sub(b'A'),
-        b'a'..=b'z' => byte.checked_sub(b'a')?.checked_add(26),
-        b'0'..=b'9' => byte.checked_sub(b'0')?.checked_add(52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
+/// Decodes groups of four characters; padding may stand in the very last one only.
+fn decode_groups(text: &[u8], last: bool, out: &mut Vec<u8>) -> Result<(), &'static str> {
+    let groups = text.chunks_exact(4);
+    if !groups.remainder().is_empty() {
+        return Err("base64 is cut off");
     }
+    let padded = if last { text.len().saturating_sub(4) } else { text.len() };
+    let (whole, end) = text.split_at_checked(padded).unwrap_or((text, &[]));
+    for group in whole.chunks_exact(4) {
+        let [_, octets @ ..] = sextets(group)?.to_be_bytes();
+        out.extend_from_slice(&octets);
+    }
+    let (group, keep) = match end {
+        [] => return Ok(()),
+        [a, b, b'=', b'='] => ([*a, *b, b'A', b'A'], 1),
+        [a, b, c, b'='] => ([*a, *b, *c, b'A'], 2),
+        [a, b, c, d] => ([*a, *b, *c, *d], 3),
+        _ => return Err("base64 is cut off"),
+    };
+    let [_, octets @ ..] = sextets(&group)?.to_be_bytes();
+    let (kept, rest) = octets.split_at_checked(keep).unwrap_or((&octets, &[]));
+    out.extend_from_slice(kept);
+    if rest.iter().any(|octet| *octet != 0) { Err("base64 does not end with zero bits") } else { Ok(()) }
+}
+
+/// The 24 bits of four characters.
+fn sextets(group: &[u8]) -> Result<u32, &'static str> {
+    let mut bits = 0_u32;
+    let mut wrong = 0_u8;
+    for byte in group {
+        let sextet = sextet(*byte);
+        wrong |= sextet;
+        bits = (bits << 6) | u32::from(sextet);
+    }
+    if wrong > 63 { Err("a block holds something else than base64") } else { Ok(bits) }
+}
+
+/// The six bits of a base64 character; more than 63 for anything else. Without branches, because keys are secret and
+/// CRLs of megabytes come as PEM.
+fn sextet(byte: u8) -> u8 {
+    // One more than the value where the byte is in the range, otherwise zero.
+    let range = |from: u8, count: u8, value: u8| {
+        let offset = byte.wrapping_sub(from);
+        if offset < count { offset.wrapping_add(value).wrapping_add(1) } else { 0 }
+    };
+    let found =
+        range(b'A', 26, 0) | range(b'a', 26, 26) | range(b'0', 10, 52) | range(b'+', 1, 62) | range(b'/', 1, 63);
+    found.wrapping_sub(1)
 }
 
 #[cfg(test)]
@@ -242,6 +263,11 @@ mod tests {
             (CERTIFICATE.replace("AQID", "AQJ="), "credential.malformed"),
             (CERTIFICATE.replace("AQID", "A==="), "credential.malformed"),
             (CERTIFICATE.replace("AQID", "AQ==AQID"), "credential.malformed"),
+            (CERTIFICATE.replace("AQID", "AQ==\nAQID"), "credential.malformed"),
+            (CERTIFICATE.replace("AQID", "AQ==\n"), "credential.malformed"),
+            (CERTIFICATE.replace("AQID", "AQ=D"), "credential.malformed"),
+            (CERTIFICATE.replace("AQID", "AQI\nD"), "ok"),
+            (CERTIFICATE.replace("AQID", "AQIDAQ\n=="), "ok"),
             (CERTIFICATE.replace("AQID", ""), "credential.malformed"),
             (" ".repeat(MAX_FILE + 1), "credential.too-large"),
         ] {

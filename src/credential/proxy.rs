@@ -30,6 +30,11 @@ pub struct Proxy {
     pub path_length: Option<u64>,
 }
 
+/// Whether a certificate has a proxyCertInfo, good or bad.
+pub fn is_marked(certificate: &Certificate) -> bool {
+    [oid::PROXY_INFO, oid::PROXY_INFO_GT3].into_iter().any(|kind| certificate.extension(kind).is_some())
+}
+
 /// Reads the proxyCertInfo of a certificate; `None` where it has none.
 pub fn read(certificate: &Certificate) -> Result<Option<Proxy>, Broken> {
     let rfc = certificate.extension(oid::PROXY_INFO);
@@ -133,6 +138,12 @@ pub fn check(
     if !policy.proxy_types.contains(&proxy.generation) {
         let text = format!("is a proxy of a generation that is not accepted here ({}; proxy_types)", title(proxy));
         return Err((Reason::CredentialProxyType, text));
+    }
+    if issuer.is_ca {
+        return Err(broken(
+            Reason::CredentialCaRules,
+            "is a proxy that a CA issued; only users and proxies issue proxies",
+        ));
     }
     check_subject(certificate, proxy, issuer)?;
     if certificate.version != 3 {

@@ -169,7 +169,7 @@ mod tests {
     fn identities_of_the_wrong_form_are_nonsense() {
         assert!(decode(trusted("/CN=Alice", r#""/vo/Role=NULL/Capability=NULL""#).as_bytes()).is_ok());
         let two_vos = r#""/vo/Role=NULL/Capability=NULL","/other/Role=NULL/Capability=NULL""#;
-        let table = [("CN=Alice", ""), ("/CN=A\\nB", ""), ("/CN=Alice", "\"/vo\""), ("/CN=Alice", two_vos)];
+        let table = [("CN=Alice", ""), ("/CN=A\\nB", ""), ("/CN=Alice", "\"/vo/\""), ("/CN=Alice", two_vos)];
         for (subject, fqans) in table {
             assert_eq!(reason(&trusted(subject, fqans)), Reason::VerifierFailed, "{subject} {fqans}");
         }

@@ -1,8 +1,8 @@
 //! Names of leases in the gridmapdir, as the C library writes them.
 //!
 //! The distinguished name URL-encoded in lower case: ASCII letters and digits as lower case, every other byte as `%xx`.
-//! With VOMS groups, then `:` and the names of the groups. A byte of 0x80 or above is `%xx` of that byte here; the C
-//! library writes `%ff` for all of them, which makes different people one. Lower case makes different people one, too
+//! With VOMS groups, then `:` and the names of the groups. The C library gets the name from OpenSSL, which prints bytes
+//! of 0x80 and above as `\xHH`: so do we here. Lower case makes different people one, too
 //! (`CN=Alice`, `CN=alice`): the name cannot tell them apart, so the gridmapdir keeps the exact name besides.
 
 #![forbid(unsafe_code)]
@@ -21,7 +21,7 @@ pub struct LeaseName {
     holder: String,
 }
 
-/// The distinguished name as the start of a lease's name.
+/// The distinguished name ([`Dn::historic`]) as the start of a lease's name.
 fn encoded(dn: &str) -> String {
     percent_encode(dn.as_bytes(), NON_ALPHANUMERIC).to_string().to_ascii_lowercase()
 }
@@ -29,7 +29,7 @@ fn encoded(dn: &str) -> String {
 impl LeaseName {
     /// The name for a person, and for the groups that the lease depends on.
     pub fn new(dn: &Dn, groups: &[String]) -> Outcome<Self> {
-        let text = std::iter::once(encoded(dn.as_str())).chain(groups.iter().cloned()).collect::<Vec<_>>().join(":");
+        let text = std::iter::once(encoded(&dn.historic())).chain(groups.iter().cloned()).collect::<Vec<_>>().join(":");
         let bad = |why: &str| Err(Refusal::new(Reason::LcmapsLeaseName, why).detail(format!("lease {text:?}")));
         if text.len() > NAME_MAX {
             return bad("the name is too long for a lease of a pool account");
@@ -77,7 +77,7 @@ mod tests {
             ("/CN=..", &[], "%2fcn%3d%2e%2e"),
             ("/CN=%2f", &[], "%2fcn%3d%252f"),
             ("/CN=a:gpilot", &[], "%2fcn%3da%3agpilot"),
-            ("/CN=Mü", &[], "%2fcn%3dm%c3%bc"),
+            ("/CN=Mü", &[], "%2fcn%3dm%5cxc3%5cxbc"),
             ("/CN=host\\/x", &[], "%2fcn%3dhost%5c%2fx"),
         ];
         for (dn, groups, expected) in table {

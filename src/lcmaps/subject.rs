@@ -23,12 +23,12 @@ pub struct Subject {
 impl Subject {
     /// A distinguished name as map files must have it.
     pub fn mapped(dn: &Dn) -> Self {
-        Subject { spellings: spellings(dn.as_str()) }
+        Subject { spellings: spellings(dn) }
     }
 
     /// A distinguished name as ban files may have it.
     pub fn banned(dn: &Dn) -> Self {
-        let mut all = spellings(dn.as_str());
+        let mut all = spellings(dn);
         if dn.as_str().contains('\\') {
             let bare: Vec<_> = all.iter().map(|name| unescaped(name)).collect();
             all.extend(bare);
@@ -36,7 +36,7 @@ impl Subject {
         Subject { spellings: all }
     }
 
-    /// An FQAN, which has one spelling.
+    /// An FQAN, as the server spelled it.
     pub fn fqan(fqan: &Fqan) -> Self {
         Subject { spellings: vec![fqan.as_str().as_bytes().to_vec()] }
     }
@@ -69,7 +69,18 @@ fn value_of<'a>(component: &'a str, names: &[&str]) -> Option<&'a str> {
     names.iter().any(|known| known.eq_ignore_ascii_case(name)).then_some(value)
 }
 
-fn spellings(dn: &str) -> Vec<Vec<u8>> {
+fn spellings(dn: &Dn) -> Vec<Vec<u8>> {
+    // Files that the C library reads, too, have what is not ASCII as OpenSSL prints it.
+    let historic = dn.historic();
+    let mut all = vec![dn.as_str().as_bytes().to_vec()];
+    if historic != dn.as_str() {
+        all.extend(spellings_of(&historic));
+    }
+    all.extend(spellings_of(dn.as_str()).into_iter().skip(1));
+    all
+}
+
+fn spellings_of(dn: &str) -> Vec<Vec<u8>> {
     let parts = components(dn);
     let spelled = |names: &'static [&'static str]| -> &'static [&'static str] {
         let there = parts.iter().any(|part| value_of(part, names).is_some());
@@ -130,6 +141,14 @@ mod tests {
                     assert!(subject.any(|name| name == to.as_bytes()), "{from} {to}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_not_ascii_is_found_as_openssl_prints_it_too() {
+        let subject = Subject::mapped(&dn("/O=x/CN=J\u{fc}rgen/E=a"));
+        for spelling in ["/O=x/CN=J\u{fc}rgen/Email=a", "/O=x/CN=J\\xC3\\xBCrgen/emailAddress=a"] {
+            assert!(subject.any(|name| name == spelling.as_bytes()), "{spelling}");
         }
     }
 

@@ -82,6 +82,7 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_getpid,
     libc::SYS_gettid,
     libc::SYS_sched_yield,
+    libc::SYS_sysinfo,
     libc::SYS_rt_sigprocmask,
     libc::SYS_rt_sigreturn,
     libc::SYS_sigaltstack,
@@ -99,12 +100,13 @@ fn restrict_system_calls() -> Result<(), String> {
             .map_err(|e| refused(&e))
     };
     let reading = argument(2, SeccompCmpOp::MaskedEq(writing as u64), 0)?;
-    // Rust's debug builds ask before they close a descriptor whether it is open.
-    let asking = argument(1, SeccompCmpOp::Eq, libc::F_GETFD as u64)?;
+    // fdopendir(3) looks at its descriptor; Rust's debug builds ask before they close one whether it is open.
+    let flags = [libc::F_GETFD, libc::F_GETFL, libc::F_SETFD];
+    let flags = flags.into_iter().map(|command| argument(1, SeccompCmpOp::Eq, command as u64));
     let mut rules: std::collections::BTreeMap<i64, Vec<SeccompRule>> =
         ALLOWED.iter().map(|&call| (call, Vec::new())).collect();
     rules.insert(libc::SYS_openat, vec![reading]);
-    rules.insert(libc::SYS_fcntl, vec![asking]);
+    rules.insert(libc::SYS_fcntl, flags.collect::<Result<_, _>>()?);
     let arch = std::env::consts::ARCH.try_into().map_err(|e| refused(&e))?;
     let filter: BpfProgram = SeccompFilter::new(rules, SeccompAction::KillProcess, SeccompAction::Allow, arch)
         .and_then(TryInto::try_into)

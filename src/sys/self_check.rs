@@ -11,6 +11,8 @@ pub enum Failed {
     NotRoot,
     /// no_new_privs is set: no identity switch can work, and a seccomp filter of the caller may be in force.
     NoNewPrivs,
+    /// /proc is not mounted or hidden, so that nothing can be checked.
+    NoProc,
     /// Not the initial user namespace: root here is not root.
     UserNamespace,
     /// A process that is not root's traces us.
@@ -31,7 +33,8 @@ pub fn check() -> Result<(), Failed> {
     }
     match std::fs::metadata("/proc/self/ns/user") {
         Ok(namespace) if namespace.ino() == INITIAL_USER_NAMESPACE => {}
-        _ => return Err(Failed::UserNamespace),
+        Ok(_) => return Err(Failed::UserNamespace),
+        Err(_) => return Err(Failed::NoProc),
     }
     if is_traced_by_stranger() {
         return Err(Failed::Traced);

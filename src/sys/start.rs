@@ -2,12 +2,12 @@
 
 use crate::sys::dir::FileError;
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::stat::{Mode, umask};
+use nix::sys::stat::{Mode, fstat, umask};
 use nix::unistd::{Gid, Uid, getgid, getuid};
 use std::ffi::OsString;
-use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 
 /// Everything that the caller handed to this process, in owned memory.
@@ -28,8 +28,8 @@ pub struct Inherited {
 /// Copies argv and environment, empties the environment, and undoes what can be inherited across a setuid exec:
 /// signal dispositions, the signal mask, interval timers, umask.
 ///
-/// Must be called first, and once. Descriptors 0 to 2 are open by then: Rust's start-up opens /dev/null on those that
-/// are not (library/std/src/sys/pal/unix/mod.rs).
+/// Must be called first, and once. Descriptors 0 to 2 are open by then: the C library of a setuid program, and Rust's
+/// start-up after it, open those that are not (glibc csu/check_fds.c, library/std/src/sys/pal/unix/mod.rs).
 pub fn take() -> Inherited {
     let inherited = Inherited {
         arguments: std::env::args_os().collect(),
@@ -40,10 +40,27 @@ pub fn take() -> Inherited {
     };
     // SAFETY: the process has one thread, and nothing holds pointers into the old environment.
     unsafe { libc::clearenv() };
+    make_closed_stdin_empty();
     default_signals();
     ignore_signals_of_our_own_writing();
     umask(Mode::from_bits_truncate(0o077));
     inherited
+}
+
+/// Where the caller closed descriptor 0, glibc opens /dev/full there, for writing only, so that reading fails. Payloads
+/// expect /dev/null.
+fn make_closed_stdin_empty() {
+    // makedev(1, 7), null(4)'s sibling full(4).
+    let full = nix::sys::stat::makedev(1, 7);
+    let stdin = std::io::stdin();
+    let is_full = fstat(&stdin).is_ok_and(|stat| stat.st_rdev == full);
+    let access = fcntl(&stdin, FcntlArg::F_GETFL).map_or(0, |flags| flags & libc::O_ACCMODE);
+    if is_full && access == libc::O_WRONLY {
+        if let Ok(null) = nix::fcntl::open("/dev/null", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()) {
+            // SAFETY: dup2 onto 0, which no object of this process owns.
+            unsafe { libc::dup2(null.as_raw_fd(), 0) };
+        }
+    }
 }
 
 /// The largest signal number of the kernel on the architectures that we know (signal(7)).

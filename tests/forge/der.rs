@@ -10,8 +10,8 @@ pub fn tlv(tag: u8, value: &[u8]) -> Vec<u8> {
             out.extend(u16::try_from(n).unwrap().to_be_bytes());
         }
         n => {
-            out.push(0x84);
-            out.extend(u32::try_from(n).unwrap().to_be_bytes());
+            out.push(0x83);
+            out.extend(&u32::try_from(n).unwrap().to_be_bytes()[1..]);
         }
     }
     out.extend_from_slice(value);

@@ -438,5 +438,5 @@ impl Ac {
 
 /// A proxy that carries ACs.
 pub fn voms_proxy(issuer: &Cert, number: usize, acs: &[Vec<u8>]) -> Cert {
-    below(issuer, number, |s| s.extensions.push(extension(VOMS, false, &seq(acs))))
+    below(issuer, number, |s| s.extensions.push(extension(VOMS, false, &seq(&[seq(acs)]))))
 }

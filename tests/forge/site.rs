@@ -76,9 +76,10 @@ impl Site {
         let subject: String = x509
             .subject_name()
             .entries()
-            .map(|e| format!("/{}={}", e.object().nid().short_name().unwrap(), e.data().as_utf8().unwrap()))
+            .map(|e| format!("/{}={}", e.object().nid().short_name().unwrap(), e.data().to_string().unwrap()))
             .collect();
-        let text = format!("access_id_CA X509 '{subject}'\npos_rights globus CA:sign\ncond_subjects globus '\"{pattern}\"'\n");
+        let text =
+            format!("access_id_CA X509 '{subject}'\npos_rights globus CA:sign\ncond_subjects globus '\"{pattern}\"'\n");
         self.put(&format!("{}.signing_policy", hash(&ca.der)), text.as_bytes())
     }
 

@@ -39,7 +39,7 @@ fn every_byte_value_comes_through_glexec_in_glexec_env() {
     let bytes: Vec<u8> = (1..=255).collect();
     let value = <std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(bytes.clone());
     let run = alice(&site).env("BYTES", value).env("HOM", "lost once").sh(
-        "export GLEXEC_ENV=`glexec_wrapenv.pl`; exec glexec glexec_unwrapenv.pl -- sh -c 'printf \"%s\" \"$BYTES$HOM\"'",
+        "export GLEXEC_ENV=`glexec_wrapenv.pl`; exec glexec /usr/sbin/glexec_unwrapenv.pl -- sh -c 'printf \"%s\" \"$BYTES$HOM\"'",
     );
     assert!(run.exits(0).stdout_bytes() == [&bytes[..], b"lost once"].concat(), "{run}");
 }
@@ -49,7 +49,7 @@ fn the_payload_keeps_its_own_identity_and_what_is_excluded_is_told() {
     let site = equipped();
     let pilot = alice(&site).env("A", "1").env("B", "2").env("AB", "3");
     let script = "export GLEXEC_ENV=`glexec_wrapenv --exclude=A 2>/dev/null`
-        exec glexec glexec_unwrapenv --exclude=B,PATH -- 'echo $A $B $AB $HOME $USER $LOGNAME'";
+        exec glexec /usr/sbin/glexec_unwrapenv --exclude=B,PATH -- 'echo $A $B $AB $HOME $USER $LOGNAME'";
     let run = pilot.sh(script);
     assert_eq!(run.exits(0).stdout(), "3 /home/alice alice alice\n");
     assert_eq!(run.stderr().lines().collect::<Vec<_>>(), ["Skipping B", "Skipping PATH"]);
@@ -76,7 +76,7 @@ fn what_perl_wraps_is_unwrapped_and_the_other_way_round() {
 #[test]
 fn without_a_usable_glexec_env_nothing_is_run() {
     let site = equipped();
-    let run = alice(&site).glexec(["glexec_unwrapenv.pl", "--", "echo ran"]);
+    let run = alice(&site).glexec(["/usr/sbin/glexec_unwrapenv.pl", "--", "echo ran"]);
     run.exits(255);
     assert_eq!(run.stderr(), "GLEXEC_ENV not set. No environment to pass on\n");
     for hostile in ["", "!", "AAAA", "eJwLDDGoAAADEAE="] {
@@ -92,10 +92,10 @@ fn the_command_is_looked_for_in_the_path_that_was_passed_on() {
     site.write("/opt-tool", "#!/bin/sh\necho found");
     site.sh("mkdir -m 755 /opt && install -m 755 /opt-tool /opt/tool");
     let wrapped = "export GLEXEC_ENV=`PATH=/opt:$PATH glexec_wrapenv 2> /dev/null`;";
-    alice(&site).sh(&format!("{wrapped} glexec glexec_unwrapenv tool")).succeeds_with("found\n");
-    alice(&site).sh(&format!("{wrapped} glexec glexec_unwrapenv no-such-tool")).exits(127);
-    alice(&site).sh(&format!("{wrapped} glexec glexec_unwrapenv /opt")).exits(126);
-    alice(&site).sh(&format!("{wrapped} glexec glexec_unwrapenv 'kill -TERM $$'; exit $?")).exits(143);
+    alice(&site).sh(&format!("{wrapped} glexec /usr/sbin/glexec_unwrapenv tool")).succeeds_with("found\n");
+    alice(&site).sh(&format!("{wrapped} glexec /usr/sbin/glexec_unwrapenv no-such-tool")).exits(127);
+    alice(&site).sh(&format!("{wrapped} glexec /usr/sbin/glexec_unwrapenv /opt")).exits(126);
+    alice(&site).sh(&format!("{wrapped} glexec /usr/sbin/glexec_unwrapenv 'kill -TERM $$'; exit $?")).exits(143);
 }
 
 #[test]

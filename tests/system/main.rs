@@ -9,6 +9,7 @@
 
 mod clients;
 mod companions;
+mod linger;
 mod main_job;
 mod sandbox;
 mod site;

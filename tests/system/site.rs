@@ -158,6 +158,11 @@ impl Site {
         self.must_open(path, OFlag::O_WRONLY | OFlag::O_APPEND).write_all(content.as_bytes()).unwrap();
     }
 
+    /// Makes glexec stay beside the payload.
+    pub fn linger(&self) {
+        self.configure(|text| text.replace("linger = false", "linger = true\nlinger_grace = \"1s\""));
+    }
+
     /// Rewrites glexec.conf.
     pub fn configure(&self, change: impl FnOnce(&str) -> String) {
         let old = self.read("/etc/glexec.conf");
@@ -435,14 +440,26 @@ impl<'s> Caller<'s> {
             thread::spawn(move || stdin.write_all(&input)); // it may end without reading all
         }
         let what = format!("{}: {program}", self.account.name);
-        Running { site: self.site, child, report, started, records_before, what }
+        Running { site: self.site, child: Started(Some(child)), report, started, records_before, what }
+    }
+}
+
+/// A process of ours in a site. A test that fails must reap it too: a site ends only when nothing is left in it.
+struct Started(Option<Child>);
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 
 /// A program that has been started.
 pub struct Running<'s> {
     site: &'s Site,
-    child: Child,
+    child: Started,
     report: Option<File>,
     started: Instant,
     records_before: usize,
@@ -452,14 +469,22 @@ pub struct Running<'s> {
 impl<'s> Running<'s> {
     /// The process id, as the host counts.
     pub fn pid(&self) -> i32 {
-        self.child.id().try_into().unwrap()
+        self.child.0.as_ref().unwrap().id().try_into().unwrap()
     }
 
     /// The process id, as the site counts.
-    pub fn site_pid(&self) -> i32 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it has not been waited for");
-        let line = status.lines().find(|line| line.starts_with("NSpid:")).unwrap();
-        line.split_whitespace().last().unwrap().parse().unwrap()
+    pub fn pid_in_site(&self) -> i32 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it still runs");
+        let ids = status.lines().find_map(|line| line.strip_prefix("NSpid:")).unwrap();
+        ids.split_whitespace().last().unwrap().parse().unwrap()
+    }
+
+    /// Waits until the site's root finds that this shell condition holds.
+    pub fn wait_until(&self, condition: &str) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while Caller::new(self.site, self.site.account("root")).sh(condition).code() != Some(0) {
+            assert!(Instant::now() < deadline, "{}: {condition} does not come true", self.what);
+        }
     }
 
     /// Sends a signal to it, as root.
@@ -469,7 +494,8 @@ impl<'s> Running<'s> {
 
     /// Waits for its end and the end of its output.
     pub fn finish(self) -> Run<'s> {
-        let Running { site, child, report, started, records_before, what } = self;
+        let Running { site, mut child, report, started, records_before, what } = self;
+        let child = child.0.take().unwrap();
         let (done, wait) = mpsc::channel();
         thread::spawn(move || done.send(child.wait_with_output()));
         // If this gives up, the site is dropped with everything in it.

@@ -7,9 +7,8 @@
 
 use crate::config::credentials::Companion;
 use crate::credential::asn1::{Cursor, Malformed, only, tag};
-use crate::credential::certificate::{Algorithm, Certificate, Signed, serial};
+use crate::credential::certificate::{Algorithm, Certificate, Signed};
 use crate::credential::context::{Context, Link, span};
-use crate::credential::identity::Serial;
 use crate::credential::name::Name;
 use crate::credential::pem;
 use crate::credential::trust::numbered;
@@ -85,37 +84,30 @@ fn check_extensions(mut list: Cursor, known: &[ObjectIdentifier]) -> Result<(), 
     Ok(())
 }
 
-/// The first of the serial numbers that the entries list.
-fn find(mut entries: Cursor, wanted: &[Serial]) -> Result<Option<usize>, Malformed> {
+/// The first of the serial numbers that the entries list. The walk goes on to the end, so that a list that breaks off is
+/// an error whatever it says before.
+fn find(mut entries: Cursor, wanted: &[Vec<u8>]) -> Result<Option<usize>, Malformed> {
     let mut found = None;
     while !entries.is_at_end() {
         let mut entry = entries.sequence()?;
-        // Old CAs revoked serials of any length; only those that a certificate could have can be ours.
         let number = entry.take(tag::INTEGER)?.value;
-        entry.time()?;
+        // When it was revoked does not matter: a date in the future revokes too.
+        if !matches!(entry.any()?.tag, tag::UTC_TIME | tag::GENERALIZED_TIME) {
+            return Err(Malformed("an entry has no revocation date"));
+        }
         if let Some(extensions) = entry.optional(tag::SEQUENCE)? {
             check_extensions(extensions.inside()?, KNOWN_OF_ENTRIES)?;
         }
         entry.end()?;
         if found.is_none() {
-            found = position(number, wanted);
+            let magnitude = match number {
+                [0, rest @ ..] if !rest.is_empty() => rest,
+                number => number,
+            };
+            found = wanted.iter().position(|serial| serial == magnitude);
         }
     }
     Ok(found)
-}
-
-fn position(number: &[u8], wanted: &[Serial]) -> Option<usize> {
-    // Twenty octets and the sign: longer ones cannot match, and most differ without being printed.
-    let magnitude = match number {
-        [0, rest @ ..] if !rest.is_empty() => rest,
-        number => number,
-    };
-    let digits = magnitude.len().checked_mul(2)?;
-    if !wanted.iter().any(|serial| serial.as_str().len() == digits) {
-        return None;
-    }
-    let number = serial(magnitude).ok()?;
-    wanted.iter().position(|serial| *serial == number)
 }
 
 /// Checks that a CA has not revoked any of the certificates.
@@ -134,7 +126,7 @@ pub fn check(context: &Context, ca: &Link, issued: &[&Link]) -> Outcome<()> {
         };
     }
     check_current(context, ca, &crls)?;
-    let serials: Vec<Serial> = issued.iter().map(|link| link.certificate.serial.clone()).collect();
+    let serials: Vec<Vec<u8>> = issued.iter().map(|link| link.certificate.serial.octets()).collect();
     for crl in crls.iter() {
         let entries = head(&crl.signed.body, &crl.signed.algorithm).map(|head| head.entries);
         let hit = entries.and_then(|entries| entries.map_or(Ok(None), |entries| find(entries, &serials)));

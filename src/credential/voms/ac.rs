@@ -6,7 +6,7 @@ use crate::credential::asn1::{Cursor, Malformed, Tlv, only, tag};
 use crate::credential::certificate::{Algorithm, Extension, Fault, Signed, extensions, serial};
 use crate::credential::identity::Serial;
 use crate::credential::name::{Name, NameError};
-use crate::credential::voms::fqan;
+use crate::credential::voms::vo;
 use der::oid::ObjectIdentifier;
 
 /// The attribute that holds the FQANs.
@@ -146,7 +146,7 @@ fn ietf_attribute(value: Tlv) -> Result<(String, Vec<String>), Malformed> {
     let uri = std::str::from_utf8(authority.take(tag::primitive(6))?.value).unwrap_or_default();
     authority.end()?;
     let (vo, _) = uri.split_once("://").ok_or(Malformed("its policy authority is not VO://host:port"))?;
-    if !fqan::is_vo(vo) {
+    if !vo::is_vo(vo) {
         return Err(Malformed("the name of its VO is not one"));
     }
     let mut list = fields.sequence()?;

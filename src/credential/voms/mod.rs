@@ -7,8 +7,8 @@
 #![forbid(unsafe_code)]
 
 pub mod ac;
-pub mod fqan;
 pub mod lsc;
+pub mod vo;
 
 use crate::config::credentials::BadAc;
 use crate::credential::asn1::{Cursor, Malformed, only, tag};
@@ -58,10 +58,12 @@ fn malformed(Malformed(what): Malformed) -> Refusal {
     Refusal::new(Reason::VomsMalformed, text)
 }
 
-/// The first AC of the extension, a SEQUENCE OF AttributeCertificate.
+/// The first AC of the extension: a SEQUENCE of one SEQUENCE OF AttributeCertificate.
 fn first<'a>(extension: &'a [u8], carrier: &Link, context: &Context) -> Outcome<&'a [u8]> {
     let read = || -> Result<(&'a [u8], bool), Malformed> {
-        let mut list = only(extension, tag::SEQUENCE)?.inside()?;
+        let mut wrapper = only(extension, tag::SEQUENCE)?.inside()?;
+        let mut list = wrapper.sequence()?;
+        wrapper.end()?;
         let first = list.take(tag::SEQUENCE)?.raw;
         Ok((first, list.is_at_end()))
     };
@@ -160,7 +162,7 @@ fn embedded(ac: &Ac) -> Outcome<Vec<Link>> {
     Ok(found)
 }
 
-/// Looks for the server's chain in `vomsdir/VO/*.lsc`. The VO is a safe file name: see [`fqan::is_vo`].
+/// Looks for the server's chain in `vomsdir/VO/*.lsc`. The VO is a safe file name: see [`vo::is_vo`].
 fn check_lsc(context: &Context, ac: &Ac, names: &[&str], embedded: usize) -> Outcome<()> {
     let what = format!("the vomsdir entry of the VO {}", ac.vo);
     let Some(vomsdir) = &context.trust.voms else {
@@ -223,7 +225,8 @@ fn check_targets(context: &Context, ac: &Ac) -> Outcome<()> {
         return Ok(());
     }
     let text = "the VOMS attributes are meant for other hosts than this one (RFC 5755 section 4.3.2)";
-    Err(Refusal::new(Reason::VomsTarget, text).detail(format!("host {host:?}, targets {targets:?}")))
+    Err(Refusal::new(Reason::VomsTarget, text)
+        .detail(format!("this host is {host:?}, and none of the {} targets", targets.len())))
 }
 
 fn fqans(ac: &Ac) -> Outcome<Vec<Fqan>> {
@@ -232,7 +235,8 @@ fn fqans(ac: &Ac) -> Outcome<Vec<Fqan>> {
     }
     let mut found = Vec::new();
     for text in &ac.fqans {
-        let fqan = fqan::normal(text).ok_or_else(|| malformed(Malformed("an FQAN is not /vo[/group][/Role=role]")))?;
+        let fqan =
+            Fqan::try_from(text.clone()).map_err(|_| malformed(Malformed("an FQAN is not /vo[/group][/Role=role]")))?;
         if fqan.vo() != ac.vo {
             let text = format!("the VOMS attributes of the VO {} name {fqan}, which is outside of it", ac.vo);
             return Err(Refusal::new(Reason::VomsScope, text));

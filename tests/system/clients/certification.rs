@@ -97,7 +97,7 @@ fn gives_203_for_who_may_not() {
 
 #[test]
 fn gives_204_for_a_payload_that_uses_glexecs_own_codes_and_every_other_code_as_it_is() {
-    let codes = Site::with(|site| site.configure(|text| text.replace("linger = false\n", "")));
+    let codes = Site::with(Site::linger);
     for code in 0..=255 {
         let expected = if (201..=204).contains(&code) { 204 } else { code };
         let run = alice(&codes).env("GLEXEC_TARGET_PROXY", "/dev/null").glexec(["sh", "-c", &format!("exit {code}")]);

@@ -17,7 +17,6 @@ const SB: &str = "/execute/dir_1";
 
 /// The starter and its surroundings: an execute directory that anybody may write to, the real path of /bin/sh.
 struct Starter<'s> {
-    site: &'s Site,
     /// Calls glexec with the environment that the starter gives to every step.
     pilot: Caller<'s>,
     sh: String,
@@ -30,7 +29,7 @@ impl<'s> Starter<'s> {
         pilot.sh(&format!("mv $GLEXEC_CLIENT_CERT {SB}.condor/proxy && echo in > {SB}.condor/input")).exits(0);
         let pilot =
             pilot.env("GLEXEC_CLIENT_CERT", format!("{SB}.condor/proxy")).env("GLEXEC_TARGET_PROXY", "/dev/null");
-        Starter { site, pilot, sh: site.sh("readlink -f /bin/sh").trim().into() }
+        Starter { pilot, sh: site.sh("readlink -f /bin/sh").trim().into() }
     }
 
     /// A step that is a shell script of HTCondor's; stdout and stderr are one pipe.
@@ -64,8 +63,8 @@ fn sockets() -> (UnixStream, UnixStream) {
     (ours, theirs)
 }
 
-/// Tells that it runs, then waits for the end of its input.
-const WAITING: &str = "echo ready >&0; read -r _ <&0";
+/// Tells that it runs, then waits; bash itself would ignore SIGQUIT.
+const WAITING: &str = "echo ready >&0; exec sleep 1000";
 
 #[test]
 fn condor_setup_streams_the_sandbox_in() {
@@ -84,12 +83,12 @@ fn condor_setup_streams_the_sandbox_in() {
 fn condor_run_talks_to_its_wrapper_over_a_socket_as_stdin_and_passes_descriptors() {
     // Sends the hello word, receives one descriptor and writes to it, as condor_glexec_job_wrapper does.
     let wrapper = format!(
-        r#"syswrite(STDIN, pack("N", 0xdeadbeef)) == 4 or die;
+        r#"open(my $socket, "+<&=", 0) or die "socket: $!"; syswrite($socket, pack("N", 0xdeadbeef)) == 4 or die "hello: $!";
         my ($data, $control) = ("\0" x 16, "\0" x 64);
         my $iov = pack("P Q", $data, 16);
         my $message = pack("Q L x4 P Q P Q l x4", 0, 0, $iov, 1, $control, 64, 0);
         syscall({SYS_recvmsg}, 0, $message, 0) > 0 or die "recvmsg: $!";
-        open(my $file, ">&=", unpack("x16 l", $control)) or die;
+        open(my $file, ">&=", unpack("x16 l", $control)) or die "hello: $!";
         print $file "from the job"; print getpwuid($>) . " in " . `pwd`; exit 17"#
     );
     in_both_modes(|site| {
@@ -98,7 +97,9 @@ fn condor_run_talks_to_its_wrapper_over_a_socket_as_stdin_and_passes_descriptors
         let (mut ours, theirs) = sockets();
         let job = starter.run(theirs, &["/usr/bin/perl", "-e", &wrapper]);
         let mut hello = [0; 4];
-        ours.read_exact(&mut hello).unwrap();
+        if ours.read_exact(&mut hello).is_err() {
+            panic!("no hello word: {}", job.finish());
+        }
         assert_eq!(hello, 0xdead_beef_u32.to_be_bytes());
         let mut file = File::from(tempfile());
         let fds = [file.as_raw_fd()];
@@ -144,7 +145,7 @@ fn condor_starter_sees_the_end_of_the_socket_when_the_job_closes_it() {
         ours.read_to_end(&mut nothing).unwrap();
         assert_eq!(nothing, b"");
         eventually("the job runs on", || site.exists(&format!("{SB}/closed")));
-        starter.kill("KILL", job.site_pid());
+        starter.kill("KILL", job.pid_in_site());
         job.finish().killed_by(Signal::SIGKILL);
         eventually("the job is gone", || nothing_runs_as(site, "alice"));
     });
@@ -159,7 +160,7 @@ fn condor_kills_the_process_it_started_as_the_mapped_user() {
             let (mut ours, theirs) = sockets();
             let job = starter.run(theirs, &["/bin/bash", "-c", WAITING]);
             ours.read_exact(&mut [0; 6]).unwrap();
-            starter.kill(&signal.as_str()[3..], job.site_pid());
+            starter.kill(&signal.as_str()[3..], job.pid_in_site());
             job.finish().killed_by(signal);
             eventually("the job is gone", || nothing_runs_as(site, "alice"));
         }
@@ -175,7 +176,7 @@ fn condor_lets_a_job_handle_the_signal_and_sees_its_exit_code() {
         let job = starter
             .run(theirs, &["/bin/bash", "-c", "trap 'exit 3' TERM; echo ready >&0; while read -r _ <&0; do :; done"]);
         ours.read_exact(&mut [0; 6]).unwrap();
-        starter.kill("TERM", job.site_pid());
+        starter.kill("TERM", job.pid_in_site());
         job.finish().exits(3);
     });
 }
@@ -189,9 +190,9 @@ fn condor_suspends_and_continues_a_job() {
         let job = starter.run(theirs, &["/bin/bash", "-c", "echo ready >&0; read -r _ <&0; exit 5"]);
         ours.read_exact(&mut [0; 6]).unwrap();
         let states = || site.sh("ps -o stat= -u alice | cut -c1 | sort -u");
-        starter.kill("STOP", job.site_pid());
+        starter.kill("STOP", job.pid_in_site());
         eventually("everything of the job is stopped", || states() == "T\n");
-        starter.kill("CONT", job.site_pid());
+        starter.kill("CONT", job.pid_in_site());
         eventually("nothing of the job is stopped", || !states().contains('T'));
         ours.write_all(b"go on\n").unwrap();
         job.finish().exits(5);

@@ -26,7 +26,7 @@ fn in_both_modes(contract: impl Fn(&Site)) {
         println!("linger = {linger}");
         let site = Site::new();
         if linger {
-            site.configure(|text| text.replace("linger = false\n", ""));
+            site.linger();
         }
         contract(&site);
     }

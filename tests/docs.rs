@@ -1,0 +1,83 @@
+//! The documentation says what the program does: generated parts are compared with their source.
+
+// These lints are meant for code that runs privileged at a site.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+
+use glexec::reason::{Reason, Retry};
+use std::fmt::Write;
+use std::path::Path;
+
+fn read(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// The table of docs/reasons.md as the catalogue has it.
+fn table() -> String {
+    let mut table =
+        String::from("| reason | exit | transient | what it means, and who mends it |\n|---|---|---|---|\n");
+    for reason in Reason::ALL {
+        let transient = if reason.retry() == Retry::MayHelp { "yes" } else { "" };
+        let exit = reason.class().exit_code();
+        writeln!(table, "| `{reason}` | {exit} | {transient} | {} |", reason.meaning()).unwrap();
+    }
+    table
+}
+
+#[test]
+fn the_list_of_reasons_is_the_catalogue() {
+    let old = read("docs/reasons.md");
+    let mark = "<!-- the catalogue -->\n";
+    let (before, _) = old.split_once(mark).expect("docs/reasons.md has a mark before its table");
+    let new = format!("{before}{mark}{}", table());
+    if std::env::var_os("WRITE_DOCS").is_some() {
+        std::fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reasons.md"), &new).unwrap();
+    } else {
+        assert_eq!(old, new, "to bring docs/reasons.md up to date: WRITE_DOCS=1 cargo test --test docs");
+    }
+}
+
+#[test]
+fn the_shipped_configuration_is_valid() {
+    let config = glexec::config::load::parse(&read("etc/glexec.conf"));
+    assert!(config.is_ok(), "{config:?}");
+}
+
+/// The shipped file with every commented-out value taken in.
+#[test]
+fn every_default_that_the_shipped_configuration_shows_is_the_default() {
+    let file = read("etc/glexec.conf");
+    // What follows are examples, not defaults.
+    let (file, examples) = file.split_at(file.find("# LCAS:").unwrap());
+    let mut shown: String = file
+        .lines()
+        .map(|line| match line.strip_prefix("# ") {
+            Some(rest) if is_setting(rest) => format!("{rest}\n"),
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    shown.push_str(examples);
+    let uncommented = glexec::config::load::parse(&shown).unwrap();
+    let defaults = glexec::config::load::parse(&read("etc/glexec.conf")).unwrap();
+    // Spans and what the file itself calls "none by default" differ.
+    let plain = |config: &glexec::config::Config| {
+        let mut credentials = config.credentials.clone();
+        credentials.max_proxy_lifetime = None;
+        credentials.max_ac_lifetime = None;
+        let mut glexec = format!("{:?}", config.glexec);
+        for policy in ["lcmaps_get_account_policy", "lcmaps_verify_account_policy"] {
+            let at = glexec.find(policy).unwrap();
+            let end = glexec[at..].find('}').unwrap() + at;
+            glexec.replace_range(at..end, "");
+        }
+        format!("{glexec} {credentials:?}")
+    };
+    assert_eq!(plain(&uncommented).replace("[Name(\"GLEXEC_ENV\")]", "[]"), plain(&defaults));
+}
+
+fn is_setting(text: &str) -> bool {
+    let key = text.split(" = ").next().unwrap_or_default();
+    text.contains(" = ")
+        && !key.is_empty()
+        && key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_' || b.is_ascii_digit())
+}

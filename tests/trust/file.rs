@@ -1,0 +1,256 @@
+//! The file and its certificates: PEM, keys, DER, times, names.
+
+use super::*;
+
+#[test]
+fn the_file_is_pem_with_the_leaf_first_and_its_key_anywhere() {
+    let w = World::new();
+    let site = w.site();
+    let leaf = proxy(&w.alice, 1);
+    let (c1, c2, k) = (pem_cert(&leaf), pem_cert(&w.alice), pem_key(leaf.key));
+    let sec1 = pem("EC PRIVATE KEY", &leaf.key.ec_key().unwrap().private_key_to_der().unwrap());
+    let all = format!("{c1}{k}{c2}");
+    let locked = leaf.key.private_key_to_pem_pkcs8_passphrase(openssl::symm::Cipher::aes_128_cbc(), b"x").unwrap();
+    let locked = String::from_utf8(locked).unwrap();
+    let text = |parts: &[&str]| parts.concat().into_bytes();
+    expect(
+        &site,
+        vec![
+            ("key last", text(&[&c1, &c2, &k]), FULL),
+            ("key first", text(&[&k, &c1, &c2]), FULL),
+            ("the older key format", text(&[&c1, &sec1, &c2]), FULL),
+            ("CRLF", all.replace('\n', "\r\n").into_bytes(), FULL),
+            ("text around", text(&["subject=x\n", &c1, "\nBag Attributes\n", &k, "# end\n", &c2, "bye"]), FULL),
+            ("empty", vec![], "credential.no-certificate"),
+            ("garbage", b"\x00\xff garbage".to_vec(), "credential.no-certificate"),
+            ("DER instead", leaf.der.clone(), "credential.no-certificate"),
+            ("no key", text(&[&c1, &c2]), "credential.no-private-key"),
+            ("two keys", text(&[&c1, &k, &c2, &k]), "credential.several-keys"),
+            ("an encrypted key", text(&[&c1, &locked, &c2]), "credential.encrypted-key"),
+            ("somebody else's key", text(&[&c1, &pem_key(key(30)), &c2]), "credential.key-mismatch"),
+            ("a key of another kind", text(&[&c1, &pem_key(rsa()), &c2]), "credential.key-mismatch"),
+            ("the issuer's key", text(&[&c1, &pem_key(w.alice.key), &c2]), "credential.key-mismatch"),
+            ("the leaf last", text(&[&c2, &c1, &k]), "credential.key-mismatch"),
+            ("cut off", all.as_bytes()[..all.len() - 100].to_vec(), "credential.malformed"),
+            ("a foreign block", text(&[&all, &pem("X509 CRL", &[0x30, 0])]), "credential.malformed"),
+            ("a broken key", text(&[&c1, &pem("PRIVATE KEY", &[0x30, 0]), &c2]), "credential.malformed"),
+            ("a broken certificate", text(&[&c1, &k, &pem("CERTIFICATE", &[0x30, 0])]), "credential.malformed"),
+            ("too large", vec![b'\n'; 256 * 1024 + 1], "credential.too-large"),
+            ("too many certificates", text(&[&all, &c2.repeat(19)]), "credential.chain-too-long"),
+            ("a thousand certificates", text(&[&k, &c1.repeat(400)]), "credential.chain-too-long"),
+        ],
+        defaults,
+    );
+}
+
+#[test]
+fn a_missing_key_passes_only_where_the_caller_may_omit_it() {
+    let w = World::new();
+    let site = w.site();
+    let leaf = proxy(&w.alice, 1);
+    let without = format!("{}{}", pem_cert(&leaf), pem_cert(&w.alice)).into_bytes();
+    let wrong = format!("{}{}{}", pem_cert(&leaf), pem_key(key(30)), pem_cert(&w.alice)).into_bytes();
+    let ask = |file: &[u8]| line(&ask(&site, &Question { key: KeyRule::MayBeAbsent, ..user(file) }, |_| {}));
+    assert_eq!(ask(&without), FULL);
+    assert_eq!(ask(&wrong), "credential.key-mismatch");
+}
+
+#[test]
+fn every_certificate_must_be_valid_now_and_both_ends_belong_to_the_time() {
+    let w = World::new();
+    let site = w.site();
+    let lasting = |from, to| file(&[&below(&w.alice, 1, |s| s.lasts(from, to)), &w.alice]);
+    let old_alice = eec(ALICE, key(whose::ALICE), &w.root, |s| s.lasts(NOW - 99 * DAY, NOW - 1));
+    let young_alice = eec(ALICE, key(whose::ALICE), &w.root, |s| s.lasts(NOW + HOUR, NOW + DAY));
+    let old_middle = below(&w.alice, 1, |s| s.lasts(NOW - 9 * DAY, NOW - DAY));
+    let y2050 = below(&w.alice, 1, |s| {
+        (s.not_before, s.not_after) = (tlv(0x17, b"491231235959Z"), tlv(0x18, b"20500101000000Z"))
+    });
+    let long = eec(ALICE, key(whose::ALICE), &w.root, |s| s.not_after = tlv(0x18, b"99991231235959Z"));
+    let raw = |t: Vec<u8>| file(&[&below(&w.alice, 1, |s| s.not_after = t.clone()), &w.alice]);
+    expect(
+        &site,
+        vec![
+            ("the first second", lasting(NOW, NOW + HOUR), FULL),
+            ("the last second", lasting(NOW - HOUR, NOW), FULL),
+            ("one second late", lasting(NOW - HOUR, NOW - 1), "credential.expired"),
+            ("one second early", lasting(NOW + 1, NOW + HOUR), "credential.not-yet-valid"),
+            ("backwards", lasting(NOW + HOUR, NOW - HOUR), "credential.expired"),
+            ("an expired EEC", file(&[&proxy(&old_alice, 1), &old_alice]), "credential.expired"),
+            ("an EEC of the future", file(&[&proxy(&young_alice, 1), &young_alice]), "credential.not-yet-valid"),
+            ("expired in the middle", file(&[&proxy(&old_middle, 2), &old_middle, &w.alice]), "credential.expired"),
+            ("from 2049 to 2050", file(&[&y2050, &w.alice]), "credential.not-yet-valid"),
+            ("without end", file(&[&proxy(&long, 1), &long]), FULL),
+            ("a time without seconds", raw(tlv(0x17, b"2701150900Z")), "credential.malformed"),
+            ("a time with an offset", raw(tlv(0x17, b"270115090000+0100")), "credential.malformed"),
+            ("a time with fractions", raw(tlv(0x18, b"20270115090000.5Z")), "credential.malformed"),
+        ],
+        defaults,
+    );
+    let expired = ask(&site, &user(&lasting(NOW - 9 * HOUR, NOW - 3 * HOUR)), defaults).unwrap_err();
+    assert!(expired.sentence().ends_with("expired 3 h ago: renew it"), "{expired:?}");
+
+    let old = root(ROOT, key(whose::ROOT), |s| s.lasts(NOW - 99 * DAY, NOW - DAY));
+    let good = file(&[&proxy(&w.alice, 1), &w.alice]);
+    site.put(&format!("{}.0", hash(&old.der)), pem_cert(&old).as_bytes());
+    assert_eq!(verdict(&site, &good), "trust.ca-expired", "an expired anchor");
+    site.put(&format!("{}.1", hash(&old.der)), pem_cert(&w.root).as_bytes());
+    assert_eq!(verdict(&site, &good), FULL, "an expired anchor and its renewal with the same key");
+}
+
+#[test]
+fn lax_certificates_are_malformed() {
+    let w = World::new();
+    let site = w.site();
+    let bent = |bend: &dyn Fn(&mut Spec)| file(&[&below(&w.alice, 1, |s| bend(s)), &w.alice]);
+    let patched = |patch: &dyn Fn(Vec<u8>) -> Vec<u8>| {
+        let mut cert = proxy(&w.alice, 1);
+        cert.der = patch(cert.der);
+        file(&[&cert, &w.alice])
+    };
+    let named = |rdn: Vec<u8>| bent(&|s| s.subject = extend_by(&w.alice.spec.subject, &rdn));
+    let cn = |tag: u8, value: &[u8]| named(rdn(&[attribute("CN", tag, value)]));
+    let unsorted = rdn(&[attribute("OU", 0x13, b"1"), attribute("CN", 0x13, b"1")]);
+    let indefinite = |der: Vec<u8>| [&[0x30, 0x80][..], content(&der), &[0, 0]].concat();
+    let long_length = |der: Vec<u8>| [&[0x30, 0x83, 0][..], &der[2..]].concat();
+    expect(
+        &site,
+        vec![
+            ("a negative serial number", bent(&|s| s.serial = vec![0x80, 1]), "credential.malformed"),
+            ("a serial number of 21 octets", bent(&|s| s.serial = vec![0x11; 21]), "credential.malformed"),
+            ("a serial number with zeros in front", bent(&|s| s.serial = vec![0, 1]), "credential.malformed"),
+            ("no serial number", bent(&|s| s.serial = vec![]), "credential.malformed"),
+            ("an extension twice", bent(&|s| s.extensions.push(key_usage(0xa0))), "credential.unknown-extension"),
+            ("something behind", bent(&|s| s.trailing = null()), "credential.malformed"),
+            ("something behind everything", patched(&|der| [der, null()].concat()), "credential.malformed"),
+            ("an indefinite length", patched(&indefinite), "credential.malformed"),
+            ("a length in too many octets", patched(&long_length), "credential.malformed"),
+            ("two signature algorithms", bent(&|s| s.inner_algorithm = Some(sha256_rsa().der)), "credential.malformed"),
+            ("version 4", bent(&|s| s.version = Some(3)), "credential.malformed"),
+            ("extensions in version 2", bent(&|s| s.version = Some(1)), "credential.malformed"),
+            (
+                "a boolean of 1",
+                bent(&|s| s.extensions.push(seq(&[oid("1.2.3.4"), boolean(1), tlv(4, &null())]))),
+                "credential.malformed",
+            ),
+            ("an empty RDN", named(rdn(&[])), "credential.malformed"),
+            ("attributes out of order", named(unsorted), "credential.malformed"),
+            ("a NUL in a name", cn(0x0c, b"1\0.example.org"), "credential.bad-name"),
+            ("a line feed in a name", cn(0x0c, b"1\n2"), "credential.bad-name"),
+            ("a name that runs backwards", cn(0x0c, "1\u{202e}2".as_bytes()), "credential.bad-name"),
+            ("a name that is not UTF-8", cn(0x0c, b"\xff"), "credential.bad-name"),
+            ("a name of an unknown string type", cn(0x04, b"1"), "credential.bad-name"),
+            ("an empty name", bent(&|s| s.subject = seq(&[])), "credential.bad-name"),
+            ("a very long name", cn(0x0c, &[b'a'; 2000]), "credential.bad-name"),
+            (
+                "41 extensions",
+                bent(&|s| {
+                    s.extensions.extend((0..41).map(|n| extension(&format!("1.2.3.{n}"), false, &null())));
+                }),
+                "credential.unknown-extension",
+            ),
+        ],
+        defaults,
+    );
+}
+
+#[test]
+fn weak_keys_and_digests_are_refused_and_the_policy_can_bend_only_so_far() {
+    let w = World::new();
+    let site = w.site();
+    let keyed = |key: Key| Cert { key, ..below(&w.alice, 1, |s| s.spki = key.public_key_to_der().unwrap()) };
+    let by_rsa = eec(ALICE, rsa(), &w.root, |_| {});
+    let by_weak = eec(ALICE, weak(), &w.root, |_| {});
+    let signed = |issuer: &Cert, algorithm: Algorithm| below(issuer, 1, |s| s.algorithm = algorithm.clone());
+    let pss = seq(&[oid("1.2.840.113549.1.1.10"), seq(&[])]);
+    let with_parameters = seq(&[oid("1.2.840.10045.4.3.2"), null()]);
+    let named_algorithm = |der: &Vec<u8>, digest| Algorithm { der: der.clone(), digest };
+    let sha256 = MessageDigest::sha256();
+    let mut explicit = openssl::ec::EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+    explicit.set_asn1_flag(openssl::ec::Asn1Flag::EXPLICIT_CURVE);
+    let explicit = openssl::pkey::PKey::from_ec_key(openssl::ec::EcKey::generate(&explicit).unwrap()).unwrap();
+    let ed25519 = leak(openssl::pkey::PKey::generate_ed25519().unwrap());
+    let spki = |modulus: &[u8], exponent: &[u8]| {
+        let key = seq(&[tlv(2, modulus), tlv(2, exponent)]);
+        let spki = seq(&[seq(&[oid("1.2.840.113549.1.1.1"), null()]), bits(&key)]);
+        file(&[&below(&w.alice, 1, |s| s.spki = spki.clone()), &w.alice])
+    };
+    let huge = [vec![0], vec![0xff; 8192]].concat();
+    let usual = [vec![0], vec![0xff; 256]].concat();
+    expect(
+        &site,
+        vec![
+            ("RSA with 1024 bits", file(&[&keyed(weak()), &w.alice]), "credential.weak-key"),
+            ("a proxy by RSA with 1024 bits", file(&[&proxy(&by_weak, 1), &by_weak]), "credential.weak-key"),
+            ("RSA with 65536 bits", spki(&huge, &[3]), "credential.weak-key"),
+            ("an even exponent", spki(&usual, &[4]), "credential.weak-key"),
+            ("the exponent 1", spki(&usual, &[1]), "credential.weak-key"),
+            ("an exponent of 32 bits", spki(&usual, &[0, 0xff, 0xff, 0xff, 0xff]), "credential.key-mismatch"),
+            ("an exponent of 33 bits", spki(&usual, &[1, 0, 0, 0, 1]), "credential.weak-key"),
+            ("an even modulus", spki(&[usual.as_slice(), &[0]].concat(), &[3]), "credential.weak-key"),
+            ("secp256k1", file(&[&keyed(leak(curve(Nid::SECP256K1))), &w.alice]), "credential.weak-key"),
+            ("a curve by parameters", file(&[&keyed(leak(explicit)), &w.alice]), "credential.weak-key"),
+            ("Ed25519", file(&[&keyed(ed25519), &w.alice]), "credential.weak-key"),
+            ("RSA and SHA-256", file(&[&signed(&by_rsa, sha256_rsa()), &by_rsa]), FULL),
+            ("RSA and SHA-1", file(&[&signed(&by_rsa, sha1_rsa()), &by_rsa]), "credential.weak-digest"),
+            ("RSA and MD5", file(&[&signed(&by_rsa, md5_rsa()), &by_rsa]), "credential.weak-digest"),
+            ("ECDSA and SHA-1", file(&[&signed(&w.alice, sha1_ecdsa()), &w.alice]), "credential.weak-digest"),
+            (
+                "ECDSA and SHA-224",
+                file(&[&signed(&w.alice, ecdsa(1, MessageDigest::sha224())), &w.alice]),
+                "credential.weak-digest",
+            ),
+            ("RSA-PSS", file(&[&signed(&by_rsa, named_algorithm(&pss, sha256)), &by_rsa]), "credential.weak-digest"),
+            (
+                "ECDSA with parameters",
+                file(&[&signed(&w.alice, named_algorithm(&with_parameters, sha256)), &w.alice]),
+                "credential.weak-digest",
+            ),
+        ],
+        defaults,
+    );
+    expect(
+        &site,
+        vec![
+            ("RSA with 1024 bits", file(&[&keyed(weak()), &w.alice]), FULL),
+            ("RSA and SHA-1", file(&[&signed(&by_rsa, sha1_rsa()), &by_rsa]), FULL),
+            ("RSA and MD5", file(&[&signed(&by_rsa, md5_rsa()), &by_rsa]), "credential.weak-digest"),
+        ],
+        |policy| {
+            policy.min_rsa_bits = 1024;
+            policy.digests.push(Digest::Sha1);
+        },
+    );
+    let old_root = root(ROOT, rsa(), |s| s.algorithm = sha1_rsa());
+    let alice = eec(ALICE, key(whose::ALICE), &old_root, |_| {});
+    let site = Site::empty();
+    site.ca(&old_root, &[]);
+    let hash = hash(&old_root.der);
+    site.put(&format!("{hash}.r0"), &crl(&old_root, &[], |c| c.algorithm = sha256_rsa()));
+    assert_eq!(verdict(&site, &file(&[&proxy(&alice, 1), &alice])), FULL, "an anchor's own signature is not judged");
+}
+
+#[test]
+fn names_that_look_alike_are_different_people() {
+    let w = World::new();
+    let site = w.site();
+    site.policy(&w.root, "*");
+    let who = |subject: Vec<u8>| {
+        let cert = eec(ALICE, key(whose::ALICE), &w.root, |s| s.subject = subject.clone());
+        verdict(&site, &file(&[&proxy(&cert, 1), &cert]))
+    };
+    for (subject, expected) in [
+        (name("/O=x/CN=Bob/CN=Alice"), "/O=x/CN=Bob/CN=Alice FullProxy"),
+        (name("/O=x/CN=Bob//CN=Alice"), "/O=x/CN=Bob\\/CN=Alice FullProxy"),
+        (name("/O=x//CN=Bob/CN=Alice"), "/O=x\\/CN=Bob/CN=Alice FullProxy"),
+        (name("/O=x/CN=host//foo.example.org"), "/O=x/CN=host/foo.example.org FullProxy"),
+        (name("/O=x/emailAddress=a@b"), "/O=x/emailAddress=a@b FullProxy"),
+        (name("/O=x/UID=u"), "/O=x/UID=u FullProxy"),
+        (name("/O=x/CN=Jürgen"), "/O=x/CN=Jürgen FullProxy"),
+        (seq(&[rdn(&[attribute("CN", 0x14, b"J\xfcrgen")])]), "/CN=Jürgen FullProxy"),
+        (seq(&[rdn(&[attribute("CN", 0x13, b"a"), attribute("UID", 0x0c, b"b")])]), "/CN=a+UID=b FullProxy"),
+        (name("/CN=a+UID=b"), "/CN=a\\+UID=b FullProxy"),
+    ] {
+        assert_eq!(who(subject), expected);
+    }
+}

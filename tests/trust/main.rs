@@ -1,0 +1,73 @@
+//! Whom the verifier takes for whom: friendly and hostile credentials, one line each.
+#![allow(missing_docs, clippy::all, clippy::restriction)] // lints for the privileged program
+
+mod authorities;
+mod file;
+#[path = "../forge/mod.rs"]
+mod forge;
+mod hostile;
+mod proxies;
+mod voms;
+
+use forge::der::*;
+use forge::site::*;
+use forge::*;
+use glexec::config::credentials::*;
+use glexec::credential::{Answer, KeyRule, Question, judge};
+use glexec::reason::Outcome;
+use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
+
+const FULL: &str = "/DC=org/DC=example/CN=Alice FullProxy";
+const LIMITED_ALICE: &str = "/DC=org/DC=example/CN=Alice LimitedProxy";
+const BARE: &str = "/DC=org/DC=example/CN=Alice EndEntity";
+
+fn ask(site: &Site, question: &Question, bend: impl FnOnce(&mut Credentials)) -> Outcome<Answer> {
+    let mut policy = Credentials::default();
+    bend(&mut policy);
+    judge(question, &policy, &site.trust(), NOW)
+}
+
+fn user(file: &[u8]) -> Question<'_> {
+    Question { user: file, source: None, pilot: None, key: KeyRule::Required }
+}
+
+/// The answer in one line: the reason code, or subject, form and FQANs.
+fn line(answer: &Outcome<Answer>) -> String {
+    match answer {
+        Err(refusal) => {
+            assert!(refusal.sentence().len() > 20, "{refusal:?} says nothing");
+            refusal.reason().code().into()
+        }
+        Ok(answer) => {
+            let fqans: String = answer.user.fqans.iter().map(|fqan| format!(" {fqan}")).collect();
+            format!("{} {:?}{fqans}", answer.user.subject, answer.user.form)
+        }
+    }
+}
+
+fn verdict(site: &Site, file: &[u8]) -> String {
+    verdict_with(site, file, |_| {})
+}
+
+fn verdict_with(site: &Site, file: &[u8], bend: impl FnOnce(&mut Credentials)) -> String {
+    line(&ask(site, &user(file), bend))
+}
+
+type Row<'a> = (&'a str, Vec<u8>, &'a str);
+
+/// Judges every row and says at the end which ones came out differently.
+fn expect(site: &Site, rows: Vec<Row>, bend: impl Fn(&mut Credentials)) {
+    let mut wrong = Vec::new();
+    for (what, file, expected) in rows {
+        let answer = ask(site, &user(&file), &bend);
+        if line(&answer) != expected {
+            wrong.push(format!("{what}: expected {expected}, got {answer:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn defaults(_: &mut Credentials) {}
+
+const PILOT: &str = " /testvo/Role=pilot /testvo";
