@@ -53,7 +53,7 @@ fmt: rust-tools  ## format the source
 
 install:  ## install what `make` has built: PREFIX=/usr DESTDIR=
 	@test -x $(PROGRAM) || { echo "install: nothing built yet; run make first" >&2; exit 1; }
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/doc/glexec $(DESTDIR)/etc
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/doc/glexec/frameworks $(DESTDIR)/etc
 ifeq ($(shell id -u),0)
 	install -o root -g root -m 4711 $(PROGRAM) $(DESTDIR)$(PREFIX)/sbin/glexec
 else
@@ -66,6 +66,7 @@ endif
 	test -e $(DESTDIR)/etc/glexec.conf || install -m 644 etc/glexec.conf $(DESTDIR)/etc/glexec.conf
 	install -m 644 etc/glexec.conf $(DESTDIR)$(PREFIX)/share/doc/glexec/glexec.conf.example
 	install -m 644 LICENSE $(wildcard README.md CHANGELOG.md docs/*.md) $(DESTDIR)$(PREFIX)/share/doc/glexec/
+	install -m 644 docs/frameworks/*.md $(DESTDIR)$(PREFIX)/share/doc/glexec/frameworks/
 
 clean:  ## remove what was built
 	@$(CARGO) clean
