@@ -15,9 +15,9 @@ CARGO = $(BUILDER) cargo
 
 # Every test binary but the system tests runs as whoever builds.
 OTHER_TESTS = $(filter-out system,$(patsubst tests/%.rs,%,$(wildcard tests/*.rs)) $(patsubst tests/%/main.rs,%,$(wildcard tests/*/main.rs)))
-SCRIPTS = .ci/run demo/run src/companions/mkgltempdir packaging/install-missing $(addprefix tests/site/,enter make-pki make-root prepare)
+SCRIPTS = .ci/run benches/run demo/run src/companions/mkgltempdir packaging/install-missing $(addprefix tests/site/,enter make-pki make-root prepare)
 
-.PHONY: all build demo test lint format-check fmt install clean help packages rust rust-tools
+.PHONY: all bench build demo test lint format-check fmt install clean help packages rust rust-tools
 .NOTPARALLEL: # what a target needs is done in the order it is written
 
 all: build
@@ -37,6 +37,13 @@ test: packages format-check lint build  ## everything: format, lints, unit, prop
 		sed -n 's/.*"executable":"\([^"]*\/system-[^"]*\)".*/\1/p') && \
 		$(SUDO) env GLEXEC_UNDER_TEST=$(PROGRAM) "$$tests" --quiet
 	@echo "test: all passed"
+
+ROUNDS = 100
+bench: packages build  ## measure whole calls beside sudo, doas and setpriv (root or sudo; ROUNDS=100)
+	@echo "bench: $(ROUNDS) rounds in a private site"
+	@measure=$$($(CARGO) bench --locked --quiet --bench calls --no-run --message-format=json | \
+		sed -n 's/.*"executable":"\([^"]*\/calls-[^"]*\)".*/\1/p') && \
+		$(SUDO) benches/run $(PROGRAM) "$$measure" $(ROUNDS)
 
 lint: packages rust-tools  ## clippy and shellcheck; warnings are errors
 	@echo "lint: clippy"

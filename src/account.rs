@@ -3,12 +3,17 @@
 #![forbid(unsafe_code)]
 
 use crate::reason::{Outcome, Reason, Refusal};
+use crate::sys::shadow;
+use crate::sys::time::now;
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
 use std::ffi::CString;
 use std::path::PathBuf;
 
 /// The overflow id of Linux: what ids that cannot be shown become, and nobody's on most systems.
 const OVERFLOW: u32 = 65534;
+
+/// Seconds of a day.
+const DAY: i64 = 86400;
 
 /// The smallest ids that a payload may get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +112,8 @@ pub trait AccountDatabase {
     fn group(&self, name: &str) -> Result<Option<u32>, LookupFailed>;
     /// The name of the group of this id.
     fn group_by_gid(&self, gid: u32) -> Result<Option<String>, LookupFailed>;
+    /// Whether the account of this name has expired.
+    fn has_expired(&self, name: &str) -> bool;
 }
 
 /// The machine's own accounts, through the name service switch.
@@ -147,6 +154,12 @@ impl AccountDatabase for Nss {
     fn group_by_gid(&self, gid: u32) -> Result<Option<String>, LookupFailed> {
         let group = Group::from_gid(Gid::from_raw(gid)).map_err(failed(format!("gid {gid}")))?;
         Ok(group.map(|group| group.name))
+    }
+
+    fn has_expired(&self, name: &str) -> bool {
+        let Some(expiry) = shadow::expires(name) else { return false };
+        // A clock before 1970 says nothing about any account.
+        now().is_ok_and(|now| now.checked_div(DAY).is_some_and(|today| today >= expiry))
     }
 }
 
@@ -195,9 +208,15 @@ pub fn account(database: &dyn AccountDatabase, name: &str, limits: Limits) -> Ou
     let group = |id: u32| {
         TargetGid::new(id, limits).ok_or_else(|| forbidden_id(format!("account {name:?} has the group id {id}")))
     };
+    let uid = TargetUid::new(found.uid, limits)
+        .ok_or_else(|| forbidden_id(format!("account {name:?} has the user id {}", found.uid)))?;
+    if database.has_expired(name) {
+        return Err(
+            Refusal::new(Reason::AccountLocked, "the mapped account has expired").detail(format!("account {name:?}"))
+        );
+    }
     Ok(Account {
-        uid: TargetUid::new(found.uid, limits)
-            .ok_or_else(|| forbidden_id(format!("account {name:?} has the user id {}", found.uid)))?,
+        uid,
         gid: group(found.gid)?,
         groups: found.groups.iter().map(|id| group(*id)).collect::<Outcome<_>>()?,
         name: found.name,
@@ -226,6 +245,7 @@ pub(crate) mod tests {
     pub(crate) struct Fake {
         pub(crate) users: Vec<(String, u32, u32, Vec<u32>)>,
         pub(crate) groups: Vec<(String, u32)>,
+        pub(crate) expired: Vec<String>,
         pub(crate) broken: bool,
     }
 
@@ -258,6 +278,9 @@ pub(crate) mod tests {
         }
         fn group_by_gid(&self, gid: u32) -> Result<Option<String>, LookupFailed> {
             self.answer(self.groups.iter().find(|group| group.1 == gid).map(|group| group.0.clone()))
+        }
+        fn has_expired(&self, name: &str) -> bool {
+            self.expired.iter().any(|expired| expired == name)
         }
     }
 
@@ -303,6 +326,13 @@ pub(crate) mod tests {
         assert_eq!(group(&broken, "x", LIMITS).unwrap_err().reason(), Reason::AccountLookup);
         assert_eq!(account(&Fake::default(), "x", LIMITS).unwrap_err().reason(), Reason::AccountUnknown);
         assert_eq!(group(&Fake::default(), "x", LIMITS).unwrap_err().reason(), Reason::AccountUnknown);
+    }
+
+    #[test]
+    fn an_expired_account_is_refused_for_that() {
+        let database =
+            Fake { users: vec![("x".into(), 2000, 200, vec![])], expired: vec!["x".into()], ..Fake::default() };
+        assert_eq!(account(&database, "x", LIMITS).unwrap_err().reason(), Reason::AccountLocked);
     }
 
     #[test]

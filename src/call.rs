@@ -9,6 +9,7 @@ use crate::config::glexec::Glexec;
 use crate::config::values::LogLevel;
 use crate::credential::verifier::VerifiedIdentity;
 use crate::invocation::environment::{Environment, ReportFd};
+use crate::lcas::Authorized;
 use crate::lcmaps::Mapping;
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::report::Reporter;
@@ -81,6 +82,13 @@ impl Call {
     pub fn identified(&mut self, verified: &VerifiedIdentity) {
         self.record.identities(&verified.user, verified.pilot.as_ref());
         for note in &verified.notes {
+            self.note(note);
+        }
+    }
+
+    /// Notes what the authorization plug-ins passed over.
+    pub fn authorized(&mut self, authorized: &Authorized<'_>) {
+        for note in authorized.notes() {
             self.note(note);
         }
     }

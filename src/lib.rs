@@ -6,11 +6,13 @@
 pub mod account;
 pub mod audit;
 pub mod call;
+pub mod circumstances;
 pub mod config;
 pub mod credential;
 pub mod invocation;
 pub mod lcas;
 pub mod lcmaps;
+pub mod outside;
 pub mod payload;
 pub mod pipeline;
 pub mod reason;

@@ -5,11 +5,13 @@
 
 use crate::account::{self, Nss};
 use crate::call::Call;
+use crate::circumstances::Circumstances;
 use crate::config::{Config, load};
 use crate::credential::{files, verifier};
 use crate::invocation::caller::Caller;
 use crate::invocation::command_line::{self, Ask, Payload};
 use crate::lcmaps::Mapping;
+use crate::outside::AsServiceUser;
 use crate::payload::become_payload;
 use crate::payload::linger::{self, Lingering};
 use crate::payload::switch::{self, Prepared, Wish};
@@ -81,16 +83,21 @@ fn authorize(call: &mut Call, inherited: &Inherited, payload: Option<&Payload>) 
     let raw = files::read(&request, &caller, &config)?;
 
     let service = ServiceAccount::find(&config, &caller)?;
-    let verified = verifier::verify(&raw, &service, &caller, &config, now()?)?;
+    let now = now()?;
+    let verified = verifier::verify(&raw, &service, &caller, &config, now)?;
     call.identified(&verified);
 
-    let authorized = lcas::authorize(&config.lcas, &verified.user, verified.pilot.as_ref())?;
+    let circumstances = Circumstances::of(&caller, inherited, payload, &config, now);
+    let programs = AsServiceUser(service.actor());
+    let authorized = lcas::authorize(&config.lcas, &verified.user, verified.pilot.as_ref(), &circumstances, &programs)?;
+    call.authorized(&authorized);
     let id_limits = account::Limits { min_uid: config.glexec.min_uid, min_gid: config.glexec.min_gid };
-    let target = lcmaps::map(&config.lcmaps, request.mode, authorized, &Nss, id_limits)?;
+    let target = lcmaps::map(&config.lcmaps, request.mode, &authorized, &Nss, id_limits, &circumstances, &programs)?;
     service.check_target(&target, &caller, &config)?;
     call.mapped(&target);
 
     let wish = Wish {
+        authorized: &authorized,
         payload,
         environment: &call.environment,
         cwd: inherited.cwd.as_deref(),

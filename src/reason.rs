@@ -180,6 +180,12 @@ catalogue! {
     VerifierFailed           "verifier.failed"            System Useless "The verifier process died, took too long or answered nonsense.";
 
     LcasUserban              "lcas.userban"               Authorization Useless "The user is banned at this site.";
+    LcasUserallow            "lcas.userallow"             Authorization Useless "The user is not on the site's list of people who may run here.";
+    LcasVoms                 "lcas.voms"                  Authorization Useless "None of the VOMS attributes is on the site's list of those that may run here.";
+    LcasTimeslots            "lcas.timeslots"             Authorization Useless "Nobody may run here at this time of day, week or year.";
+    LcasCheckExecutable      "lcas.check-executable"      Authorization Useless "The command is not one of those that may be run here.";
+    LcasExecDenied           "lcas.exec-denied"           Authorization Useless "A plug-in of the site's own refuses this call; the log has its message.";
+    LcasExecFailed           "lcas.exec-failed"           System MayHelp "A plug-in of the site's own (LCAS exec) took too long, crashed or answered nonsense.";
     LcasFileMissing          "lcas.file-missing"          System Useless "A file that an LCAS plug-in needs is missing or cannot be read.";
     LcasFileMalformed        "lcas.file-malformed"        System Useless "A file that an LCAS plug-in needs cannot be understood; the log has the line.";
     LcasFileInsecure         "lcas.insecure-permissions"  System Useless "A file that an LCAS plug-in needs can be written by somebody else than root.";
@@ -189,7 +195,11 @@ catalogue! {
     LcmapsNoLease            "lcmaps.no-lease"            Authorization Useless "lcmaps_verify_account: the user has no pool account yet.";
     LcmapsLeaseConflict      "lcmaps.lease-conflict"      Authorization Useless "The user's lease names an account of another pool (override_inconsistency), or one that two users hold.";
     LcmapsLeaseName          "lcmaps.lease-name"          Authorization Useless "The name of the lease would be ambiguous or too long.";
+    LcmapsBanned             "lcmaps.banned"              Authorization Useless "A ban_dn or ban_fqan plug-in of the site's mapping policy bans the user or a VOMS attribute.";
+    LcmapsExecDenied         "lcmaps.exec-denied"         Authorization Useless "A mapping plug-in of the site's own has no account for this user; the log has its message.";
+    LcmapsExecFailed         "lcmaps.exec-failed"         System MayHelp "A mapping plug-in of the site's own (LCMAPS exec) took too long, crashed or answered nonsense.";
     LcmapsFileMissing        "lcmaps.file-missing"        System Useless "A map file or the gridmapdir is missing or cannot be read.";
+    LcmapsFileMalformed      "lcmaps.file-malformed"      System Useless "A ban file of the mapping policy cannot be understood; the log has the line.";
     LcmapsFileInsecure       "lcmaps.insecure-permissions" System Useless "A map file or the gridmapdir can be written by somebody it must not be.";
     LcmapsNoGroup            "lcmaps.no-primary-group"    Authorization Useless "The site's mapping policy gives this user an account but no primary group (groupmapfile).";
     LcmapsGridmapdir         "lcmaps.gridmapdir-failed"   System Useless "The gridmapdir cannot be written: a read-only or full file system, or no permission.";
@@ -293,9 +303,16 @@ mod tests {
     }
 
     #[test]
-    fn only_full_pools_expired_crls_and_unreachable_services_are_transient() {
+    fn only_full_pools_expired_crls_failed_plugins_and_unreachable_services_are_transient() {
         let transient: Vec<_> = Reason::ALL.iter().filter(|r| r.retry() == Retry::MayHelp).map(|r| r.code()).collect();
-        let expected = ["trust.crl-expired", "lcmaps.pool-exhausted", "account.lookup-failed", "audit.unavailable"];
+        let expected = [
+            "trust.crl-expired",
+            "lcas.exec-failed",
+            "lcmaps.pool-exhausted",
+            "lcmaps.exec-failed",
+            "account.lookup-failed",
+            "audit.unavailable",
+        ];
         assert_eq!(transient, expected);
     }
 }

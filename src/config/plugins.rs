@@ -11,8 +11,17 @@ mod lcmaps;
 pub use lcas::Lcas;
 pub use lcmaps::{Lcmaps, PolicyNames};
 
+use crate::config::values::{AbsolutePath, Lifetime};
+use crate::outside::Exec;
 use std::ops::Range;
+use std::path::PathBuf;
+use std::time::Duration;
 use toml::Spanned;
+
+/// How long an `exec` plug-in may take where nothing is said.
+const EXEC_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest that may be said: callers give up, too.
+const MAX_EXEC_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Whether a mistake is the administrator's or a limit of this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +87,30 @@ fn required<'a, V>(
 ) -> Result<&'a V, ConfigError> {
     let missing = || ConfigError::invalid(format!("a plug-in of type {kind_name} needs {name}"), plugin);
     value.as_ref().map(Spanned::get_ref).ok_or_else(missing)
+}
+
+/// The program of an `exec` plug-in.
+fn exec(
+    command: &Option<Spanned<Vec<String>>>,
+    timeout: &Option<Spanned<Lifetime>>,
+    kind_name: &str,
+    plugin: Range<usize>,
+) -> Result<Exec, ConfigError> {
+    let words = required("command", command, kind_name, plugin)?;
+    let span = command.as_ref().map(Spanned::span);
+    let (program, arguments) =
+        words.split_first().ok_or_else(|| ConfigError::invalid("an empty command", span.clone()))?;
+    let program =
+        AbsolutePath::try_from(PathBuf::from(program)).map_err(|why| ConfigError::invalid(why, span.clone()))?;
+    if arguments.iter().any(|argument| argument.contains('\0')) {
+        return Err(ConfigError::invalid("a NUL in an argument", span));
+    }
+    let deadline = timeout.as_ref().map_or(EXEC_TIMEOUT, |timeout| timeout.get_ref().duration());
+    if deadline.is_zero() || deadline > MAX_EXEC_TIMEOUT {
+        let message = format!("timeout must be between 1s and {}m", MAX_EXEC_TIMEOUT.as_secs() / 60);
+        return Err(ConfigError::invalid(message, timeout.as_ref().map(Spanned::span)));
+    }
+    Ok(Exec { program, arguments: arguments.to_vec(), timeout: deadline })
 }
 
 #[cfg(test)]

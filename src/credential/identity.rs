@@ -124,6 +124,21 @@ impl Fqan {
         all
     }
 
+    /// The VO and its groups, `/vo/group`.
+    pub fn group(&self) -> &str {
+        parts(&self.0).groups
+    }
+
+    /// The role, where one is spelled out.
+    pub fn role(&self) -> Option<&str> {
+        parts(&self.0).role
+    }
+
+    /// The capability, where one is spelled out.
+    pub fn capability(&self) -> Option<&str> {
+        parts(&self.0).capability
+    }
+
     /// The VO that this FQAN belongs to: its first component.
     pub fn vo(&self) -> &str {
         self.0.split('/').nth(1).unwrap_or_default()

@@ -167,7 +167,11 @@ fn message_digest(digest: Digest) -> MessageDigest {
 }
 
 /// Checks the algorithm of a signature against `digests`, the issuer's key, then the signature itself.
-pub fn verify(signed: &Signed, issuer_spki: &[u8], policy: &Credentials) -> Result<(), Fault> {
+pub fn verify<Bytes: AsRef<[u8]>>(
+    signed: &Signed<Bytes>,
+    issuer_spki: &[u8],
+    policy: &Credentials,
+) -> Result<(), Fault> {
     let oid = signed.algorithm.oid;
     let known = ALGORITHMS.iter().find(|(known, _, _)| *known == oid);
     let Some((_, wanted, digest)) = known.filter(|(_, _, digest)| policy.digests.contains(digest)) else {
@@ -182,7 +186,7 @@ pub fn verify(signed: &Signed, issuer_spki: &[u8], policy: &Credentials) -> Resu
         return Err(Fault::Signature);
     }
     let key = key.load().map_err(|_| Fault::Malformed("a public key is not valid"))?;
-    match verify_with(&key, message_digest(*digest), &signed.body, &signed.signature) {
+    match verify_with(&key, message_digest(*digest), signed.body.as_ref(), signed.signature.as_ref()) {
         true => Ok(()),
         false => Err(Fault::Signature),
     }

@@ -2,13 +2,23 @@
 
 #![forbid(unsafe_code)]
 
+mod check_executable;
+mod exec;
+mod gacl;
+mod timeslots;
+mod userallow;
 mod userban;
+mod voms;
 
+use crate::circumstances::Circumstances;
 use crate::config::values::AbsolutePath;
 use crate::credential::identity::Identity;
 use crate::lcmaps::map_file::{Files, SiteFiles};
-use crate::reason::{Outcome, Refusal};
+use crate::outside::{Exec, Programs};
+use crate::reason::{Outcome, Reason, Refusal};
+use crate::sys::dir::FileError;
 use serde::Deserialize;
+use std::path::Path;
 
 /// Whose identity a plug-in judges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -22,6 +32,16 @@ pub enum Whose {
     Both,
 }
 
+/// How the list of a `voms` plug-in is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// As a grid-mapfile: patterns for FQANs.
+    Simple,
+    /// As a Grid Access Control List in XML.
+    Gacl,
+}
+
 /// A plug-in with its checked options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Plugin {
@@ -29,52 +49,169 @@ pub enum Plugin {
     Userban {
         /// The ban file.
         file: AbsolutePath,
-        /// Who is looked for in it.
-        whose: Whose,
     },
+    /// A list of people who may run.
+    Userallow {
+        /// The list.
+        file: AbsolutePath,
+    },
+    /// A list of VOMS attributes that may run.
+    Voms {
+        /// The list.
+        file: AbsolutePath,
+        /// How it is written.
+        format: Format,
+    },
+    /// When anybody may run.
+    Timeslots {
+        /// The list of time slots.
+        file: AbsolutePath,
+    },
+    /// What may be run.
+    CheckExecutable {
+        /// The commands.
+        commands: Vec<AbsolutePath>,
+    },
+    /// A program of the site's.
+    Exec(Exec),
 }
 
 impl Plugin {
     fn name(&self) -> &'static str {
         match self {
             Plugin::Userban { .. } => "userban",
+            Plugin::Userallow { .. } => "userallow",
+            Plugin::Voms { .. } => "voms",
+            Plugin::Timeslots { .. } => "timeslots",
+            Plugin::CheckExecutable { .. } => "check_executable",
+            Plugin::Exec(_) => "exec",
         }
     }
 
-    fn whose(&self) -> Whose {
+    /// Whether it judges people; the others judge the call, whoever makes it.
+    fn is_personal(&self) -> bool {
         match self {
-            Plugin::Userban { whose, .. } => *whose,
+            Plugin::Userban { .. } | Plugin::Userallow { .. } | Plugin::Voms { .. } | Plugin::Exec(_) => true,
+            Plugin::Timeslots { .. } | Plugin::CheckExecutable { .. } => false,
         }
     }
 
-    fn judge(&self, identity: &Identity, files: &dyn Files) -> Outcome<()> {
+    /// Judges the user or the pilot; `who` says which.
+    fn judge(
+        &self,
+        who: &'static str,
+        user: &Identity,
+        pilot: Option<&Identity>,
+        context: &mut Context<'_>,
+    ) -> Outcome<()> {
+        let identity = pilot.filter(|_| who == PILOT).unwrap_or(user);
         match self {
-            Plugin::Userban { file, .. } => userban::judge(file, &identity.subject, files),
+            Plugin::Userban { file } => userban::judge(file, &identity.subject, context),
+            Plugin::Userallow { file } => userallow::judge(file, &identity.subject, context),
+            Plugin::Voms { file, format } => voms::judge(file, *format, identity, context),
+            Plugin::Timeslots { file } => timeslots::judge(file, context),
+            Plugin::CheckExecutable { commands } => check_executable::judge(commands, context.call),
+            Plugin::Exec(exec) => exec::judge(exec, who, user, pilot, context),
         }
     }
+}
+
+/// What a plug-in works with.
+struct Context<'a> {
+    files: &'a dyn Files,
+    call: &'a Circumstances,
+    programs: &'a dyn Programs,
+    notes: Vec<String>,
+}
+
+const USER: &str = "user";
+const PILOT: &str = "pilot";
+
+impl Context<'_> {
+    /// Reads a file that only root can have written.
+    fn read(&self, path: &AbsolutePath) -> Outcome<Vec<u8>> {
+        self.files.read(path).map_err(|error| file_refusal(&error))
+    }
+
+    /// Notes a line that was passed over.
+    fn note(&mut self, path: &AbsolutePath, what: &str) {
+        let note = format!("{}: {what}; the line was passed over", path.as_path().display());
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+}
+
+/// Turns what is wrong with a site's file into a refusal.
+fn file_refusal(error: &FileError) -> Refusal {
+    let reason = match error {
+        FileError::Insecure { .. } => Reason::LcasFileInsecure,
+        FileError::Missing(_) | FileError::Unreadable { .. } | FileError::Unusable { .. } => Reason::LcasFileMissing,
+    };
+    Refusal::new(reason, UNUSABLE).detail(error.to_string())
+}
+
+const UNUSABLE: &str = "a file of the site's authorization cannot be used";
+
+/// The refusal for a file that cannot be understood where it must be.
+fn malformed(path: &AbsolutePath, why: &str) -> Refusal {
+    Refusal::new(Reason::LcasFileMalformed, UNUSABLE).detail(format!("{}: {why}", path.as_path().display()))
+}
+
+/// A plug-in, and whom it looks at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Configured {
+    /// The plug-in.
+    pub plugin: Plugin,
+    /// Whose identity it judges.
+    pub whose: Whose,
 }
 
 /// What the configuration says about authorization, checked when it was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    plugins: Vec<Plugin>,
+    plugins: Vec<Configured>,
 }
 
 impl Plan {
     /// A plan that runs the plug-ins in this order.
-    pub fn new(plugins: Vec<Plugin>) -> Self {
+    pub fn new(plugins: Vec<Configured>) -> Self {
         Plan { plugins }
     }
 }
 
 /// A user whom every plug-in let pass. Only such a user can be mapped.
-#[derive(Clone, Copy, Debug)]
-pub struct Authorized<'a>(&'a Identity);
+#[derive(Debug)]
+pub struct Authorized<'a> {
+    user: &'a Identity,
+    pilot: Option<&'a Identity>,
+    plan: &'a Plan,
+    notes: Vec<String>,
+}
 
 impl<'a> Authorized<'a> {
     /// The user.
-    pub fn user(self) -> &'a Identity {
-        self.0
+    pub fn user(&self) -> &'a Identity {
+        self.user
+    }
+
+    /// The pilot, where it has a proxy of its own.
+    pub fn pilot(&self) -> Option<&'a Identity> {
+        self.pilot
+    }
+
+    /// What an administrator may want to know, for the log.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Refuses the file that the command turned out to be, where the site has a list that it is not on. Which of a
+    /// search path's files a name means is known only when the account is.
+    pub fn check_command(&self, path: &Path) -> Outcome<()> {
+        self.plan.plugins.iter().try_for_each(|configured| match &configured.plugin {
+            Plugin::CheckExecutable { commands } => check_executable::check(commands, path),
+            _ => Ok(()),
+        })
     }
 }
 
@@ -82,23 +219,34 @@ impl<'a> Authorized<'a> {
 ///
 /// A pilot without a proxy of its own is nobody that a plug-in could judge; whether it may do without is for
 /// `pilot_proxy` to say.
-pub fn authorize<'a>(plan: &Plan, user: &'a Identity, pilot: Option<&Identity>) -> Outcome<Authorized<'a>> {
-    authorize_with(plan, user, pilot, &SiteFiles).map(|()| Authorized(user))
+pub fn authorize<'a>(
+    plan: &'a Plan,
+    user: &'a Identity,
+    pilot: Option<&'a Identity>,
+    call: &Circumstances,
+    programs: &dyn Programs,
+) -> Outcome<Authorized<'a>> {
+    authorize_with(plan, user, pilot, &mut Context { files: &SiteFiles, call, programs, notes: Vec::new() })
 }
 
-fn authorize_with(plan: &Plan, user: &Identity, pilot: Option<&Identity>, files: &dyn Files) -> Outcome<()> {
-    for plugin in &plan.plugins {
-        let (user, pilot) = match plugin.whose() {
-            Whose::User => (Some(user), None),
-            Whose::Pilot => (None, pilot),
-            Whose::Both => (Some(user), pilot),
+fn authorize_with<'a>(
+    plan: &'a Plan,
+    user: &'a Identity,
+    pilot: Option<&'a Identity>,
+    context: &mut Context<'_>,
+) -> Outcome<Authorized<'a>> {
+    for Configured { plugin, whose } in &plan.plugins {
+        let judged = match whose {
+            _ if !plugin.is_personal() => [Some("call"), None],
+            Whose::User => [Some(USER), None],
+            Whose::Pilot => [None, pilot.map(|_| PILOT)],
+            Whose::Both => [Some(USER), pilot.map(|_| PILOT)],
         };
-        for (identity, who) in [(user, "user"), (pilot, "pilot")] {
-            let Some(identity) = identity else { continue };
-            plugin.judge(identity, files).map_err(|refusal| named(&refusal, plugin, who))?;
+        for who in judged.into_iter().flatten() {
+            plugin.judge(who, user, pilot, context).map_err(|refusal| named(&refusal, plugin, who))?;
         }
     }
-    Ok(())
+    Ok(Authorized { user, pilot, plan, notes: std::mem::take(&mut context.notes) })
 }
 
 /// Says for the log which plug-in refused whom.
@@ -110,11 +258,31 @@ fn named(refusal: &Refusal, plugin: &Plugin, who: &str) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outside::Failed;
     use crate::reason::Reason;
     use crate::sys::dir::FileError;
+    use crate::sys::program::Said;
     use std::path::PathBuf;
 
-    struct Memory(Option<&'static [u8]>);
+    pub(super) struct Memory(pub(super) Option<&'static [u8]>);
+
+    /// Answers every question with one status and one text.
+    pub(super) struct Answers(pub(super) i32, pub(super) &'static str);
+
+    impl Programs for Answers {
+        fn ask(&self, _: &Exec, _: &[u8]) -> Result<Said, Failed> {
+            Ok(Said { status: self.0, output: self.1.into(), errors: Vec::new() })
+        }
+    }
+
+    /// For plug-ins that ask nobody.
+    pub(super) struct NoPrograms;
+
+    impl Programs for NoPrograms {
+        fn ask(&self, exec: &Exec, _: &[u8]) -> Result<Said, Failed> {
+            Err(Failed::Unusable(FileError::Missing(exec.program.as_path().into())))
+        }
+    }
 
     impl Files for Memory {
         fn read(&self, path: &AbsolutePath) -> Result<Vec<u8>, FileError> {
@@ -122,7 +290,7 @@ mod tests {
         }
     }
 
-    fn who(dn: &str) -> Identity {
+    pub(super) fn who(dn: &str) -> Identity {
         Identity {
             subject: dn.to_owned().try_into().unwrap(),
             issuer: "/CN=CA".to_owned().try_into().unwrap(),
@@ -135,12 +303,15 @@ mod tests {
 
     fn plan(subjects: &[Whose]) -> Plan {
         let file: AbsolutePath = PathBuf::from("/ban").try_into().unwrap();
-        Plan::new(subjects.iter().map(|whose| Plugin::Userban { file: file.clone(), whose: *whose }).collect())
+        let userban = |whose: &Whose| Configured { plugin: Plugin::Userban { file: file.clone() }, whose: *whose };
+        Plan::new(subjects.iter().map(userban).collect())
     }
 
     fn reason(plan: &Plan, user: &str, pilot: Option<&str>, file: Option<&'static [u8]>) -> Option<Reason> {
         let pilot = pilot.map(who);
-        authorize_with(plan, &who(user), pilot.as_ref(), &Memory(file)).err().map(|refusal| refusal.reason())
+        let call = Circumstances::default();
+        let mut context = Context { files: &Memory(file), call: &call, programs: &NoPrograms, notes: Vec::new() };
+        authorize_with(plan, &who(user), pilot.as_ref(), &mut context).err().map(|refusal| refusal.reason())
     }
 
     #[test]
@@ -170,9 +341,59 @@ mod tests {
 
     #[test]
     fn a_missing_file_refuses_and_the_log_names_plugin_and_person() {
-        let refusal = authorize_with(&plan(&[Whose::User]), &who("/CN=a"), None, &Memory(None)).unwrap_err();
+        let call = Circumstances::default();
+        let mut context = Context { files: &Memory(None), call: &call, programs: &NoPrograms, notes: Vec::new() };
+        let plan = plan(&[Whose::User]);
+        let user = who("/CN=a");
+        let refusal = authorize_with(&plan, &user, None, &mut context).unwrap_err();
         assert_eq!(refusal.reason(), Reason::LcasFileMissing);
         assert!(refusal.for_log().contains("LCAS plug-in userban on the user"), "{}", refusal.for_log());
         assert!(!refusal.sentence().contains("/ban"));
+    }
+
+    #[test]
+    fn plugins_that_judge_the_call_run_whatever_the_subject() {
+        let commands = vec![PathBuf::from("/bin/id").try_into().unwrap()];
+        for whose in [Whose::User, Whose::Pilot, Whose::Both] {
+            let plugin = Plugin::CheckExecutable { commands: commands.clone() };
+            let plan = Plan::new(vec![Configured { plugin, whose }]);
+            let (user, call) =
+                (who("/CN=a"), Circumstances { command: Some("/bin/sh".into()), ..Circumstances::default() });
+            let mut context = Context { files: &Memory(None), call: &call, programs: &NoPrograms, notes: Vec::new() };
+            let refusal = authorize_with(&plan, &user, None, &mut context).unwrap_err();
+            assert_eq!(refusal.reason(), Reason::LcasCheckExecutable, "{whose:?}");
+        }
+    }
+
+    #[test]
+    fn a_program_decides_and_its_failure_is_never_a_permit() {
+        let exec = Exec {
+            program: PathBuf::from("/opt/decide").try_into().unwrap(),
+            arguments: Vec::new(),
+            timeout: std::time::Duration::from_secs(1),
+        };
+        let plan = Plan::new(vec![Configured { plugin: Plugin::Exec(exec), whose: Whose::User }]);
+        let (user, call) = (who("/CN=a"), Circumstances::default());
+        let ask = |programs: &dyn Programs| {
+            let mut context = Context { files: &Memory(None), call: &call, programs, notes: Vec::new() };
+            authorize_with(&plan, &user, None, &mut context).map(|_| ())
+        };
+        assert_eq!(ask(&Answers(0, "")), Ok(()));
+        let table = [
+            (1, "", Reason::LcasExecDenied),
+            (0, r#"{"decision":"deny","message":"secret"}"#, Reason::LcasExecDenied),
+            (0, r#"{"account":"a"}"#, Reason::LcasExecFailed),
+            (0, "yes", Reason::LcasExecFailed),
+            (2, "", Reason::LcasExecFailed),
+        ];
+        for (status, output, reason) in table {
+            let refusal = ask(&Answers(status, output)).unwrap_err();
+            assert_eq!(refusal.reason(), reason, "{status} {output}");
+            assert!(!refusal.sentence().contains("secret"));
+            assert_eq!(refusal.for_log().contains("secret"), output.contains("secret"));
+        }
+        let told = ask(&Answers(1, r#"{"decision":"deny","tell_caller":"come on Monday"}"#)).unwrap_err();
+        assert_eq!(told.sentence(), "come on Monday");
+        assert_eq!(ask(&NoPrograms).unwrap_err().reason(), Reason::LcasFileMissing);
     }
 }

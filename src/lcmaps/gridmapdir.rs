@@ -388,6 +388,16 @@ impl Gridmapdir {
         self.existing(pool, lease)?.map(Some).ok_or_else(|| self.exhausted(pool, lease))
     }
 
+    /// The member of the pool that a lease made now would most likely get.
+    pub fn first_free(&self, pool: &Pool, lease: &LeaseName, usable: &Usable<'_>) -> Outcome<String> {
+        for member in self.free(pool, &self.listing()?)?.0 {
+            if usable(&member)? {
+                return Ok(member);
+            }
+        }
+        Err(self.exhausted(pool, lease))
+    }
+
     /// Whether the pool seems to have a free account, or one that is just being claimed and may yet become free.
     fn has_free(&self, pool: &Pool, usable: &Usable<'_>) -> Outcome<bool> {
         let listing = self.listing()?;
@@ -455,12 +465,7 @@ impl Gridmapdir {
             self.sweep(&listing)?;
             pause(attempt);
         }
-        let sentence = format!("all accounts of the pool {} are taken", pool.prefix);
-        Err(Refusal::new(Reason::LcmapsPoolExhausted, sentence).detail(format!(
-            "{}, lease {}",
-            self.directory.path().display(),
-            lease.as_str()
-        )))
+        Err(self.exhausted(pool, lease))
     }
 
     /// Steps 2 to 5 for an account that was seen free.

@@ -7,7 +7,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::credential::identity::Dn;
+use crate::credential::identity::{Dn, Fqan};
 use crate::reason::{Outcome, Reason, Refusal};
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 
@@ -29,7 +29,16 @@ fn encoded(dn: &str) -> String {
 impl LeaseName {
     /// The name for a person, and for the groups that the lease depends on.
     pub fn new(dn: &Dn, groups: &[String]) -> Outcome<Self> {
-        let text = std::iter::once(encoded(&dn.historic())).chain(groups.iter().cloned()).collect::<Vec<_>>().join(":");
+        LeaseName::of(&dn.historic(), dn.as_str(), groups)
+    }
+
+    /// The name for a VOMS attribute, which groups are leased to.
+    pub fn for_fqan(fqan: &Fqan) -> Outcome<Self> {
+        LeaseName::of(fqan.as_str(), fqan.as_str(), &[])
+    }
+
+    fn of(name: &str, holder: &str, groups: &[String]) -> Outcome<Self> {
+        let text = std::iter::once(encoded(name)).chain(groups.iter().cloned()).collect::<Vec<_>>().join(":");
         let bad = |why: &str| Err(Refusal::new(Reason::LcmapsLeaseName, why).detail(format!("lease {text:?}")));
         if text.len() > NAME_MAX {
             return bad("the name is too long for a lease of a pool account");
@@ -38,7 +47,7 @@ impl LeaseName {
         if groups.iter().any(|group| !crate::account::is_name(group)) {
             return bad("a group has a name that cannot be part of a lease's name");
         }
-        Ok(LeaseName { text, holder: dn.as_str().to_owned() })
+        Ok(LeaseName { text, holder: holder.to_owned() })
     }
 
     /// The file's name.

@@ -5,8 +5,15 @@
 
 #![forbid(unsafe_code)]
 
+mod ban_dn;
+pub mod ban_file;
+mod ban_fqan;
+mod dummy_bad;
+mod dummy_good;
+mod exec;
 pub mod fnmatch;
 pub mod gridmapdir;
+mod groups;
 pub mod lease_name;
 mod localaccount;
 pub mod map_file;
@@ -14,23 +21,35 @@ pub mod policy;
 mod poolaccount;
 mod pools;
 pub mod subject;
+mod tracking_groupid;
+mod voms_localaccount;
 mod voms_localgroup;
 mod voms_poolaccount;
+mod voms_poolgroup;
 
+pub use ban_dn::BanDn;
+pub use ban_fqan::BanFqan;
+pub use dummy_good::DummyGood;
+pub use groups::{FirstGroup, GroupRules, Unmapped};
 pub use localaccount::Localaccount;
 pub use poolaccount::Poolaccount;
 pub use pools::Pools;
-pub use voms_localgroup::{FirstGroup, Unmapped, VomsLocalgroup};
+pub use tracking_groupid::TrackingGroupid;
+pub use voms_localaccount::VomsLocalaccount;
+pub use voms_localgroup::VomsLocalgroup;
 pub use voms_poolaccount::{LeaseGroups, PrimaryBefore, VomsPoolaccount};
+pub use voms_poolgroup::VomsPoolgroup;
 
 use crate::account::{Account, AccountDatabase, Limits, TargetGid, TargetUid};
+use crate::circumstances::Circumstances;
 use crate::config::values::AbsolutePath;
 use crate::credential::identity::Identity;
 use crate::lcas::Authorized;
+use crate::outside::{Exec, Programs};
 use crate::reason::{Outcome, Reason, Refusal};
 use map_file::{Files, Lookup, Matching, SiteFiles, Wanted};
 use policy::Policy;
-use pools::Leased;
+use pools::{Leased, UnleasedGroup};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use subject::Subject;
@@ -53,8 +72,24 @@ pub enum Plugin {
     Poolaccount(Poolaccount),
     /// Groups for FQANs.
     VomsLocalgroup(VomsLocalgroup),
+    /// A fixed account for an FQAN.
+    VomsLocalaccount(VomsLocalaccount),
     /// A pool account for an FQAN.
     VomsPoolaccount(VomsPoolaccount),
+    /// A pool group for each FQAN.
+    VomsPoolgroup(VomsPoolgroup),
+    /// Fails for banned people.
+    BanDn(BanDn),
+    /// Fails for banned FQANs.
+    BanFqan(BanFqan),
+    /// Keeps the batch system's groups.
+    TrackingGroupid(TrackingGroupid),
+    /// Succeeds.
+    DummyGood(DummyGood),
+    /// Fails.
+    DummyBad,
+    /// A program of the site's names account and groups.
+    Exec(Exec),
 }
 
 /// What the configuration says about mapping, checked when it was read.
@@ -117,10 +152,13 @@ impl AccountGids {
 /// What a plug-in works with.
 struct Context<'a> {
     identity: &'a Identity,
+    pilot: Option<&'a Identity>,
     mode: Mode,
     accounts: &'a dyn AccountDatabase,
     limits: Limits,
     files: &'a dyn Files,
+    call: &'a Circumstances,
+    programs: &'a dyn Programs,
 }
 
 /// The account, or how to get one.
@@ -136,6 +174,10 @@ struct Gathered {
     who: Option<(Who, AccountGids)>,
     primary: Option<TargetGid>,
     secondary: Vec<TargetGid>,
+    /// Groups of the caller that stay with the payload.
+    tracking: Vec<TargetGid>,
+    /// Groups among these that are a guess until their leases are made.
+    unleased: Vec<UnleasedGroup>,
     notes: Vec<String>,
 }
 
@@ -153,6 +195,18 @@ impl Gathered {
 
 fn no_mapping() -> Refusal {
     Refusal::new(Reason::LcmapsNoMapping, "the site's policy has no account for you")
+}
+
+/// The refusal for what a line of a ban file bans.
+fn banned(file: &AbsolutePath, line: usize, what: &str) -> Refusal {
+    Refusal::new(Reason::LcmapsBanned, "you are banned at this site")
+        .detail(format!("{what}: {} line {line}", file.as_path().display()))
+}
+
+/// The refusal for a file that cannot be understood where it must be.
+fn malformed(file: &AbsolutePath, why: &str) -> Refusal {
+    Refusal::new(Reason::LcmapsFileMalformed, "a file of the site's account mapping cannot be used")
+        .detail(format!("{}: {why}", file.as_path().display()))
 }
 
 impl Context<'_> {
@@ -188,7 +242,18 @@ impl Plugin {
             Plugin::Localaccount(plugin) => plugin.run(context, gathered),
             Plugin::Poolaccount(plugin) => plugin.run(context, gathered),
             Plugin::VomsLocalgroup(plugin) => plugin.run(context, gathered),
+            Plugin::VomsLocalaccount(plugin) => plugin.run(context, gathered),
             Plugin::VomsPoolaccount(plugin) => plugin.run(context, gathered),
+            Plugin::VomsPoolgroup(plugin) => plugin.run(context, gathered),
+            Plugin::BanDn(plugin) => plugin.run(context),
+            Plugin::BanFqan(plugin) => plugin.run(context),
+            Plugin::TrackingGroupid(plugin) => {
+                plugin.run(context, gathered);
+                Ok(())
+            }
+            Plugin::DummyGood(plugin) => plugin.run(context, gathered),
+            Plugin::DummyBad => dummy_bad::run(),
+            Plugin::Exec(exec) => exec::run(exec, context, gathered),
         }
     }
 }
@@ -197,14 +262,31 @@ impl Plugin {
 pub fn map(
     plan: &Plan,
     mode: Mode,
-    authorized: Authorized<'_>,
+    authorized: &Authorized<'_>,
     accounts: &dyn AccountDatabase,
     limits: Limits,
+    call: &Circumstances,
+    programs: &dyn Programs,
 ) -> Outcome<Mapping> {
-    map_with(plan, &Context { identity: authorized.user(), mode, accounts, limits, files: &SiteFiles })
+    let (identity, pilot) = (authorized.user(), authorized.pilot());
+    map_with(plan, &Context { identity, pilot, mode, accounts, limits, files: &SiteFiles, call, programs })
 }
 
 fn map_with(plan: &Plan, context: &Context<'_>) -> Outcome<Mapping> {
+    let mut gathered = gather(plan, context)?;
+    if !gathered.unleased.is_empty() {
+        gathered.unleased.iter().try_for_each(|group| group.lease(context))?;
+        gathered = gather(plan, context)?;
+        if !gathered.unleased.is_empty() {
+            let sentence = "the site's pool groups keep changing";
+            return Err(Refusal::new(Reason::LcmapsLeaseConflict, sentence));
+        }
+    }
+    finish(gathered, context)
+}
+
+/// Runs the policy. Nothing that it has gathered can fail later for want of an account or a group.
+fn gather(plan: &Plan, context: &Context<'_>) -> Outcome<Gathered> {
     let policy = match context.mode {
         Mode::GetAccount => &plan.get_account,
         Mode::VerifyAccount => &plan.verify_account,
@@ -213,20 +295,24 @@ fn map_with(plan: &Plan, context: &Context<'_>) -> Outcome<Mapping> {
         Some(plugin) => plugin.run(context, gathered),
         None => Err(no_mapping().detail(format!("there is no plug-in {name}"))),
     })?;
-    finish(gathered, context)
+    match &gathered.who {
+        None => Err(no_account_chosen()),
+        Some((_, gids)) if gathered.primary.is_none() && gids.primary == Take::Leave => {
+            let sentence = "the site's policy has an account for you, but no primary group";
+            Err(Refusal::new(Reason::LcmapsNoGroup, sentence)
+                .detail("no group plug-in mapped the first FQAN, and the account's own group is not used"))
+        }
+        Some(_) => Ok(gathered),
+    }
+}
+
+fn no_account_chosen() -> Refusal {
+    no_mapping().detail("no plug-in of the policy chose an account")
 }
 
 /// Makes the lease where one is needed, and puts account and groups together.
 fn finish(gathered: Gathered, context: &Context<'_>) -> Outcome<Mapping> {
-    let Some((who, gids)) = gathered.who else {
-        return Err(no_mapping().detail("no plug-in of the policy chose an account"));
-    };
-    // Nothing below may fail for want of a group once a lease is made.
-    if gathered.primary.is_none() && gids.primary == Take::Leave {
-        let sentence = "the site's policy has an account for you, but no primary group";
-        return Err(Refusal::new(Reason::LcmapsNoGroup, sentence)
-            .detail("no group plug-in mapped the first FQAN, and the account's own group is not used"));
-    }
+    let (who, gids) = gathered.who.ok_or_else(no_account_chosen)?;
     let (account, lease) = match who {
         Who::Local(account) => (account, None),
         Who::Pool(leased) => leased.account(context)?,
@@ -246,6 +332,7 @@ fn finish(gathered: Gathered, context: &Context<'_>) -> Outcome<Mapping> {
     if gids.groups == Take::Take {
         groups.extend(&account.groups);
     }
+    groups.extend(gathered.tracking);
     Ok(Mapping {
         name: account.name,
         uid: account.uid,

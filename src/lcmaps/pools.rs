@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::{Context, Mode, no_mapping};
-use crate::account::{self, Account, account};
+use crate::account::{self, Account, TargetGid, account, group};
 use crate::config::values::AbsolutePath;
 use crate::lcmaps::gridmapdir::{Gridmapdir, Inconsistency, Members, Pool};
 use crate::lcmaps::lease_name::LeaseName;
@@ -29,12 +29,27 @@ pub(super) struct Leased {
     account: Option<Account>,
 }
 
-/// Whether an account of a pool may be handed out: it exists and has no forbidden id. One that does not is passed over,
-/// or its file would keep people out although good accounts are free.
-fn usable(name: &str, context: &Context<'_>) -> Outcome<bool> {
-    match account(context.accounts, name, context.limits) {
+/// A group that was found free in its pool, to be leased when the whole policy has succeeded.
+#[derive(Clone, Debug)]
+pub(super) struct UnleasedGroup {
+    gridmapdir: AbsolutePath,
+    pool: Pool,
+    lease: LeaseName,
+}
+
+/// Whether an account or a group of a pool may be handed out: it exists, has no forbidden id and has not expired. One that does not is
+/// passed over, or its file would keep people out although good ones are free.
+fn usable<T>(found: Outcome<T>) -> Outcome<bool> {
+    match found {
         Ok(_) => Ok(true),
-        Err(refusal) if matches!(refusal.reason(), Reason::AccountUnknown | Reason::AccountForbidden) => Ok(false),
+        Err(refusal)
+            if matches!(
+                refusal.reason(),
+                Reason::AccountUnknown | Reason::AccountForbidden | Reason::AccountLocked
+            ) =>
+        {
+            Ok(false)
+        }
         Err(refusal) => Err(refusal),
     }
 }
@@ -42,21 +57,59 @@ fn usable(name: &str, context: &Context<'_>) -> Outcome<bool> {
 impl Pools {
     /// Finds the existing lease, or sees whether one can be made. Changes nothing but the time of last use.
     pub(super) fn look(&self, mapping: &str, lease: LeaseName, context: &Context<'_>) -> Outcome<Leased> {
+        let pool = self.pool(mapping)?;
+        let directory = Gridmapdir::open(self.gridmapdir.as_path())?;
+        let found = match context.mode {
+            Mode::GetAccount => {
+                directory.look(&pool, &lease, &|name| usable(account(context.accounts, name, context.limits)))?
+            }
+            Mode::VerifyAccount => Some(directory.existing(&pool, &lease)?.ok_or_else(|| no_lease(&lease))?),
+        };
+        let account = found.map(|name| account(context.accounts, &name, context.limits)).transpose()?;
+        Ok(Leased { gridmapdir: self.gridmapdir.clone(), pool, lease, account })
+    }
+
+    fn pool(&self, mapping: &str) -> Outcome<Pool> {
         let prefix = mapping.trim_start_matches('.');
         if !account::is_name(prefix) {
             return Err(no_mapping().detail(format!("{mapping:?} is not the name of a pool")));
         }
-        let pool = Pool { prefix: prefix.to_owned(), members: self.members, inconsistency: self.inconsistency };
+        Ok(Pool { prefix: prefix.to_owned(), members: self.members, inconsistency: self.inconsistency })
+    }
+
+    /// The same for a group: the leased one, or the one that will most likely be leased, and how.
+    pub(super) fn group(
+        &self,
+        mapping: &str,
+        lease: LeaseName,
+        context: &Context<'_>,
+    ) -> Outcome<(TargetGid, Option<UnleasedGroup>)> {
+        let pool = self.pool(mapping)?;
         let directory = Gridmapdir::open(self.gridmapdir.as_path())?;
-        let found = match context.mode {
-            Mode::GetAccount => directory.look(&pool, &lease, &|name| usable(name, context))?,
-            Mode::VerifyAccount => Some(directory.existing(&pool, &lease)?.ok_or_else(|| {
-                let sentence = "you have no pool account here yet, and none is made in this mode";
-                Refusal::new(Reason::LcmapsNoLease, sentence).detail(lease.as_str().to_owned())
-            })?),
-        };
-        let account = found.map(|name| account(context.accounts, &name, context.limits)).transpose()?;
-        Ok(Leased { gridmapdir: self.gridmapdir.clone(), pool, lease, account })
+        let found = |name: String| group(context.accounts, &name, context.limits);
+        if let Some(name) = directory.existing(&pool, &lease)? {
+            return Ok((found(name)?, None));
+        }
+        if context.mode == Mode::VerifyAccount {
+            return Err(no_lease(&lease));
+        }
+        let usable = |name: &str| usable(group(context.accounts, name, context.limits));
+        let name = directory.first_free(&pool, &lease, &usable)?;
+        Ok((found(name)?, Some(UnleasedGroup { gridmapdir: self.gridmapdir.clone(), pool, lease })))
+    }
+}
+
+fn no_lease(lease: &LeaseName) -> Refusal {
+    let sentence = "you have no pool account here yet, and none is made in this mode";
+    Refusal::new(Reason::LcmapsNoLease, sentence).detail(lease.as_str().to_owned())
+}
+
+impl UnleasedGroup {
+    /// Makes the lease.
+    pub(super) fn lease(&self, context: &Context<'_>) -> Outcome<()> {
+        let directory = Gridmapdir::open(self.gridmapdir.as_path())?;
+        let usable = |name: &str| usable(group(context.accounts, name, context.limits));
+        directory.lease(&self.pool, &self.lease, &usable).map(drop)
     }
 }
 
@@ -67,7 +120,8 @@ impl Leased {
             Some(account) => account,
             None => {
                 let directory = Gridmapdir::open(self.gridmapdir.as_path())?;
-                let name = directory.lease(&self.pool, &self.lease, &|name| usable(name, context))?;
+                let name = directory
+                    .lease(&self.pool, &self.lease, &|name| usable(account(context.accounts, name, context.limits)))?;
                 account(context.accounts, &name, context.limits)?
             }
         };

@@ -41,6 +41,11 @@ impl Subject {
         Subject { spellings: vec![fqan.as_str().as_bytes().to_vec()] }
     }
 
+    /// An FQAN as ban files may have it.
+    pub fn banned_fqan(fqan: &Fqan) -> Self {
+        Subject { spellings: fqan.spellings().into_iter().map(String::into_bytes).collect() }
+    }
+
     /// Whether one of the spellings satisfies a condition.
     pub fn any(&self, condition: impl Fn(&[u8]) -> bool) -> bool {
         self.spellings.iter().any(|name| condition(name))

@@ -5,7 +5,9 @@ use super::gridmapdir::{Inconsistency, Members};
 use super::*;
 use crate::account::tests::{Fake, LIMITS};
 use crate::config::plugins::{Lcmaps, PolicyNames};
+use crate::outside::Failed;
 use crate::sys::dir::FileError;
+use crate::sys::program::Said;
 
 struct Memory(Vec<(&'static str, &'static str)>);
 
@@ -13,6 +15,16 @@ impl Files for Memory {
     fn read(&self, path: &AbsolutePath) -> Result<Vec<u8>, FileError> {
         let found = self.0.iter().find(|(name, _)| std::path::Path::new(name) == path.as_path());
         found.map(|(_, text)| text.as_bytes().to_vec()).ok_or_else(|| FileError::Missing(path.as_path().into()))
+    }
+}
+
+/// Programs whose answer is their first argument.
+struct Answers;
+
+impl Programs for Answers {
+    fn ask(&self, exec: &Exec, document: &[u8]) -> Result<Said, Failed> {
+        assert!(document.starts_with(b"{\"version\":1,\"kind\":\"lcmaps\",\"about\":\"get_account\""));
+        Ok(Said { status: 0, output: exec.arguments[0].clone().into_bytes(), errors: Vec::new() })
     }
 }
 
@@ -33,15 +45,19 @@ fn accounts() -> Fake {
     let others = [("lalice", 1001, 101, vec![102, 300]), ("root", 0, 0, vec![]), ("low", 5, 5, vec![])];
     Fake {
         users: pool.chain(others.map(|(n, u, g, m)| (n.to_owned(), u, g, m))).collect(),
-        groups: [("vo", 500), ("pilot", 501), ("prod", 502), ("wheel", 10)].map(|(n, g)| (n.to_owned(), g)).into(),
-        broken: false,
+        groups: [("vo", 500), ("pilot", 501), ("prod", 502), ("wheel", 10), ("g02", 602), ("g03", 603)]
+            .map(|(n, g)| (n.to_owned(), g))
+            .into(),
+        ..Fake::default()
     }
 }
 
 const GRIDMAP: &str = "\"/CN=Alice\" lalice\n\"/CN=Root\" root\n\"/CN=Low\" low\n\"/CN=Num\" 1001\n\"/CN=Gone\" gone\n\
-    \"/CN=P*\" .p\n\"/vo/Role=NULL*\" .p\n\"/vo/Role=x/*\" .q\n\"/CN=Dot\" .\n";
+    \"/CN=P*\" .p\n\"/vo/Role=NULL*\" .p\n\"/vo/Role=x/*\" .q\n\"/CN=Dot\" .\n\"/loc/*\" .z lalice\n";
 const GROUPMAP: &str = "\"/vo/Role=NULL*\" vo\n\"/vo/Role=pilot*\" pilot\n\"/vo/g/*\" prod\n\"/vo/Role=w/*\" wheel\n\
-    \"/vo/Role=u/*\" unknown\n";
+    \"/vo/Role=u/*\" unknown\n\"/vo/[abc]/*\" .g\n";
+
+const BAN: &str = "\"/CN=Alice\"\n\"/CN=Q*\"\n\"/vo/Role=pilot\"\n/other/* # all of it\n";
 
 /// A plan from the configuration's own text; `$DIR` is the gridmapdir.
 fn plan(dir: &Temporary, options: &str, policy: &str) -> Plan {
@@ -58,8 +74,21 @@ fn plan(dir: &Temporary, options: &str, policy: &str) -> Plan {
 }
 
 fn run(plan: &Plan, mode: Mode, identity: &Identity, database: &Fake) -> Outcome<Mapping> {
-    let files = Memory(vec![("/map", GRIDMAP), ("/groups", GROUPMAP)]);
-    map_with(plan, &Context { identity, mode, accounts: database, limits: LIMITS, files: &files })
+    let files = Memory(vec![("/map", GRIDMAP), ("/groups", GROUPMAP), ("/ban", BAN), ("/broken", "\"/CN=x\n")]);
+    let call = Circumstances { caller_groups: vec![2000, 20_017, 65_534, 99], ..Circumstances::default() };
+    map_with(
+        plan,
+        &Context {
+            identity,
+            pilot: None,
+            mode,
+            accounts: database,
+            limits: LIMITS,
+            files: &files,
+            call: &call,
+            programs: &Answers,
+        },
+    )
 }
 
 fn get(plan: &Plan, dn: &str, fqans: &[&str]) -> Outcome<Mapping> {
@@ -190,9 +219,7 @@ fn group_options() {
     let dir = Temporary::new(&["p1"]);
     let group = |first, unmapped, mapmin| VomsLocalgroup {
         groupmapfile: std::path::PathBuf::from("/groups").try_into().unwrap(),
-        first,
-        unmapped,
-        mapmin,
+        rules: GroupRules { first, unmapped, mapmin },
     };
     let with = |plugin: VomsLocalgroup, fqans: &[&str]| {
         let mut plan = plan(&dir, "use_account_gid = true", VOMS);
@@ -215,8 +242,16 @@ fn alternatives_are_taken_for_people_without_mapping_but_not_for_missing_files()
     assert_eq!(get(&plan, "/CN=Paul", &[]).unwrap().lease.as_deref(), Some("%2fcn%3dpaul"));
     let (identity, accounts) = (who("/CN=Paul", &["/vo/Role=NULL"]), accounts());
     let files = Memory(vec![("/map", GRIDMAP)]);
-    let context =
-        Context { identity: &identity, mode: Mode::GetAccount, accounts: &accounts, limits: LIMITS, files: &files };
+    let context = Context {
+        identity: &identity,
+        pilot: None,
+        mode: Mode::GetAccount,
+        accounts: &accounts,
+        limits: LIMITS,
+        files: &files,
+        call: &Circumstances::default(),
+        programs: &Answers,
+    };
     let refusal = map_with(&plan, &context).unwrap_err();
     assert_eq!(refusal.reason(), Reason::LcmapsFileMissing);
     assert!(!refusal.sentence().contains("/groups"), "{}", refusal.sentence());
@@ -257,4 +292,175 @@ fn options_reach_the_pool() {
     database.users.push(("p1x".to_owned(), 3000, 200, vec![]));
     let mapping = run(&plan, Mode::GetAccount, &who("/CN=A", &["/vo/Role=NULL"]), &database).unwrap();
     assert_eq!(mapping.name, "p1x");
+}
+
+/// A plan with one more plug-in, `it`; `$GROUPS` is a groupmapdir.
+fn plan_with(dir: &Temporary, groups: &Temporary, it: &str, policy: &str) -> Plan {
+    let it = it.replace("$GROUPS", groups.0.to_str().unwrap());
+    plan(dir, &format!("[plugins.it]\n{it}"), policy)
+}
+
+#[test]
+fn voms_localaccount_takes_the_first_fqan_that_maps() {
+    type Row<'a> = (&'a str, &'a [&'a str], Result<(u32, Vec<u32>), Reason>);
+    let table: &[Row<'_>] = &[
+        ("", &["/loc/Role=NULL"], Ok((101, vec![101, 102, 300]))),
+        ("", &["/vo/Role=NULL", "/loc/Role=NULL"], Ok((500, vec![101, 102, 300]))),
+        ("use_account_gid = true", &["/loc/Role=NULL"], Ok((101, vec![101, 102, 300]))),
+        ("use_voms_gid = true", &["/vo/Role=NULL", "/loc/Role=NULL"], Ok((500, vec![]))),
+        ("use_voms_gid = true", &["/loc/Role=NULL"], Err(Reason::LcmapsNoGroup)),
+        (
+            "use_voms_gid = true\nadd_secondary_gids_from_mapped_account = true",
+            &["/vo/Role=NULL", "/loc/Role=NULL"],
+            Ok((500, vec![101, 102, 300])),
+        ),
+        ("do_not_add_secondary_gids_from_mapped_account = true", &["/loc/Role=NULL"], Ok((101, vec![]))),
+        ("do_not_add_primary_gid_from_mapped_account = true", &["/loc/Role=NULL"], Err(Reason::LcmapsNoGroup)),
+        ("", &["/vo/Role=NULL"], Err(Reason::LcmapsNoMapping)),
+        ("", &[], Err(Reason::LcmapsNoMapping)),
+    ];
+    for (options, fqans, expected) in table {
+        let (dir, none) = (Temporary::pool(0), Temporary::pool(0));
+        let it = format!("type = \"voms_localaccount\"\ngridmapfile = \"/map\"\n{options}");
+        let policy = if fqans.len() > 1 { "[\"groups -> it\"]" } else { "[\"~dummy -> it\"]" };
+        let it = format!("{it}\n[plugins.dummy]\ntype = \"dummy_bad\"");
+        let mapping = get(&plan_with(&dir, &none, &it, policy), "/CN=A", fqans);
+        let got = mapping.map(|mapping| (mapping.gid.get(), ids(&mapping).2)).map_err(|refusal| refusal.reason());
+        assert_eq!(got, *expected, "{options} {fqans:?}");
+    }
+}
+
+#[test]
+fn pool_groups_are_leased_to_fqans_when_the_policy_has_succeeded() {
+    let pool = "type = \"voms_poolgroup\"\ngroupmapfile = \"/groups\"\ngroupmapdir = \"$GROUPS\"";
+    let (dir, groups) = (Temporary::new(&["p1", "p2"]), Temporary::new(&["g01", "g02", "g03", "x1"]));
+    let plan = plan_with(&dir, &groups, pool, "[\"it -> voms\"]");
+    let untouched = |fqans: &[&str], expected| {
+        assert_eq!(reason(get(&plan, "/CN=A", fqans)), expected, "{fqans:?}");
+        assert_eq!((dir.names().len(), groups.names().len()), (2, 4), "{fqans:?}");
+    };
+    untouched(&[], Reason::LcmapsNoMapping);
+    untouched(&["/vo/a/Role=NULL"], Reason::LcmapsNoMapping); // a group, but no account
+    untouched(&["/vo/Role=none", "/vo/a/Role=NULL", "/vo/Role=NULL"], Reason::LcmapsNoGroup);
+    let verify = |fqans: &[&str]| run(&plan, Mode::VerifyAccount, &who("/CN=A", fqans), &accounts());
+    assert_eq!(reason(verify(&["/vo/a/Role=NULL", "/vo/Role=NULL"])), Reason::LcmapsNoLease);
+
+    // g01 is not in the group database.
+    let mapping = get(&plan, "/CN=A", &["/vo/a/Role=NULL", "/vo/b/Role=NULL", "/vo/Role=NULL"]).unwrap();
+    assert_eq!(ids(&mapping), (2001, 602, vec![603]));
+    assert_eq!(mapping.lease.as_deref(), Some("%2fcn%3da:g02:g03"));
+    assert!(groups.names().contains(&"%2fvo%2fa%2frole%3dnull%2fcapability%3dnull".to_owned()), "{:?}", groups.names());
+    assert_eq!(verify(&["/vo/a/Role=NULL", "/vo/b/Role=NULL", "/vo/Role=NULL"]).unwrap(), mapping);
+    // The lease belongs to the FQAN, not to the person.
+    assert_eq!(ids(&get(&plan, "/CN=B", &["/vo/b/Role=NULL", "/vo/Role=NULL"]).unwrap()), (2002, 603, vec![]));
+    assert_eq!(reason(get(&plan, "/CN=C", &["/vo/c/Role=NULL"])), Reason::LcmapsPoolExhausted);
+}
+
+#[test]
+fn bans_fail_for_whom_they_name_and_for_files_that_cannot_be_read() {
+    let table = [
+        ("ban_dn", "/ban", "/CN=Alice", "", Some(Reason::LcmapsBanned)),
+        ("ban_dn", "/ban", "/CN=Queen", "", Some(Reason::LcmapsBanned)),
+        ("ban_dn", "/ban", "/CN=Paul", "/vo/Role=pilot", None),
+        ("ban_dn", "/missing", "/CN=Paul", "", Some(Reason::LcmapsFileMissing)),
+        ("ban_dn", "/broken", "/CN=Paul", "", Some(Reason::LcmapsFileMalformed)),
+        ("ban_fqan", "/ban", "/CN=Paul", "/vo/Role=pilot", Some(Reason::LcmapsBanned)),
+        ("ban_fqan", "/ban", "/CN=Paul", "/other/g/Role=NULL", Some(Reason::LcmapsBanned)),
+        ("ban_fqan", "/ban", "/CN=Paul", "/vo/Role=NULL", None),
+        ("ban_fqan", "/ban", "/CN=Paul", "", None),
+        ("ban_fqan", "/missing", "/CN=Paul", "", Some(Reason::LcmapsFileMissing)),
+        ("ban_fqan", "/broken", "/CN=Paul", "/vo/Role=NULL", Some(Reason::LcmapsFileMalformed)),
+    ];
+    for (kind, file, dn, fqan, expected) in table {
+        let (dir, none) = (Temporary::new(&["p1"]), Temporary::pool(0));
+        let it = format!("type = \"{kind}\"\nbanmapfile = \"{file}\"");
+        let fqans: &[&str] = if fqan.is_empty() { &[] } else { &[fqan] };
+        let got = get(&plan_with(&dir, &none, &it, "[\"it -> pool\"]"), dn, fqans);
+        assert_eq!(got.err().map(|refusal| refusal.reason()), expected, "{kind} {file} {dn} {fqan}");
+    }
+}
+
+#[test]
+fn a_ban_without_patterns_bans_by_exact_name_only() {
+    let (dir, none) = (Temporary::new(&["p1"]), Temporary::pool(0));
+    let it = "type = \"ban_dn\"\nbanmapfile = \"/ban\"\nno_wildcard = true";
+    let plan = plan_with(&dir, &none, it, "[\"it -> local\"]");
+    assert_eq!(reason(get(&plan, "/CN=Queen", &[])), Reason::LcmapsNoMapping);
+    assert_eq!(reason(get(&plan, "/CN=Alice", &[])), Reason::LcmapsBanned);
+}
+
+#[test]
+fn the_batch_systems_groups_stay_and_no_others() {
+    let (dir, none) = (Temporary::new(&["p1"]), Temporary::pool(0));
+    let it = |range: &str| format!("type = \"tracking_groupid\"\n{range}");
+    for (range, expected) in [
+        ("min_gid = 20000\nmax_gid = 20100", vec![500, 20_017]),
+        ("min_gid = 1\nmax_gid = 70000", vec![500, 2000, 20_017]), // never 65534, nor below min_gid
+        ("min_gid = 30000\nmax_gid = 30000", vec![500]),
+    ] {
+        let policy = "[\"it -> groups\", \"groups -> voms\"]";
+        let mapping = get(&plan_with(&dir, &none, &it(range), policy), "/CN=A", &["/vo/Role=NULL"]).unwrap();
+        let groups: Vec<u32> = std::iter::once(mapping.gid.get()).chain(ids(&mapping).2).collect();
+        assert_eq!(groups, expected, "{range}");
+        assert_eq!(mapping.lease.as_deref(), Some("%2fcn%3da:vo"), "not part of the lease's name");
+    }
+}
+
+#[test]
+fn dummies_succeed_and_fail() {
+    type Row<'a> = (&'a str, Result<(u32, u32, Vec<u32>), Reason>);
+    let table: &[Row<'_>] = &[
+        ("", Err(Reason::LcmapsNoMapping)),
+        ("dummy_username = \"lalice\"", Ok((1001, 101, vec![]))),
+        ("dummy_username = \"lalice\"\ndummy_group = \"vo\"", Ok((1001, 500, vec![]))),
+        ("dummy_username = \"lalice\"\ndummy_sec_group = \"vo\"", Ok((1001, 101, vec![500]))),
+        ("dummy_group = \"vo\"", Err(Reason::LcmapsNoMapping)),
+        ("dummy_username = \"root\"", Err(Reason::AccountForbidden)),
+        ("dummy_username = \"lalice\"\ndummy_group = \"wheel\"", Err(Reason::AccountForbidden)),
+        ("dummy_username = \"nobody-here\"", Err(Reason::AccountUnknown)),
+    ];
+    for (options, expected) in table {
+        let (dir, none) = (Temporary::pool(0), Temporary::pool(0));
+        let it = format!("type = \"dummy_good\"\n{options}\n[plugins.bad]\ntype = \"dummy_bad\"");
+        let got = get(&plan_with(&dir, &none, &it, "[\"~bad -> it\"]"), "/CN=A", &[]);
+        assert_eq!(got.map(|mapping| ids(&mapping)).map_err(|r| r.reason()), *expected, "{options}");
+    }
+}
+
+#[test]
+fn what_a_program_names_is_checked_as_a_map_file_is() {
+    type Row<'a> = (&'a str, Result<(u32, u32, Vec<u32>), Reason>);
+    let table: &[Row<'_>] = &[
+        (r#"{"account":"lalice"}"#, Ok((1001, 101, vec![101, 102, 300]))),
+        (r#"{"account":"lalice","group":"vo"}"#, Ok((1001, 500, vec![]))),
+        (r#"{"account":"lalice","group":"vo","groups":["prod"]}"#, Ok((1001, 500, vec![502]))),
+        (r#"{"account":"lalice","groups":["prod"]}"#, Ok((1001, 101, vec![502]))),
+        (r#"{"account":"root"}"#, Err(Reason::AccountForbidden)),
+        (r#"{"account":"gone"}"#, Err(Reason::AccountUnknown)),
+        (r#"{"account":"lalice","group":"wheel"}"#, Err(Reason::AccountForbidden)),
+        (r#"{"account":"lalice","groups":["nope"]}"#, Err(Reason::AccountUnknown)),
+        (r#"{"account":"1001"}"#, Err(Reason::LcmapsExecFailed)),
+        (r#"{"group":"vo"}"#, Err(Reason::LcmapsNoMapping)),
+        (r#"{"decision":"permit"}"#, Err(Reason::LcmapsNoMapping)),
+        (r#"{"decision":"deny"}"#, Err(Reason::LcmapsExecDenied)),
+        ("x", Err(Reason::LcmapsExecFailed)),
+    ];
+    for (answer, expected) in table {
+        let (dir, none) = (Temporary::pool(0), Temporary::pool(0));
+        let it = format!("type = \"exec\"\ncommand = [\"/opt/map\", '{answer}']\n[plugins.bad]\ntype = \"dummy_bad\"");
+        let got = get(&plan_with(&dir, &none, &it, "[\"~bad -> it\"]"), "/CN=A", &[]);
+        assert_eq!(got.map(|mapping| ids(&mapping)).map_err(|r| r.reason()), *expected, "{answer}");
+    }
+}
+
+#[test]
+fn an_expired_account_is_not_handed_out_and_its_holder_hears_why() {
+    let dir = Temporary::new(&["p1", "p2"]);
+    let plan = plan(&dir, "", "[\"~local -> pool\"]");
+    let expired = |names: &[&str]| Fake { expired: names.iter().map(ToString::to_string).collect(), ..accounts() };
+    let get = |dn: &str, names: &[&str]| run(&plan, Mode::GetAccount, &who(dn, &[]), &expired(names));
+    assert_eq!(get("/CN=Paul", &["p1"]).unwrap().name, "p2");
+    assert_eq!(reason(get("/CN=Paul", &["p2"])), Reason::AccountLocked);
+    assert_eq!(reason(get("/CN=Peter", &["p1"])), Reason::LcmapsPoolExhausted);
+    assert_eq!(reason(get("/CN=Alice", &["lalice"])), Reason::AccountLocked);
 }

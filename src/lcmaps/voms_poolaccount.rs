@@ -2,8 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+use super::groups::no_fqans;
 use super::pools::Leased;
-use super::voms_localgroup::no_fqans;
 use super::{AccountGids, Context, Gathered, Pools, Who};
 use crate::account::TargetGid;
 use crate::config::values::AbsolutePath;

@@ -13,6 +13,19 @@ use std::path::{Path, PathBuf};
 /// Longest command in a sentence, in bytes.
 const MAX_SHOWN: usize = 200;
 
+/// The files that a command may mean, in the order in which they are tried.
+pub fn candidates(command: &OsStr, path: &SearchPath, cwd: Option<&Path>) -> Vec<PathBuf> {
+    if command.is_empty() {
+        Vec::new()
+    } else if !command.as_bytes().contains(&b'/') {
+        path.directories().map(|dir| dir.join(command)).collect()
+    } else if command.as_bytes().starts_with(b"/") {
+        vec![command.into()]
+    } else {
+        cwd.into_iter().map(|cwd| cwd.join(command)).collect()
+    }
+}
+
 /// Finds the file to execute: a name without `/` in the payload's PATH, a relative path below the caller's working
 /// directory. To be called while acting as the target; symbolic links are followed.
 pub fn find(command: &OsStr, path: &SearchPath, cwd: Option<&Path>) -> Outcome<PathBuf> {
@@ -21,18 +34,8 @@ pub fn find(command: &OsStr, path: &SearchPath, cwd: Option<&Path>) -> Outcome<P
         || Refusal::new(Reason::CommandNotFound, format!("{shown}: the target account finds no such command"));
     let forbidden =
         || Refusal::new(Reason::CommandNotExecutable, format!("{shown}: the target account may not execute it"));
-    if command.is_empty() {
-        return Err(not_found());
-    }
-    let candidates: Vec<PathBuf> = if !command.as_bytes().contains(&b'/') {
-        path.directories().map(|dir| dir.join(command)).collect()
-    } else if command.as_bytes().starts_with(b"/") {
-        vec![command.into()]
-    } else {
-        vec![cwd.ok_or_else(not_found)?.join(command)]
-    };
     let mut outcome = Err(not_found());
-    for candidate in candidates {
+    for candidate in candidates(command, path, cwd) {
         match lookup::executable(&candidate) {
             Executable::Yes => return Ok(candidate),
             Executable::Forbidden => outcome = Err(forbidden()),

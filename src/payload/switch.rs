@@ -6,6 +6,7 @@ use crate::audit::escape::visible;
 use crate::config::glexec::Glexec;
 use crate::invocation::command_line::Payload;
 use crate::invocation::environment::{Environment, TargetProxy};
+use crate::lcas::Authorized;
 use crate::lcmaps::Mapping;
 use crate::payload::target_proxy::{self, Copy, Lifetime};
 use crate::payload::{command, environment};
@@ -23,6 +24,8 @@ use std::path::{Path, PathBuf};
 /// What a call needs to know besides the mapping.
 #[derive(Debug)]
 pub struct Wish<'a> {
+    /// Who said that it may be run.
+    pub authorized: &'a Authorized<'a>,
     /// The command; `None` renews the target proxy only.
     pub payload: Option<&'a Payload>,
     /// The caller's environment.
@@ -64,6 +67,7 @@ pub fn prepare(target: &Mapping, wish: &Wish<'_>, config: &Glexec) -> Outcome<Pr
             Some(payload) => Some(command::find(&payload.command, &config.path, wish.cwd)?),
             None => None,
         };
+        path.iter().try_for_each(|path| wish.authorized.check_command(path))?;
         let lock = config.target_lock_mechanism;
         let copy = match config.create_target_proxy {
             true => target_proxy::write(wish.target_proxy, wish.cwd, target.uid.get(), wish.proxy, lock)?,

@@ -191,6 +191,18 @@ pub fn read_trusted(path: &Path, limit: u64) -> Result<TrustedFile, FileError> {
     Ok(TrustedFile { bytes, world_readable: Mode::from_bits_truncate(stat.st_mode).contains(Mode::S_IROTH) })
 }
 
+/// Checks that a program is a regular file of root's that, like every directory above it, only root may write. Then
+/// nobody else can change between this look and its execution what the path leads to.
+pub fn check_program(path: &Path) -> Result<(), FileError> {
+    let fail = |errno| FileError::from_errno(path, errno);
+    let (parent, name) = locate(path)?;
+    let stat = fstatat(&parent, name.as_os_str(), AtFlags::AT_SYMLINK_NOFOLLOW).map_err(fail)?;
+    if kind(&stat) != SFlag::S_IFREG {
+        return Err(FileError::Unusable { path: path.into(), why: "is not a regular file".into() });
+    }
+    check_writers(path, &stat, Writers::RootOnly)
+}
+
 /// Opens a log for appending, and makes it (mode 0600) where it is missing: a regular file of root's that, like every
 /// directory above it, only root may write.
 pub fn open_log(path: &Path) -> Result<File, FileError> {
@@ -291,6 +303,11 @@ impl Directory {
         let path = self.path.join(name);
         let fd = openat(&self.fd, name, READ, Mode::empty()).map_err(|e| FileError::from_errno(&path, e))?;
         read_regular(&path, fd, limit).map(|(bytes, _)| bytes)
+    }
+
+    /// Device and inode of the file that a name leads to, symbolic links followed; `None` where that cannot be told.
+    pub fn identity(&self, name: &OsStr) -> Option<(libc::dev_t, libc::ino_t)> {
+        fstatat(&self.fd, name, AtFlags::empty()).ok().map(|stat| (stat.st_dev, stat.st_ino))
     }
 
     /// The names of all entries but `.` and `..`, in no particular order.

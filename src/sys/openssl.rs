@@ -1,4 +1,4 @@
-//! Starting libcrypto without letting it read anything.
+//! Starting libcrypto without letting it read anything, and without libssl.
 
 use std::ffi::{c_int, c_void};
 
@@ -10,10 +10,19 @@ unsafe extern "C" {
     fn OPENSSL_init_crypto(options: u64, settings: *const c_void) -> c_int;
 }
 
-/// Initialises libcrypto without its configuration file, before anything else of it is used. Without this its first
-/// use would open OPENSSLDIR/openssl.cnf, which can load modules.
+/// Initialises libcrypto without its configuration file, before anything else of it is used.
 pub fn prepare() {
-    // SAFETY: takes flags and, here, no settings; may be called at any time by any thread.
-    unsafe { OPENSSL_init_crypto(NO_LOAD_CONFIG, std::ptr::null()) };
     openssl::init();
+}
+
+/// Stands in for libssl's function of this name, which the crate openssl calls on its first use. glexec speaks no TLS:
+/// with this no process of it loads libssl, and libcrypto never opens OPENSSLDIR/openssl.cnf, which can load modules.
+///
+/// # Safety
+///
+/// Takes and touches no memory.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn OPENSSL_init_ssl(_options: u64, _settings: *const c_void) -> c_int {
+    // SAFETY: takes flags and, here, no settings; may be called at any time by any thread.
+    unsafe { OPENSSL_init_crypto(NO_LOAD_CONFIG, std::ptr::null()) }
 }

@@ -129,6 +129,11 @@ fn keep_only(answer_on: &OwnedFd, readable: &[BorrowedFd<'_>]) -> Result<(), Err
     close_range(next, RawFd::MAX)
 }
 
+/// Closes every descriptor from a number on, in a child that will become another program.
+pub(super) fn close_from(first: RawFd) -> Result<(), Errno> {
+    close_range(first, RawFd::MAX)
+}
+
 fn close_range(first: RawFd, last: RawFd) -> Result<(), Errno> {
     if first > last {
         return Ok(());

@@ -5,7 +5,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::{Mode, fstat, umask};
-use nix::unistd::{Gid, Uid, getgid, getuid};
+use nix::unistd::{Gid, Uid, getgid, getgroups, getuid};
 use std::ffi::OsString;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
@@ -23,6 +23,8 @@ pub struct Inherited {
     pub uid: Uid,
     /// The caller's real group.
     pub gid: Gid,
+    /// The caller's supplementary groups.
+    pub groups: Vec<Gid>,
 }
 
 /// Copies argv and environment, empties the environment, and undoes what can be inherited across a setuid exec:
@@ -37,6 +39,8 @@ pub fn take() -> Inherited {
         cwd: std::env::current_dir().ok(),
         uid: getuid(),
         gid: getgid(),
+        // getgroups(2) fails for bad arguments only.
+        groups: getgroups().unwrap_or_default(),
     };
     // SAFETY: the process has one thread, and nothing holds pointers into the old environment.
     unsafe { libc::clearenv() };

@@ -2,9 +2,9 @@
 
 #![forbid(unsafe_code)]
 
-use super::{ConfigError, Given, only_own_options, required};
+use super::{ConfigError, Given, exec, only_own_options, required};
 use crate::config::values::{AbsolutePath, Lifetime};
-use crate::lcas::{Plan, Plugin, Whose};
+use crate::lcas::{Configured, Format, Plan, Plugin, Whose};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -31,14 +31,6 @@ impl Kind {
             Kind::Exec => "exec",
         }
     }
-}
-
-/// How the file of a `voms` plug-in is written.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Format {
-    Simple,
-    Gacl,
 }
 
 /// One plug-in with the options of all types.
@@ -68,7 +60,7 @@ impl Lcas {
     }
 }
 
-fn plugin(table: &Spanned<Table>) -> Result<Plugin, ConfigError> {
+fn plugin(table: &Spanned<Table>) -> Result<Configured, ConfigError> {
     let (span, table) = (table.span(), table.get_ref());
     let kind = *table.r#type.get_ref();
     let options = [
@@ -79,10 +71,19 @@ fn plugin(table: &Spanned<Table>) -> Result<Plugin, ConfigError> {
         Given::new("timeout", &table.timeout, &[Kind::Exec]),
     ];
     only_own_options(&kind, kind.name(), &options)?;
-    if kind != Kind::Userban {
-        let message = format!("the LCAS plug-in type {} is not supported yet", kind.name());
-        return Err(ConfigError::not_supported(message, table.r#type.span()));
-    }
-    let file = required("file", &table.file, kind.name(), span)?.clone();
-    Ok(Plugin::Userban { file, whose: table.subject.unwrap_or(Whose::User) })
+    let file = || required("file", &table.file, kind.name(), span.clone()).cloned();
+    let plugin = match kind {
+        Kind::Userban => Plugin::Userban { file: file()? },
+        Kind::Userallow => Plugin::Userallow { file: file()? },
+        Kind::Voms => Plugin::Voms {
+            file: file()?,
+            format: table.format.as_ref().map_or(Format::Simple, |format| *format.get_ref()),
+        },
+        Kind::Timeslots => Plugin::Timeslots { file: file()? },
+        Kind::CheckExecutable => Plugin::CheckExecutable {
+            commands: required("commands", &table.commands, kind.name(), span.clone())?.clone(),
+        },
+        Kind::Exec => Plugin::Exec(exec(&table.command, &table.timeout, kind.name(), span.clone())?),
+    };
+    Ok(Configured { plugin, whose: table.subject.unwrap_or(Whose::User) })
 }

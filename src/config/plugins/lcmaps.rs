@@ -2,14 +2,15 @@
 
 #![forbid(unsafe_code)]
 
-use super::{ConfigError, Given, only_own_options, required};
+use super::{ConfigError, Given, exec, only_own_options, required};
 use crate::config::values::{AbsolutePath, Lifetime};
 use crate::lcmaps::gridmapdir::{Inconsistency, Members};
 use crate::lcmaps::map_file::Matching;
 use crate::lcmaps::policy::{self, Policy};
 use crate::lcmaps::{
-    AccountGids, FirstGroup, LeaseGroups, Localaccount, Plan, Plugin, Poolaccount, Pools, PrimaryBefore, Take,
-    Unmapped, VomsLocalgroup, VomsPoolaccount,
+    AccountGids, BanDn, BanFqan, DummyGood, FirstGroup, GroupRules, LeaseGroups, Localaccount, Plan, Plugin,
+    Poolaccount, Pools, PrimaryBefore, Take, TrackingGroupid, Unmapped, VomsLocalaccount, VomsLocalgroup,
+    VomsPoolaccount, VomsPoolgroup,
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -83,6 +84,8 @@ struct Table {
     map_to_secondary_groups: Flag,
     mapall: Flag,
     mapmin: Option<Spanned<u32>>,
+    min_gid: Option<Spanned<u32>>,
+    max_gid: Option<Spanned<u32>>,
     dummy_uid: Option<Spanned<u32>>,
     dummy_username: Option<Spanned<String>>,
     dummy_gid: Option<Spanned<u32>>,
@@ -160,19 +163,26 @@ impl Table {
             Kind::Localaccount => Plugin::Localaccount(Localaccount { gridmapfile: gridmapfile()? }),
             Kind::Poolaccount => Plugin::Poolaccount(Poolaccount {
                 gridmapfile: gridmapfile()?,
-                matching: if set(&self.no_wildcard) { Matching::Exact } else { Matching::Wildcards },
-                pools: self.pools(kind, span)?,
+                matching: self.matching(),
+                pools: self.pools("gridmapdir", &self.gridmapdir, kind, span)?,
             }),
             Kind::VomsLocalgroup => Plugin::VomsLocalgroup(VomsLocalgroup {
                 groupmapfile: required("groupmapfile", &self.groupmapfile, kind.name(), span)?.clone(),
-                first: if set(&self.map_to_secondary_groups) { FirstGroup::Secondary } else { FirstGroup::Primary },
-                unmapped: if set(&self.mapall) { Unmapped::Fails } else { Unmapped::PassedOver },
-                mapmin: self.mapmin.as_ref().map_or(0, |minimum| *minimum.get_ref()),
+                rules: self.group_rules(),
+            }),
+            Kind::VomsPoolgroup => Plugin::VomsPoolgroup(VomsPoolgroup {
+                groupmapfile: required("groupmapfile", &self.groupmapfile, kind.name(), span.clone())?.clone(),
+                rules: self.group_rules(),
+                pools: self.pools("groupmapdir", &self.groupmapdir, kind, span)?,
+            }),
+            Kind::VomsLocalaccount => Plugin::VomsLocalaccount(VomsLocalaccount {
+                gridmapfile: gridmapfile()?,
+                gids: self.account_gids(!set(&self.use_voms_gid)),
             }),
             Kind::VomsPoolaccount => Plugin::VomsPoolaccount(VomsPoolaccount {
                 gridmapfile: gridmapfile()?,
-                pools: self.pools(kind, span)?,
-                gids: self.account_gids(),
+                pools: self.pools("gridmapdir", &self.gridmapdir, kind, span)?,
+                gids: self.account_gids(set(&self.use_account_gid)),
                 primary_before: match set(&self.require_primary_gid) {
                     true => PrimaryBefore::Required,
                     false => PrimaryBefore::Optional,
@@ -182,17 +192,81 @@ impl Table {
                     false => LeaseGroups::All,
                 },
             }),
-            _ => {
-                let message = format!("the LCMAPS plug-in type {} is not supported yet", kind.name());
-                return Err(ConfigError::not_supported(message, self.r#type.span()));
-            }
+            Kind::BanDn => Plugin::BanDn(BanDn {
+                banmapfile: required("banmapfile", &self.banmapfile, kind.name(), span)?.clone(),
+                matching: self.matching(),
+            }),
+            Kind::BanFqan => Plugin::BanFqan(BanFqan {
+                banmapfile: required("banmapfile", &self.banmapfile, kind.name(), span)?.clone(),
+                matching: self.matching(),
+            }),
+            Kind::TrackingGroupid => Plugin::TrackingGroupid(self.tracking(span)?),
+            Kind::DummyGood => Plugin::DummyGood(self.dummy()?),
+            Kind::DummyBad => Plugin::DummyBad,
+            Kind::Exec => Plugin::Exec(exec(&self.command, &self.timeout, kind.name(), span)?),
         })
     }
 
-    fn pools(&self, kind: Kind, span: Range<usize>) -> Result<Pools, ConfigError> {
+    fn matching(&self) -> Matching {
+        if set(&self.no_wildcard) { Matching::Exact } else { Matching::Wildcards }
+    }
+
+    fn group_rules(&self) -> GroupRules {
+        GroupRules {
+            first: if set(&self.map_to_secondary_groups) { FirstGroup::Secondary } else { FirstGroup::Primary },
+            unmapped: if set(&self.mapall) { Unmapped::Fails } else { Unmapped::PassedOver },
+            mapmin: self.mapmin.as_ref().map_or(0, |minimum| *minimum.get_ref()),
+        }
+    }
+
+    fn tracking(&self, span: Range<usize>) -> Result<TrackingGroupid, ConfigError> {
+        let name = Kind::TrackingGroupid.name();
+        let min = *required("min_gid", &self.min_gid, name, span.clone())?;
+        let max = *required("max_gid", &self.max_gid, name, span.clone())?;
+        if min == 0 || max < min {
+            let message = "min_gid must be 1 or more, and max_gid not below it";
+            return Err(ConfigError::invalid(message, span));
+        }
+        Ok(TrackingGroupid { range: min..=max })
+    }
+
+    /// Numbers are refused: an account or a group is looked up by its name, so that the database has a say.
+    fn dummy(&self) -> Result<DummyGood, ConfigError> {
+        let numbers = [
+            (&self.dummy_uid, "dummy_uid", "dummy_username"),
+            (&self.dummy_gid, "dummy_gid", "dummy_group"),
+            (&self.dummy_sec_gid, "dummy_sec_gid", "dummy_sec_group"),
+        ];
+        for (number, name, instead) in numbers {
+            if let Some(number) = number {
+                let message = format!("{name} is a number; name the account or group with {instead}");
+                return Err(ConfigError::invalid(message, number.span()));
+            }
+        }
+        let named = |name: &Option<Spanned<String>>| {
+            let Some(name) = name else { return Ok(None) };
+            match crate::account::is_name(name.get_ref()) {
+                true => Ok(Some(name.get_ref().clone())),
+                false => Err(ConfigError::invalid("not the name of an account or a group", name.span())),
+            }
+        };
+        Ok(DummyGood {
+            account: named(&self.dummy_username)?,
+            group: named(&self.dummy_group)?,
+            secondary: named(&self.dummy_sec_group)?,
+        })
+    }
+
+    fn pools(
+        &self,
+        name: &str,
+        directory: &Option<Spanned<AbsolutePath>>,
+        kind: Kind,
+        span: Range<usize>,
+    ) -> Result<Pools, ConfigError> {
         let strict = self.strict_poolprefix_match.as_ref().is_none_or(|strict| *strict.get_ref());
         Ok(Pools {
-            gridmapdir: required("gridmapdir", &self.gridmapdir, kind.name(), span)?.clone(),
+            gridmapdir: required(name, directory, kind.name(), span)?.clone(),
             members: if strict { Members::Numbered } else { Members::Prefixed },
             inconsistency: match set(&self.override_inconsistency) {
                 true => Inconsistency::Override,
@@ -201,9 +275,8 @@ impl Table {
         })
     }
 
-    /// The groups of the account that a `voms_poolaccount` adds: none unless an option says so.
-    fn account_gids(&self) -> AccountGids {
-        let all = set(&self.use_account_gid);
+    /// The groups of the account that a VOMS account plug-in adds: all, or those that options name.
+    fn account_gids(&self, all: bool) -> AccountGids {
         let no_primary = set(&self.do_not_add_primary_gid_from_mapped_account);
         let no_groups = set(&self.do_not_add_secondary_gids_from_mapped_account);
         let take = |yes: bool| if yes { Take::Take } else { Take::Leave };
@@ -304,6 +377,8 @@ impl Table {
             Given::new("map_to_secondary_groups", &self.map_to_secondary_groups, groups),
             Given::new("mapall", &self.mapall, groups),
             Given::new("mapmin", &self.mapmin, groups),
+            Given::new("min_gid", &self.min_gid, &[TrackingGroupid]),
+            Given::new("max_gid", &self.max_gid, &[TrackingGroupid]),
             Given::new("dummy_uid", &self.dummy_uid, &[DummyGood]),
             Given::new("dummy_username", &self.dummy_username, &[DummyGood]),
             Given::new("dummy_gid", &self.dummy_gid, &[DummyGood]),

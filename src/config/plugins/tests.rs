@@ -21,7 +21,17 @@ const NOT_SUPPORTED: Option<ConfigErrorKind> = Some(ConfigErrorKind::NotSupporte
 #[test]
 fn lcas_plugins() {
     assert!(lcas("").is_ok());
-    assert!(lcas("[[plugin]]\ntype = \"userban\"\nfile = \"/a\"\nsubject = \"both\"").is_ok());
+    for good in [
+        "type = \"userban\"\nfile = \"/a\"\nsubject = \"both\"",
+        "type = \"userallow\"\nfile = \"/a\"\nsubject = \"pilot\"",
+        "type = \"voms\"\nfile = \"/a\"",
+        "type = \"voms\"\nfile = \"/a\"\nformat = \"gacl\"",
+        "type = \"timeslots\"\nfile = \"/a\"",
+        "type = \"check_executable\"\ncommands = [\"/a\"]",
+        "type = \"exec\"\ncommand = [\"/a\", \"b\"]\ntimeout = \"10s\"",
+    ] {
+        assert!(lcas(&format!("[[plugin]]\n{good}")).is_ok(), "{good}");
+    }
     let table = [
         ("type = \"userban\"", INVALID, "needs file"),
         ("type = \"userban\"\nfile = \"a\"", None, "not an absolute path"),
@@ -30,11 +40,17 @@ fn lcas_plugins() {
         ("type = \"userban\"\nfile = \"/a\"\ntimeout = \"1s\"", INVALID, "timeout is not an option"),
         ("type = \"nope\"", None, "unknown variant `nope`"),
         ("file = \"/a\"", None, "missing field `type`"),
-        ("type = \"userallow\"\nfile = \"/a\"", NOT_SUPPORTED, "userallow is not supported yet"),
-        ("type = \"voms\"\nfile = \"/a\"\nformat = \"gacl\"", NOT_SUPPORTED, "voms is not supported yet"),
-        ("type = \"timeslots\"\nfile = \"/a\"", NOT_SUPPORTED, "timeslots is not supported yet"),
-        ("type = \"check_executable\"\ncommands = [\"/a\"]", NOT_SUPPORTED, "check_executable is not supported yet"),
-        ("type = \"exec\"\ncommand = [\"/a\"]\ntimeout = \"10s\"", NOT_SUPPORTED, "exec is not supported yet"),
+        ("type = \"userallow\"", INVALID, "needs file"),
+        ("type = \"voms\"", INVALID, "needs file"),
+        ("type = \"voms\"\nfile = \"/a\"\nformat = \"xacml\"", None, "unknown variant"),
+        ("type = \"timeslots\"\nformat = \"gacl\"", INVALID, "format is not an option"),
+        ("type = \"check_executable\"", INVALID, "needs commands"),
+        ("type = \"check_executable\"\ncommands = [\"id\"]", None, "not an absolute path"),
+        ("type = \"exec\"", INVALID, "needs command"),
+        ("type = \"exec\"\ncommand = []", INVALID, "an empty command"),
+        ("type = \"exec\"\ncommand = [\"a\"]", INVALID, "not an absolute path"),
+        ("type = \"exec\"\ncommand = [\"/a\"]\ntimeout = \"0s\"", INVALID, "between 1s and 10m"),
+        ("type = \"exec\"\ncommand = [\"/a\"]\ntimeout = \"1h\"", INVALID, "between 1s and 10m"),
     ];
     for (text, kind, message) in table {
         let error = lcas(&format!("[[plugin]]\n{text}\n")).unwrap_err();
@@ -53,6 +69,14 @@ fn lcmaps_plugins_that_are_supported() {
         format!("type = \"poolaccount\"\n{POOL}disablewildcard = true"),
         "type = \"voms_localgroup\"\ngroupmapfile = \"/m\"\nmapall = true\nmapmin = 1".to_owned(),
         format!("type = \"voms_poolaccount\"\n{POOL}use_voms_gid = true\nuse_account_gid = false"),
+        "type = \"voms_localaccount\"\ngridmapfile = \"/m\"\nuse_voms_gid = true".to_owned(),
+        "type = \"voms_poolgroup\"\ngroupmapfile = \"/m\"\ngroupmapdir = \"/d\"\nmapall = true".to_owned(),
+        "type = \"ban_dn\"\nbanmapfile = \"/m\"\nno_wildcard = true".to_owned(),
+        "type = \"ban_fqan\"\nbanmapfile = \"/m\"\ndisablewildcard = true".to_owned(),
+        "type = \"tracking_groupid\"\nmin_gid = 20000\nmax_gid = 20100".to_owned(),
+        "type = \"dummy_good\"\ndummy_username = \"nobody\"\ndummy_group = \"g\"\ndummy_sec_group = \"h\"".to_owned(),
+        "type = \"dummy_bad\"".to_owned(),
+        "type = \"exec\"\ncommand = [\"/a\"]".to_owned(),
     ] {
         let text = format!("[plugins.a-b]\n{plugin}\n[plugins.c]\n{plugin}\n[policies]\ndefault = [\"a-b -> c\"]\n");
         assert_eq!(lcmaps(&text).map(|_| ()), Ok(()), "{plugin}");
@@ -75,19 +99,20 @@ fn lcmaps_plugins_that_are_refused() {
         ("poolaccount", "max_mappings_per_credential = -1", None, ""),
         ("poolaccount", "override_inconsistency = \"yes\"", None, "expected a boolean"),
         ("poolaccount", "gridmapfile = \"m\"", None, "not an absolute path"),
-        (
-            "voms_poolgroup",
-            "groupmapfile = \"/m\"\ngroupmapdir = \"/d\"",
-            NOT_SUPPORTED,
-            "voms_poolgroup is not supported yet",
-        ),
-        ("voms_localaccount", "gridmapfile = \"/m\"", NOT_SUPPORTED, "not supported yet"),
-        ("ban_dn", "banmapfile = \"/m\"\nno_wildcard = true", NOT_SUPPORTED, "not supported yet"),
-        ("ban_fqan", "banmapfile = \"/m\"", NOT_SUPPORTED, "not supported yet"),
-        ("tracking_groupid", "", NOT_SUPPORTED, "not supported yet"),
-        ("dummy_good", "dummy_uid = 1", NOT_SUPPORTED, "not supported yet"),
-        ("dummy_bad", "", NOT_SUPPORTED, "not supported yet"),
-        ("exec", "command = [\"/a\"]", NOT_SUPPORTED, "not supported yet"),
+        ("voms_poolgroup", "groupmapfile = \"/m\"", INVALID, "needs groupmapdir"),
+        ("voms_poolgroup", "groupmapfile = \"/m\"\ngridmapdir = \"/d\"", INVALID, "gridmapdir is not an option"),
+        ("voms_localaccount", "use_voms_gid = true", INVALID, "needs gridmapfile"),
+        ("voms_localaccount", "gridmapfile = \"/m\"\nrequire_primary_gid = true", INVALID, "not an option"),
+        ("ban_dn", "no_wildcard = true", INVALID, "needs banmapfile"),
+        ("ban_fqan", "gridmapfile = \"/m\"", INVALID, "gridmapfile is not an option"),
+        ("tracking_groupid", "min_gid = 5", INVALID, "needs max_gid"),
+        ("tracking_groupid", "min_gid = 5\nmax_gid = 4", INVALID, "not below it"),
+        ("tracking_groupid", "min_gid = 0\nmax_gid = 4", INVALID, "1 or more"),
+        ("dummy_good", "dummy_uid = 1", INVALID, "dummy_username"),
+        ("dummy_good", "dummy_gid = 1", INVALID, "dummy_group"),
+        ("dummy_good", "dummy_username = \"1000\"", INVALID, "not the name"),
+        ("dummy_bad", "mapmin = 1", INVALID, "not an option"),
+        ("exec", "command = \"/a\"", None, "expected a sequence"),
         ("posix_enf", "", None, "unknown variant"),
         ("localaccount", "gridmap = \"/m\"", None, "unknown field"),
     ];
@@ -108,7 +133,7 @@ fn errors_have_a_place() {
         (format!("[plugins.a]\n{local}[policies]\nx = [\"a -> b\"]\n"), "\"a -> b\""),
         (format!("[plugins.a]\n{local}[policies]\nx = []\n"), "[]"),
         (format!("[plugins.a]\n{local}[policies]\n\"x y\" = [\"a -> a\"]\n"), "\"x y\""),
-        ("[plugins.a]\ntype = \"exec\"\n".to_owned(), "\"exec\""),
+        (format!("[plugins.a]\ntype = \"poolaccount\"\n{POOL}max_mappings_per_credential = 2\n"), "2"),
         (format!("[plugins.a]\n{local}x = 1\n"), "x"),
     ];
     for (text, place) in table {

@@ -57,35 +57,48 @@ pub fn read(directory: &Directory, name: &str, limit: u64, what: &str) -> Outcom
     }
 }
 
-/// All files `HASH.PREFIX0`, `HASH.PREFIX1`, … for the hashes of a name, each series up to its first gap.
-fn numbered(directory: &Directory, name: &Name, prefix: &str, limit: u64, what: &str) -> Outcome<Vec<Vec<u8>>> {
-    let mut files: Vec<Vec<u8>> = Vec::new();
+/// Hands over all files `HASH.PREFIX0`, `HASH.PREFIX1`, … for the hashes of a name, each series up to its first gap, one
+/// at a time because CRLs are large. The two hashes often lead to the same file, which counts once.
+fn numbered(
+    directory: &Directory,
+    name: &Name,
+    prefix: &str,
+    limit: u64,
+    what: &str,
+    mut each: impl FnMut(Vec<u8>) -> Outcome<()>,
+) -> Outcome<()> {
+    let mut seen = Vec::new();
     for hash in hashes(name) {
         for number in 0..MAX_COLLISIONS {
-            let Some(bytes) = read(directory, &format!("{hash}.{prefix}{number}"), limit, what)? else { break };
-            if !files.contains(&bytes) {
-                files.push(bytes);
+            let file = format!("{hash}.{prefix}{number}");
+            let identity = directory.identity(OsStr::new(&file));
+            if identity.is_some_and(|identity| seen.contains(&identity)) {
+                continue;
             }
+            let Some(bytes) = read(directory, &file, limit, what)? else { break };
+            seen.extend(identity);
+            each(bytes)?;
         }
     }
-    Ok(files)
+    Ok(())
 }
 
 /// The certificates of the directory with this subject.
 pub fn authorities(directory: &Directory, subject: &Name) -> Outcome<Vec<Certificate>> {
     let what = format!("the certificate of the CA {}", subject.text());
+    let malformed = |why: String| {
+        let text = format!("a file for {what} is not a certificate that glexec accepts: the site has to mend it");
+        Refusal::new(Reason::TrustCaMalformed, text).detail(why)
+    };
     let mut found = Vec::new();
-    for file in numbered(directory, subject, "", MAX_CA_FILE, &what)? {
-        let malformed = |why: String| {
-            let text = format!("a file for {what} is not a certificate that glexec accepts: the site has to mend it");
-            Refusal::new(Reason::TrustCaMalformed, text).detail(why)
-        };
-        let der = pem::first_certificate(&file).map_err(|why| malformed(why.to_owned()))?;
+    numbered(directory, subject, "", MAX_CA_FILE, &what, |file| {
+        let der = pem::first_certificate(file).map_err(|why| malformed(why.to_owned()))?;
         let certificate = Certificate::parse(&der).map_err(|fault| malformed(format!("{fault:?}")))?;
         if certificate.subject == *subject {
             found.push(certificate);
         }
-    }
+        Ok(())
+    })?;
     Ok(found)
 }
 

@@ -1,0 +1,48 @@
+//! What a policy may know of a call besides whom the credentials stand for, as owned data.
+
+#![forbid(unsafe_code)]
+
+use crate::config::Config;
+use crate::config::values::SearchPath;
+use crate::invocation::caller::Caller;
+use crate::invocation::command_line::Payload;
+use crate::sys::start::Inherited;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// The circumstances of a call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Circumstances {
+    /// The caller's account.
+    pub caller: String,
+    /// The caller's user id.
+    pub caller_uid: u32,
+    /// The caller's group id.
+    pub caller_gid: u32,
+    /// The caller's supplementary groups, as its process has them.
+    pub caller_groups: Vec<u32>,
+    /// The command as the caller wrote it; none where only the target proxy is renewed.
+    pub command: Option<OsString>,
+    /// The caller's working directory, where a relative command is looked for.
+    pub cwd: Option<PathBuf>,
+    /// Where a command without `/` is looked for.
+    pub path: SearchPath,
+    /// Seconds since 1970 UTC.
+    pub now: i64,
+}
+
+impl Circumstances {
+    /// Takes what belongs to a policy out of what the call is made of.
+    pub fn of(caller: &Caller, inherited: &Inherited, payload: Option<&Payload>, config: &Config, now: i64) -> Self {
+        Circumstances {
+            caller: caller.name.clone(),
+            caller_uid: caller.uid,
+            caller_gid: caller.gid,
+            caller_groups: inherited.groups.iter().map(|gid| gid.as_raw()).collect(),
+            command: payload.map(|payload| payload.command.clone()),
+            cwd: inherited.cwd.clone(),
+            path: config.glexec.path.clone(),
+            now,
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! `exec`: a program of the site's decides.
+
+#![forbid(unsafe_code)]
+
+use super::Context;
+use crate::credential::identity::Identity;
+use crate::outside::{self, Answer, Exec, Failed, Names, Question};
+use crate::reason::{Outcome, Reason, Refusal};
+
+/// Refuses whom the program refuses; `who` is judged.
+pub(super) fn judge(
+    exec: &Exec,
+    who: &'static str,
+    user: &Identity,
+    pilot: Option<&Identity>,
+    context: &Context<'_>,
+) -> Outcome<()> {
+    let question = Question::new(("lcas", who), user, pilot, context.call);
+    match outside::ask(exec, &question, context.programs) {
+        Ok(Answer::Permit(names)) if names == Names::default() => Ok(()),
+        Ok(Answer::Permit(_)) => Err(failed("an account is nothing that an LCAS plug-in gives")),
+        Ok(Answer::Deny { message, tell_caller }) => {
+            let sentence = tell_caller.unwrap_or_else(|| "the site does not let you run here".to_owned());
+            Err(Refusal::new(Reason::LcasExecDenied, sentence).detail(message))
+        }
+        Err(Failed::Unusable(error)) => Err(super::file_refusal(&error)),
+        Err(Failed::NoAnswer(error)) => Err(failed(&format!("{}: {error}", exec.program.as_path().display()))),
+        Err(Failed::Nonsense(why)) => Err(failed(&why)),
+    }
+}
+
+fn failed(why: &str) -> Refusal {
+    Refusal::new(Reason::LcasExecFailed, "a plug-in of the site's authorization did not work").detail(why)
+}

@@ -1,0 +1,71 @@
+//! `userallow`: people who may run here.
+//!
+//! One name a line, in the line format of map files; mappings after it mean nothing, so the grid-mapfile itself may be the
+//! list. Names may be patterns. A malformed line lets nobody in and is noted.
+
+#![forbid(unsafe_code)]
+
+use super::Context;
+use crate::config::values::AbsolutePath;
+use crate::credential::identity::Dn;
+use crate::lcmaps::map_file::{Matching, lines, stands_for};
+use crate::lcmaps::subject::Subject;
+use crate::reason::{Outcome, Reason, Refusal};
+
+/// Refuses a person whom the file does not name.
+pub(super) fn judge(path: &AbsolutePath, dn: &Dn, context: &mut Context<'_>) -> Outcome<()> {
+    if is_listed(path, &[Subject::mapped(dn)], context)? {
+        return Ok(());
+    }
+    Err(Refusal::new(Reason::LcasUserallow, "you are not on the site's list of users")
+        .detail(format!("{} does not have {dn}", path.as_path().display())))
+}
+
+/// Whether a line stands for one of the subjects.
+pub(super) fn is_listed(path: &AbsolutePath, subjects: &[Subject], context: &mut Context<'_>) -> Outcome<bool> {
+    for line in lines(&context.read(path)?) {
+        match line {
+            Ok(line) if subjects.iter().any(|subject| stands_for(line.name, subject, Matching::Wildcards)) => {
+                return Ok(true);
+            }
+            Ok(_) => {}
+            Err(malformed) => context.note(path, &malformed.to_string()),
+        }
+    }
+    Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::circumstances::Circumstances;
+    use crate::lcas::tests::{Memory, NoPrograms};
+    use std::path::PathBuf;
+
+    #[test]
+    fn only_listed_people_pass() {
+        let table: &[(&'static [u8], &str, bool)] = &[
+            (b"", "/CN=a", false),
+            (b"\"/CN=a\"\n", "/CN=a", true),
+            (b"\"/CN=a\" someone .pool # comment\n", "/CN=a", true),
+            (b"/CN=a\n", "/CN=a", true),
+            (b"# \"/CN=a\"\n", "/CN=a", false),
+            (b"\"/CN=*\"\n", "/CN=a", true),
+            (b"\"/CN=b\"\n", "/CN=*", false),
+            (b"\"/CN=A\"\n", "/CN=a", false),
+            (b"\"/CN=x\n\"/CN=a\"\n", "/CN=a", true),
+            (b"\"/CN=a\n", "/CN=a", false),
+            (b"\"/CN=host/a\"\n", "/CN=host\\/a", false),
+        ];
+        let path = PathBuf::from("/list").try_into().unwrap();
+        for (file, dn, passes) in table {
+            let call = Circumstances::default();
+            let mut context =
+                Context { files: &Memory(Some(file)), call: &call, programs: &NoPrograms, notes: Vec::new() };
+            let outcome = judge(&path, &(*dn).to_owned().try_into().unwrap(), &mut context);
+            let shown = String::from_utf8_lossy(file);
+            assert_eq!(outcome.err().map(|r| r.reason()), (!passes).then_some(Reason::LcasUserallow), "{shown}");
+            assert_eq!(!context.notes.is_empty(), file.starts_with(b"\"/CN=x\n") || shown == "\"/CN=a\n", "{shown}");
+        }
+    }
+}

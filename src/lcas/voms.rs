@@ -1,0 +1,71 @@
+//! `voms`: VOMS attributes that may run here.
+
+#![forbid(unsafe_code)]
+
+use super::userallow::is_listed;
+use super::{Context, Format, gacl, malformed};
+use crate::config::values::AbsolutePath;
+use crate::credential::identity::Identity;
+use crate::lcmaps::subject::Subject;
+use crate::reason::{Outcome, Reason, Refusal};
+
+/// Refuses a person of whose VOMS attributes the list has none.
+pub(super) fn judge(
+    path: &AbsolutePath,
+    format: Format,
+    identity: &Identity,
+    context: &mut Context<'_>,
+) -> Outcome<()> {
+    let permitted = match format {
+        Format::Simple => {
+            let subjects: Vec<Subject> = identity.fqans.iter().map(Subject::fqan).collect();
+            is_listed(path, &subjects, context)?
+        }
+        Format::Gacl => gacl::permits(&context.read(path)?, identity).map_err(|why| malformed(path, &why))?,
+    };
+    if permitted {
+        return Ok(());
+    }
+    let sentence = match identity.fqans.is_empty() {
+        true => "your proxy carries no VOMS attributes, which the site requires",
+        false => "none of your VOMS attributes may run here",
+    };
+    let fqans: Vec<&str> = identity.fqans.iter().map(|fqan| fqan.as_str()).collect();
+    let detail = format!("{} has none of [{}]", path.as_path().display(), fqans.join(", "));
+    Err(Refusal::new(Reason::LcasVoms, sentence).detail(detail))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::circumstances::Circumstances;
+    use crate::lcas::tests::{Memory, NoPrograms, who};
+    use std::path::PathBuf;
+
+    #[test]
+    fn one_listed_attribute_is_enough() {
+        let list: &'static [u8] = b"\"/vo/Role=pilot/*\"\n\"/other/*\" .mapping\n/short\n";
+        let gacl: &'static [u8] =
+            b"<gacl><entry><voms-cred><vo>vo</vo></voms-cred><allow><read/></allow></entry></gacl>";
+        let table = [
+            (Format::Simple, list, &["/vo/Role=pilot"][..], None),
+            (Format::Simple, list, &["/vo/Role=NULL", "/vo/Role=pilot"], None),
+            (Format::Simple, list, &["/vo/Role=NULL"], Some(Reason::LcasVoms)),
+            (Format::Simple, list, &["/short/Role=NULL"], Some(Reason::LcasVoms)),
+            (Format::Simple, list, &[], Some(Reason::LcasVoms)),
+            (Format::Gacl, gacl, &["/vo/Role=NULL"], None),
+            (Format::Gacl, gacl, &["/other/Role=NULL"], Some(Reason::LcasVoms)),
+            (Format::Gacl, gacl, &[], Some(Reason::LcasVoms)),
+            (Format::Gacl, list, &["/vo/Role=pilot"], Some(Reason::LcasFileMalformed)),
+        ];
+        let path = PathBuf::from("/list").try_into().unwrap();
+        for (format, file, fqans, expected) in table {
+            let fqans = fqans.iter().map(|fqan| format!("{fqan}/Capability=NULL").try_into().unwrap()).collect();
+            let (identity, call) = (Identity { fqans, ..who("/CN=a") }, Circumstances::default());
+            let mut context =
+                Context { files: &Memory(Some(file)), call: &call, programs: &NoPrograms, notes: Vec::new() };
+            let outcome = judge(&path, format, &identity, &mut context);
+            assert_eq!(outcome.err().map(|r| r.reason()), expected, "{format:?} {:?}", identity.fqans);
+        }
+    }
+}

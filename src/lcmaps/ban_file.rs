@@ -1,0 +1,115 @@
+//! Ban files: people and VOMS attributes that may not run here, in the line format of map files.
+//!
+//! In doubt a line bans: every spelling is looked for ([`Subject::banned`], [`Subject::banned_fqan`]), a name without quotes that holds
+//! blanks is taken whole as well, and a file that cannot be understood to its end refuses everybody, since the line that
+//! bans somebody may be the broken one.
+
+#![forbid(unsafe_code)]
+
+use crate::lcmaps::map_file::{Line, Matching, lines, stands_for};
+use crate::lcmaps::subject::Subject;
+
+/// The number of the first line that bans the subject. The whole file is read even after a match, so that one that is
+/// malformed is noticed on the first day and not when it matters.
+pub fn banning_line(bytes: &[u8], subject: &Subject, matching: Matching) -> Result<Option<usize>, String> {
+    let mut found = None;
+    for line in lines(bytes) {
+        let line = line.map_err(|malformed| malformed.to_string())?;
+        // A name in another notation (`CN=Alice,DC=org`) would never match anybody: that is a mistake, not a ban.
+        if !matches!(line.name.first(), Some(b'/' | b'*' | b'?' | b'[')) {
+            return Err(format!("line {}: not a name that starts with /", line.number));
+        }
+        if found.is_none() && bans(&line, subject, matching) {
+            found = Some(line.number);
+        }
+    }
+    Ok(found)
+}
+
+fn bans(line: &Line<'_>, subject: &Subject, matching: Matching) -> bool {
+    let bans = |name: &[u8]| stands_for(name, subject, matching) || stands_for(name, subject, Matching::Exact);
+    bans(line.name)
+        || line.unquoted.is_some_and(|whole| {
+            let comment = whole.iter().position(|b| *b == b'#').unwrap_or(whole.len());
+            bans(whole.trim_ascii_end()) || bans(whole.get(..comment).unwrap_or(whole).trim_ascii_end())
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credential::identity::Dn;
+
+    fn verdict(file: &[u8], dn: &str) -> Result<bool, ()> {
+        let subject = Subject::banned(&Dn::try_from(dn.to_owned()).unwrap());
+        banning_line(file, &subject, Matching::Wildcards).map(|line| line.is_some()).map_err(|_| ())
+    }
+
+    #[test]
+    fn in_doubt_a_line_bans() {
+        let alice = "/O=x/CN=Alice Adams";
+        let table: &[(&[u8], &str, Result<bool, ()>)] = &[
+            (b"", alice, Ok(false)),
+            (b"# \"/O=x/CN=Alice Adams\"\n", alice, Ok(false)),
+            (b"\"/O=x/CN=Bob\"\n\"/O=x/CN=Alice Adams\"\n", alice, Ok(true)),
+            (b"\"/O=x/CN=Alice Adams\"\r\n", alice, Ok(true)),
+            (b"\xef\xbb\xbf\"/O=x/CN=Alice Adams\"", alice, Ok(true)),
+            (b"\"/O=x/CN=Alice Adams\" anything # why", alice, Ok(true)),
+            (b"/O=x/CN=Alice Adams", alice, Ok(true)),
+            (b"/O=x/CN=Alice Adams  # since May", alice, Ok(true)),
+            (b"/O=x/CN=Alice Adam", alice, Ok(false)),
+            (b"\"/O=x/*\"", alice, Ok(true)),
+            (b"*", alice, Ok(true)),
+            (b"\"/O=x/CN=alice adams\"", alice, Ok(false)),
+            (b"\"/O=x/CN=[x]\"", "/O=x/CN=[x]", Ok(true)),
+            (b"\"/O=x/CN=a/Email=a@x\"", "/O=x/CN=a/emailAddress=a@x", Ok(true)),
+            (b"\"/O=x/CN=a/emailAddress=a@x\"", "/O=x/CN=a/E=a@x", Ok(true)),
+            (b"\"/O=x/CN=a/E=*\"", "/O=x/CN=a/emailAddress=a@x", Ok(true)),
+            (b"\"/O=x/USERID=a\"", "/O=x/UID=a", Ok(true)),
+            (b"\"/O=x/CN=host/a\"", "/O=x/CN=host\\/a", Ok(true)),
+            (b"\"/O=x/CN=host\\/a\"", "/O=x/CN=host\\/a", Ok(true)),
+            (b"\"/O=x/CN=host\\/a\"", "/O=x/CN=host/a", Ok(false)),
+            (b"\"/O=x/CN=Bob\n", alice, Err(())),
+            (b"\"/O=x/CN=Alice Adams\"\n\"/O=x/CN=Bob\n", alice, Err(())),
+            (b"CN=Alice Adams,O=x\n", alice, Err(())),
+            (b"\"\"\n", alice, Err(())),
+        ];
+        for (file, dn, expected) in table {
+            assert_eq!(verdict(file, dn), *expected, "{} {dn}", String::from_utf8_lossy(file));
+        }
+    }
+
+    #[test]
+    fn the_person_is_never_a_pattern() {
+        assert_eq!(verdict(b"\"/O=x/CN=Bob\"", "/O=x/CN=*"), Ok(false));
+        assert_eq!(verdict(b"\"/O=x/CN=Bob\"", "/O=x/CN=[B]ob"), Ok(false));
+    }
+
+    #[test]
+    fn patterns_can_be_turned_off() {
+        let subject = Subject::banned(&Dn::try_from("/O=x/CN=Bob".to_owned()).unwrap());
+        let exact = |file: &[u8]| banning_line(file, &subject, Matching::Exact);
+        assert_eq!(exact(b"\"/O=x/*\""), Ok(None));
+        assert_eq!(exact(b"\n\"/O=x/CN=Bob\""), Ok(Some(2)));
+    }
+
+    #[test]
+    fn attributes_are_banned_in_every_spelling() {
+        let table: &[(&[u8], &str, bool)] = &[
+            (b"\"/vo\"", "/vo/Role=NULL/Capability=NULL", true),
+            (b"/vo/Role=pilot", "/vo/Role=pilot/Capability=NULL", true),
+            (b"/vo/Role=pilot/Capability=NULL", "/vo/Role=pilot/Capability=NULL", true),
+            (b"/vo/Role=pilot/Capability=NULL", "/vo/Role=pilot", true),
+            (b"/vo/Role=NULL*", "/vo", true),
+            (b"/vo", "/vo/Role=pilot/Capability=NULL", false),
+            (b"/vo", "/vo/g/Role=NULL/Capability=NULL", false),
+            (b"/vo/*", "/vo/g/Role=NULL/Capability=NULL", true),
+            (b"/vo/Role=pil*", "/vo/Role=pilot/Capability=NULL", true),
+        ];
+        for (file, fqan, expected) in table {
+            let subject = Subject::banned_fqan(&(*fqan).to_owned().try_into().unwrap());
+            let line = banning_line(file, &subject, Matching::Wildcards).unwrap();
+            assert_eq!(line.is_some(), *expected, "{} {fqan}", String::from_utf8_lossy(file));
+        }
+    }
+}

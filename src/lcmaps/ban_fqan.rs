@@ -1,0 +1,36 @@
+//! `ban_fqan`: fails for VOMS attributes in a ban file.
+//!
+//! A credential without VOMS attributes passes; one whose attributes are there but not valid comes here only where the
+//! site says `bad_ac = "ignore"`.
+
+#![forbid(unsafe_code)]
+
+use super::ban_file::banning_line;
+use super::{Context, banned, malformed};
+use crate::config::values::AbsolutePath;
+use crate::lcmaps::map_file::Matching;
+use crate::lcmaps::subject::Subject;
+use crate::reason::Outcome;
+
+/// The options of `ban_fqan`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BanFqan {
+    /// The ban file.
+    pub banmapfile: AbsolutePath,
+    /// Whether its names are patterns.
+    pub matching: Matching,
+}
+
+impl BanFqan {
+    pub(super) fn run(&self, context: &Context<'_>) -> Outcome<()> {
+        let bytes = context.read(&self.banmapfile)?;
+        for fqan in &context.identity.fqans {
+            match banning_line(&bytes, &Subject::banned_fqan(fqan), self.matching) {
+                Ok(None) => {}
+                Ok(Some(line)) => return Err(banned(&self.banmapfile, line, fqan.as_str())),
+                Err(why) => return Err(malformed(&self.banmapfile, &why)),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,201 @@
+//! The plug-ins of LCAS and LCMAPS, in the program as it is installed.
+
+use crate::site::Site;
+use std::path::Path;
+use std::time::Duration;
+
+/// A site with one more LCAS plug-in.
+fn with_lcas(plugin: &str) -> Site {
+    Site::with(|site| site.configure(|text| format!("{text}\n[[lcas.plugin]]\n{plugin}\n")))
+}
+
+/// A site with more LCMAPS plug-ins and another policy.
+fn with_lcmaps(plugins: &str, policy: &str) -> Site {
+    let old = "default = [\"vomsgroups -> vomspool | localaccount\"]";
+    let change = |text: &str| text.replace(old, &format!("default = {policy}")) + "\n" + plugins;
+    Site::with(|site| site.configure(change))
+}
+
+#[test]
+fn only_listed_commands_run() {
+    let site = with_lcas("type = \"check_executable\"\ncommands = [\"/usr/bin/id\", \"/usr/bin/cat\"]");
+    let alice = site.pilot().credential("alice");
+    alice.glexec(["/usr/bin/id", "-un"]).succeeds_with("alice\n");
+    alice.glexec(["id", "-un"]).succeeds_with("alice\n");
+    alice.glexec(["/usr/bin/env"]).refused(203, "lcas.check-executable");
+    alice.glexec(["env"]).refused(203, "lcas.check-executable");
+    alice.sh("ln -s /usr/bin/id $HOME/id; /usr/sbin/glexec $HOME/id").refused(203, "lcas.check-executable");
+    // Nothing to run, nothing to judge.
+    alice.env("GLEXEC_TARGET_PROXY", "/dev/null").glexec([] as [&str; 0]).succeeds_with("");
+}
+
+#[test]
+fn only_listed_people_and_attributes_pass() {
+    let site = with_lcas("type = \"userallow\"\nfile = \"/etc/lcas/allow\"");
+    site.pilot().credential("alice").glexec(["id"]).refused(202, "lcas.file-missing");
+    site.write("/etc/lcas/allow", "\"/DC=org/DC=example/O=Grid/CN=Alice Adams\"\n");
+    site.pilot().credential("alice").glexec(["id", "-un"]).succeeds_with("alice\n");
+    site.pilot().credential("bob").glexec(["id"]).refused(203, "lcas.userallow");
+
+    let site = with_lcas("type = \"voms\"\nfile = \"/etc/lcas/attributes\"");
+    site.write("/etc/lcas/attributes", "\"/testvo/Role=production/*\"\n");
+    site.pilot().credential("bob").glexec(["true"]).succeeds_with("");
+    site.pilot().credential("carol").glexec(["id"]).refused(203, "lcas.voms");
+    site.pilot().credential("alice").glexec(["id"]).refused(203, "lcas.voms");
+}
+
+#[test]
+fn the_clock_of_the_site_decides() {
+    let site = with_lcas("type = \"timeslots\"\nfile = \"/etc/lcas/timeslots.db\"");
+    let alice = site.pilot().credential("alice");
+    for (slots, code) in [("* * * * * *\n", None), ("* * * * 1990 *\n", Some((203, "lcas.timeslots")))] {
+        site.write("/etc/lcas/timeslots.db", slots);
+        match code {
+            None => alice.glexec(["true"]).succeeds_with(""),
+            Some((exit, code)) => alice.glexec(["true"]).refused(exit, code),
+        };
+    }
+    site.write("/etc/lcas/timeslots.db", "all day\n");
+    alice.glexec(["true"]).refused(202, "lcas.file-malformed");
+}
+
+#[test]
+fn bans_and_fixed_accounts_by_attribute() {
+    let plugins = "[lcmaps.plugins.ban]\ntype = \"ban_fqan\"\nbanmapfile = \"/etc/lcas/ban_fqans\"\n\
+        [lcmaps.plugins.voms]\ntype = \"voms_localaccount\"\ngridmapfile = \"/etc/grid-security/voms-mapfile\"\n";
+    let site = with_lcmaps(plugins, "[\"ban -> voms\"]");
+    site.write("/etc/lcas/ban_fqans", "/testvo/Role=production\n");
+    site.write("/etc/grid-security/voms-mapfile", "\"/testvo/*\" alice\n");
+    site.pilot().credential("carol").glexec(["id", "-un"]).succeeds_with("alice\n");
+    site.pilot().credential("bob").glexec(["id"]).refused(203, "lcmaps.banned");
+}
+
+#[test]
+fn the_batch_systems_group_stays_with_the_payload() {
+    let plugins = "[lcmaps.plugins.tracking]\ntype = \"tracking_groupid\"\nmin_gid = 65000\nmax_gid = 65049\n";
+    let site = with_lcmaps(plugins, "[\"tracking -> localaccount\"]");
+    let pilot = site.pilot().credential("alice");
+    pilot.with_groups(&[2000, 65007, 65100]).glexec(["id", "-G"]).succeeds_with("3000 65007\n");
+    pilot.glexec(["id", "-G"]).succeeds_with("3000\n");
+}
+
+#[test]
+fn pool_groups_are_leased_to_attributes() {
+    let plugins = "[lcmaps.plugins.groups]\ntype = \"voms_poolgroup\"\ngroupmapfile = \"/etc/grid-security/poolgroups\"\n\
+        groupmapdir = \"/etc/grid-security/groupmapdir\"\n";
+    let site = with_lcmaps(plugins, "[\"groups -> vomspool\"]");
+    site.sh("mkdir /etc/grid-security/groupmapdir; touch /etc/grid-security/groupmapdir/grp01; \
+        echo grp01:x:7001: >> /etc/group");
+    site.write("/etc/grid-security/poolgroups", "\"/testvo*\" .grp\n");
+    site.pilot().credential("carol").glexec(["id", "-gn"]).succeeds_with("grp01\n");
+    assert!(site.exists("/etc/grid-security/groupmapdir/%2ftestvo%2frole%3dnull%2fcapability%3dnull"));
+}
+
+/// Puts a program where plug-ins of the site's own are.
+fn install(site: &Site, name: &str, text: impl AsRef<[u8]>) {
+    let path = format!("/etc/glexec-plugins/{name}");
+    site.sh("mkdir -p /etc/glexec-plugins");
+    site.write(&path, text);
+    site.chmod(&path, 0o755);
+}
+
+fn example(name: &str) -> Vec<u8> {
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/plugins").join(name)).unwrap()
+}
+
+#[test]
+fn the_example_plugins_work() {
+    let site = with_lcas("type = \"exec\"\ncommand = [\"/etc/glexec-plugins/allow-vos\", \"testvo\"]");
+    install(&site, "allow-vos", example("allow-vos"));
+    site.pilot().credential("carol").glexec(["true"]).succeeds_with("");
+    let run = site.pilot().credential("alice").glexec(["id"]);
+    run.refused(203, "lcas.exec-denied");
+    assert_eq!(run.stderr(), "[gLExec]: this site serves testvo only (lcas.exec-denied)\n");
+    assert!(run.record()["reason"].contains("CN=Alice Adams is in VO None"), "{:?}", run.record());
+
+    let plugin = "[lcmaps.plugins.table]\ntype = \"exec\"\n\
+        command = [\"/etc/glexec-plugins/map-by-table\", \"/etc/glexec-plugins/accounts.json\"]\n";
+    let site = with_lcmaps(plugin, "[\"table -> good | localaccount\"]\n[lcmaps.plugins.good]\ntype = \"dummy_good\"");
+    install(&site, "map-by-table", example("map-by-table"));
+    let table = r#"{"/DC=org/DC=example/O=Grid/CN=Bob Brown": {"account": "tvo003", "group": "production"}}"#;
+    install(&site, "accounts.json", table);
+    site.pilot().credential("bob").glexec(["sh", "-c", "id -un; id -Gn"]).succeeds_with("tvo003\nproduction\n");
+    site.pilot().credential("alice").glexec(["id", "-un"]).succeeds_with("alice\n");
+}
+
+#[test]
+fn a_plugin_has_no_privilege_and_nothing_of_the_callers() {
+    let site = with_lcas("type = \"exec\"\ncommand = [\"/etc/glexec-plugins/self\"]");
+    let script = r#"#!/bin/bash
+        who="$(id -un) $(id -Gn); $(ls /proc/$$/fd | tr '\n' ' ')"
+        status=$(grep -E '^(CapPrm|CapBnd|NoNewPrivs):' /proc/self/status | cut -f 2 | tr '\n' ' ')
+        environment=$(tr '\0' ' ' < /proc/$$/environ)
+        printf '{"decision":"deny","tell_caller":"%s; %s; %s"}' "$who" "$status" "$environment"
+    "#;
+    install(&site, "self", script);
+    let run = site.pilot().credential("alice").env("SECRET", "x").env("BASH_ENV", "/tmp/x").glexec(["id"]);
+    run.refused(203, "lcas.exec-denied");
+    // 3 and 255 are the shell's own: the pipe of `$(…)` and the script.
+    let expected = "[gLExec]: glexec glexec; 0 1 2 255 3 ; 0000000000000000 0000000000000000 1 ; PATH=/usr/local/bin:/usr/bin:/bin ";
+    assert!(run.stderr().starts_with(expected), "{}", run.stderr());
+}
+
+#[test]
+fn a_plugin_that_fails_is_a_transient_failure_and_leaves_nothing() {
+    let site = with_lcas("type = \"exec\"\ncommand = [\"/etc/glexec-plugins/it\"]\ntimeout = \"1s\"");
+    let alice = site.pilot().credential("alice");
+    alice.glexec(["id"]).refused(202, "lcas.file-missing");
+    let table = [
+        (
+            "#!/bin/sh\nsleep 100 & setsid sleep 100 & (setsid sh -c 'sleep 100 & sleep 100' &) ; sleep 100\n",
+            Some("no answer after 1s"),
+        ),
+        ("#!/bin/sh\nsetsid sleep 100 & exit 0\n", None),
+        ("#!/bin/sh\necho oops >&2; kill -9 $$\n", Some("signal SIGKILL: oops")),
+        ("#!/bin/sh\nexit 3\n", Some("exit status 3")),
+        ("#!/bin/sh\necho yes\n", Some("the answer")),
+        ("#!/bin/sh\nhead -c 1000000 /dev/zero\n", Some("longer than")),
+        ("#!/no/such/interpreter\n", Some("could not be started: No such file")),
+        ("#!/bin/sh\nexec <&- >&- 2>&-; exit 0\n", None),
+    ];
+    for (script, failure) in table {
+        install(&site, "it", script);
+        let run = alice.clone().reporting().glexec(["true"]);
+        match failure {
+            Some(why) => {
+                run.refused(202, "lcas.exec-failed");
+                assert!(run.report.contains("\"transient\":true"), "{}", run.report);
+                assert!(run.record()["reason"].contains(why), "{:?}", run.record());
+            }
+            None => {
+                run.succeeds_with("");
+            }
+        }
+        assert!(run.elapsed < Duration::from_secs(5), "{script}: {:?}", run.elapsed);
+        assert_eq!(site.sh("pgrep -u glexec || true"), "", "{script}");
+    }
+    site.chmod("/etc/glexec-plugins/it", 0o775);
+    alice.glexec(["id"]).refused(202, "lcas.insecure-permissions");
+    site.chmod("/etc/glexec-plugins/it", 0o644);
+    alice.glexec(["id"]).refused(202, "lcas.exec-failed");
+}
+
+#[test]
+fn an_expired_account_is_refused_but_one_without_password_is_not() {
+    let site = Site::new();
+    let alice = site.pilot().credential("alice");
+    let shadow = |expiry: &str| {
+        let old = site.read("/etc/shadow");
+        let others: String = old.lines().filter(|line| !line.starts_with("alice:")).map(|l| format!("{l}\n")).collect();
+        site.write("/etc/shadow", format!("{others}alice:!:19000:0:99999:7::{expiry}:\n"));
+    };
+    for (expiry, runs) in [("", true), ("99999", true), ("19000", false), ("0", false)] {
+        shadow(expiry);
+        match runs {
+            true => alice.glexec(["id", "-un"]).succeeds_with("alice\n"),
+            false => alice.glexec(["id", "-un"]).refused(203, "account.locked"),
+        };
+    }
+    site.sh("rm /etc/shadow");
+    alice.glexec(["id", "-un"]).succeeds_with("alice\n");
+}
