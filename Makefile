@@ -4,6 +4,8 @@ PREFIX = /usr
 DESTDIR =
 TARGET = $(abspath $(or $(CARGO_TARGET_DIR),target))
 PROGRAM = $(TARGET)/release/glexec
+# Unprivileged helpers of the callers; the .pl names are the historic ones, which pilots look for beside glexec.
+COMPANIONS = $(addprefix $(TARGET)/release/,glexec_wrapenv glexec_unwrapenv)
 
 # Only what makes a test site needs root. cargo stays the user's own: also under `sudo make`, where root may not have one.
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
@@ -13,7 +15,7 @@ CARGO = $(BUILDER) cargo
 
 # Every test binary but the system tests runs as whoever builds.
 OTHER_TESTS = $(filter-out system,$(patsubst tests/%.rs,%,$(wildcard tests/*.rs)) $(patsubst tests/%/main.rs,%,$(wildcard tests/*/main.rs)))
-SCRIPTS = .ci/run benches/run demo/run packaging/install-missing $(addprefix tests/site/,enter make-pki make-root prepare)
+SCRIPTS = .ci/run benches/run demo/run src/companions/mkgltempdir packaging/install-missing $(addprefix tests/site/,enter make-pki make-root prepare)
 
 .PHONY: all bench build demo test lint format-check fmt install clean help packages rust rust-tools
 .NOTPARALLEL: # what a target needs is done in the order it is written
@@ -58,16 +60,20 @@ fmt: rust-tools  ## format the source
 
 install:  ## install what `make` has built: PREFIX=/usr DESTDIR=
 	@test -x $(PROGRAM) || { echo "install: nothing built yet; run make first" >&2; exit 1; }
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/doc/glexec $(DESTDIR)/etc
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/doc/glexec/frameworks $(DESTDIR)/etc
 ifeq ($(shell id -u),0)
 	install -o root -g root -m 4711 $(PROGRAM) $(DESTDIR)$(PREFIX)/sbin/glexec
 else
 	install -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/sbin/glexec
 	@echo "install: not root, so glexec is not setuid root yet: chown root:root, then chmod 4711"
 endif
+	install -m 755 $(COMPANIONS) src/companions/mkgltempdir $(DESTDIR)$(PREFIX)/sbin/
+	ln -sf glexec_wrapenv $(DESTDIR)$(PREFIX)/sbin/glexec_wrapenv.pl
+	ln -sf glexec_unwrapenv $(DESTDIR)$(PREFIX)/sbin/glexec_unwrapenv.pl
 	test -e $(DESTDIR)/etc/glexec.conf || install -m 644 etc/glexec.conf $(DESTDIR)/etc/glexec.conf
 	install -m 644 etc/glexec.conf $(DESTDIR)$(PREFIX)/share/doc/glexec/glexec.conf.example
 	install -m 644 LICENSE $(wildcard README.md CHANGELOG.md docs/*.md) $(DESTDIR)$(PREFIX)/share/doc/glexec/
+	install -m 644 docs/frameworks/*.md $(DESTDIR)$(PREFIX)/share/doc/glexec/frameworks/
 
 clean:  ## remove what was built
 	@$(CARGO) clean

@@ -8,7 +8,9 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
 
 mod audit;
+mod clients;
 mod command;
+mod companions;
 mod configuration;
 mod credential_files;
 mod environment;

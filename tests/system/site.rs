@@ -448,9 +448,19 @@ impl<'s> Caller<'s> {
 
     /// Starts any program of the site.
     pub fn start<A: AsRef<OsStr>>(&self, program: &str, args: impl IntoIterator<Item = A>) -> Running<'s> {
+        self.start_on(Stdio::piped(), program, args)
+    }
+
+    /// Starts any program of the site with this as its stdin.
+    pub fn start_on<A: AsRef<OsStr>>(
+        &self,
+        stdin: impl Into<Stdio>,
+        program: &str,
+        args: impl IntoIterator<Item = A>,
+    ) -> Running<'s> {
         let mut command = Command::new(program);
         command.args(args).env_clear().envs(&self.env);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         if let Some(name) = &self.arg0 {
             command.arg0(name);
         }
@@ -486,18 +496,31 @@ impl<'s> Caller<'s> {
         let started = Instant::now();
         let mut child = self.site.spawn(&mut command, become_caller);
         drop((command, report_in)); // the writing ends of the report belong to the program now
-        let mut stdin = child.stdin.take().unwrap();
-        let input = self.stdin.clone();
-        thread::spawn(move || stdin.write_all(&input)); // it may end without reading all
+        if let Some(mut stdin) = child.stdin.take() {
+            let input = self.stdin.clone();
+            thread::spawn(move || stdin.write_all(&input)); // it may end without reading all
+        }
         let what = format!("{}: {program}", self.account.name);
-        Running { site: self.site, child, report, started, records_before, what }
+        Running { site: self.site, child: Started(Some(child)), report, started, records_before, what }
+    }
+}
+
+/// A process of ours in a site. A test that fails must reap it too: a site ends only when nothing is left in it.
+struct Started(Option<Child>);
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 
 /// A program that has been started.
 pub struct Running<'s> {
     site: &'s Site,
-    child: Child,
+    child: Started,
     report: Option<File>,
     started: Instant,
     records_before: usize,
@@ -507,7 +530,7 @@ pub struct Running<'s> {
 impl<'s> Running<'s> {
     /// The process id, as the host counts.
     pub fn pid(&self) -> i32 {
-        self.child.id().try_into().unwrap()
+        self.child.0.as_ref().unwrap().id().try_into().unwrap()
     }
 
     /// The process id, as the site counts.
@@ -532,7 +555,8 @@ impl<'s> Running<'s> {
 
     /// Waits for its end and the end of its output.
     pub fn finish(self) -> Run<'s> {
-        let Running { site, child, report, started, records_before, what } = self;
+        let Running { site, mut child, report, started, records_before, what } = self;
+        let child = child.0.take().unwrap();
         let (done, wait) = mpsc::channel();
         thread::spawn(move || done.send(child.wait_with_output()));
         // If this gives up, the site is dropped with everything in it.
