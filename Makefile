@@ -4,6 +4,7 @@ PREFIX = /usr
 DESTDIR =
 TARGET = $(abspath $(or $(CARGO_TARGET_DIR),target))
 PROGRAM = $(TARGET)/release/glexec
+ADMIN_PROGRAM = $(TARGET)/release/glexec-admin
 
 # Only what makes a test site needs root. cargo stays the user's own: also under `sudo make`, where root may not have one.
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
@@ -58,8 +59,11 @@ else
 	install -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/sbin/glexec
 	@echo "install: not root, so glexec is not setuid root yet: chown root:root, then chmod 4711"
 endif
+	install -m 755 $(ADMIN_PROGRAM) $(DESTDIR)$(PREFIX)/sbin/glexec-admin
 	test -e $(DESTDIR)/etc/glexec.conf || install -m 644 etc/glexec.conf $(DESTDIR)/etc/glexec.conf
 	install -m 644 etc/glexec.conf $(DESTDIR)$(PREFIX)/share/doc/glexec/glexec.conf.example
+	install -d $(DESTDIR)$(PREFIX)/share/doc/glexec/plugins
+	install -m 644 docs/plugins/* $(DESTDIR)$(PREFIX)/share/doc/glexec/plugins/
 	install -m 644 LICENSE $(wildcard README.md CHANGELOG.md docs/*.md) $(DESTDIR)$(PREFIX)/share/doc/glexec/
 
 clean:  ## remove what was built
