@@ -6,6 +6,7 @@ TARGET = $(abspath $(or $(CARGO_TARGET_DIR),target))
 PROGRAM = $(TARGET)/release/glexec
 # Unprivileged helpers of the callers; the .pl names are the historic ones, which pilots look for beside glexec.
 COMPANIONS = $(addprefix $(TARGET)/release/,glexec_wrapenv glexec_unwrapenv)
+ADMIN_PROGRAM = $(TARGET)/release/glexec-admin
 
 # Only what makes a test site needs root. cargo stays the user's own: also under `sudo make`, where root may not have one.
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
@@ -70,8 +71,11 @@ endif
 	install -m 755 $(COMPANIONS) src/companions/mkgltempdir $(DESTDIR)$(PREFIX)/sbin/
 	ln -sf glexec_wrapenv $(DESTDIR)$(PREFIX)/sbin/glexec_wrapenv.pl
 	ln -sf glexec_unwrapenv $(DESTDIR)$(PREFIX)/sbin/glexec_unwrapenv.pl
+	install -m 755 $(ADMIN_PROGRAM) $(DESTDIR)$(PREFIX)/sbin/glexec-admin
 	test -e $(DESTDIR)/etc/glexec.conf || install -m 644 etc/glexec.conf $(DESTDIR)/etc/glexec.conf
 	install -m 644 etc/glexec.conf $(DESTDIR)$(PREFIX)/share/doc/glexec/glexec.conf.example
+	install -d $(DESTDIR)$(PREFIX)/share/doc/glexec/plugins
+	install -m 644 docs/plugins/* $(DESTDIR)$(PREFIX)/share/doc/glexec/plugins/
 	install -m 644 LICENSE $(wildcard README.md CHANGELOG.md docs/*.md) $(DESTDIR)$(PREFIX)/share/doc/glexec/
 	install -m 644 docs/frameworks/*.md $(DESTDIR)$(PREFIX)/share/doc/glexec/frameworks/
 

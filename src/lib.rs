@@ -4,6 +4,7 @@
 //! story; `sys` holds the only unsafe code and the raw system calls.
 
 pub mod account;
+pub mod admin;
 pub mod audit;
 pub mod call;
 pub mod circumstances;

@@ -8,6 +8,7 @@ pub mod identity;
 pub mod lock;
 pub mod lookup;
 pub mod openssl;
+pub mod plain;
 pub mod process;
 pub mod program;
 pub mod sandbox;

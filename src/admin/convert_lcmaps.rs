@@ -1,0 +1,189 @@
+//! `[lcmaps]` from lcmaps.db.
+//!
+//! Policies stay as they are. verify_proxy and posix_enf, which glexec does anyway, become plug-ins that succeed.
+
+#![forbid(unsafe_code)]
+
+use super::lcmaps_db::{Database, Variable, safe};
+use super::output::{Output, list, quoted};
+use crate::config::values::Lifetime;
+
+const GRIDMAPFILE: &str = "/etc/grid-security/grid-mapfile";
+const GRIDMAPDIR: &str = "/etc/grid-security/gridmapdir";
+const GROUPMAPFILE: &str = "/etc/grid-security/groupmapfile";
+const GROUPMAPDIR: &str = "/etc/grid-security/groupmapdir";
+/// Where relative names were looked for.
+const DIRECTORY: &str = "/etc/lcmaps/";
+
+/// What becomes of a module.
+#[derive(Clone, Copy)]
+enum Fate {
+    /// The same, with these files that it needs.
+    Same(&'static [(&'static str, &'static str)]),
+    /// It does nothing any more, for this reason.
+    Succeeds(&'static str),
+    /// It decided something; until it is replaced it refuses. What to do instead.
+    Fails(&'static str),
+}
+
+const CALL_OUT: &str = "a call-out: ask the service from a plug-in of type exec (docs/plugins.md)";
+
+fn fate(module: &str) -> Fate {
+    match module {
+        "localaccount" | "voms_localaccount" => Fate::Same(&[("gridmapfile", GRIDMAPFILE)]),
+        "poolaccount" | "voms_poolaccount" => Fate::Same(&[("gridmapfile", GRIDMAPFILE), ("gridmapdir", GRIDMAPDIR)]),
+        "voms_localgroup" => Fate::Same(&[("groupmapfile", GROUPMAPFILE)]),
+        "voms_poolgroup" => Fate::Same(&[("groupmapfile", GROUPMAPFILE), ("groupmapdir", GROUPMAPDIR)]),
+        "ban_dn" | "ban_fqan" => Fate::Same(&[("banmapfile", "/etc/grid-security/ban-mapfile")]),
+        "tracking_groupid" | "dummy_good" | "dummy_bad" => Fate::Same(&[]),
+        "verify_proxy" => Fate::Succeeds("glexec always verifies; its options are in [credentials]"),
+        "posix_enf" => Fate::Succeeds("glexec itself switches"),
+        "voms" => Fate::Succeeds("glexec always reads VOMS attributes"),
+        "jobrep" => Fate::Succeeds("no job repository; the audit record has everything, in syslog"),
+        "glexec_tracking" | "process_tracking" => Fate::Succeeds(
+            "linger = true ends what the payload leaves behind; tracking_groupid keeps a batch system's group",
+        ),
+        "mount_under_scratch" => Fate::Succeeds("LOOK: no private /tmp; let the batch system make one"),
+        "afs" => Fate::Succeeds("LOOK: no AFS tokens"),
+        "scas_client" | "gums_client" | "saz_client" | "c_pep" => Fate::Fails(CALL_OUT),
+        "pilot_sub_proxy" => Fate::Fails("no users without certificates: give them proxies of their own"),
+        _ => Fate::Fails("unknown: write a plug-in of type exec (docs/plugins.md)"),
+    }
+}
+
+/// A module's name without directory, prefix and suffix.
+fn module(variable: &Variable) -> &str {
+    let file = variable.module.rsplit('/').next().unwrap_or_default();
+    file.trim_end_matches(".mod").trim_start_matches("lcmaps_")
+}
+
+/// An option's name as glexec has it, and its value where one follows.
+fn options(variable: &Variable) -> Vec<(String, Option<&str>)> {
+    let mut options: Vec<(String, Option<&str>)> = Vec::new();
+    for word in &variable.arguments {
+        match word.strip_prefix('-') {
+            Some(name) => {
+                let name = name.trim_start_matches('-');
+                // In --max-proxy-level-ttl=N the time is the next word.
+                let (name, value) = match name.split_once('=') {
+                    Some((name, value)) if !name.ends_with("-ttl") => (name, Some(value)),
+                    _ => (name, None),
+                };
+                options.push((name.to_ascii_lowercase().replace('-', "_"), value));
+            }
+            None => match options.last_mut() {
+                Some((_, value @ None)) => *value = Some(word),
+                _ => options.push((word.clone(), None)),
+            },
+        }
+    }
+    options
+}
+
+/// Writes plug-ins and policies.
+pub fn write(database: &Database, out: &mut Output) {
+    for variable in &database.variables {
+        out.table(&format!("[lcmaps.plugins.{}]", quoted(&safe(&variable.name))));
+        out.comment(&format!("was {} {}", variable.module, variable.arguments.join(" ")));
+        match fate(module(variable)) {
+            Fate::Same(files) => same(variable, files, out),
+            Fate::Succeeds(why) => {
+                out.comment(why);
+                out.set("type", "\"dummy_good\"");
+            }
+            Fate::Fails(instead) => {
+                out.comment(&format!("LOOK: it has no equivalent and refuses until you replace it: {instead}"));
+                out.set("type", "\"dummy_bad\"");
+            }
+        }
+    }
+    if !database.policies.is_empty() {
+        out.table("[lcmaps.policies]");
+    }
+    for policy in &database.policies {
+        out.set(&quoted(&safe(&policy.name)), &list(policy.rules.iter().map(String::as_str)));
+    }
+}
+
+fn same(variable: &Variable, files: &[(&str, &str)], out: &mut Output) {
+    out.set("type", &quoted(module(variable)));
+    let options = options(variable);
+    for (file, default) in files {
+        let names = [*file, file.trim_end_matches("file"), "globusmap"];
+        let given = options.iter().find(|(name, _)| names.contains(&name.as_str())).and_then(|(_, value)| *value);
+        out.set(file, &quoted(&absolute(given.unwrap_or(default))));
+    }
+    let mut written: Vec<&str> = Vec::new();
+    for (name, value) in &options {
+        let name = if name == "disablewildcard" { "no_wildcard" } else { name.as_str() };
+        let is_file = files.iter().any(|(file, _)| name == *file || name == file.trim_end_matches("file"));
+        if is_file || name == "globusmap" || written.contains(&name) {
+            continue;
+        }
+        written.push(name);
+        let value = value.unwrap_or_default();
+        match name {
+            "no_wildcard"
+            | "override_inconsistency"
+            | "use_voms_gid"
+            | "use_account_gid"
+            | "mapall"
+            | "add_primary_gid_from_mapped_account"
+            | "do_not_add_primary_gid_from_mapped_account"
+            | "add_primary_gid_as_secondary_gid_from_mapped_account"
+            | "add_secondary_gids_from_mapped_account"
+            | "do_not_add_secondary_gids_from_mapped_account"
+            | "require_primary_gid"
+            | "do_not_require_primary_gid"
+            | "do_not_use_secondary_gids"
+            | "map_to_secondary_groups" => out.set(name, "true"),
+            "strict_poolprefix_match" => out.set(name, if value == "no" { "false" } else { "true" }),
+            // glexec never asked for more than one.
+            "max_mappings_per_credential" => out.comment(&format!("{name} {value}: glexec uses one")),
+            "mapmin" | "min_gid" | "max_gid" if value.parse::<u32>().is_ok() => out.set(name, value),
+            "dummy_username" | "dummy_group" | "dummy_sec_group" => out.set(name, &quoted(value)),
+            _ => out.comment(&format!("LOOK: {name} {value}: unknown here (an account or a group must be named)")),
+        }
+    }
+}
+
+fn absolute(file: &str) -> String {
+    if file.starts_with('/') { file.to_owned() } else { format!("{DIRECTORY}{file}") }
+}
+
+/// What verify_proxy's options mean in `[credentials]`, values in TOML. The first that says something counts.
+pub fn credentials(database: &Database) -> Vec<(String, String)> {
+    let mut settings: Vec<(String, String)> = Vec::new();
+    let verify = database.variables.iter().filter(|variable| module(variable) == "verify_proxy");
+    for (name, value) in verify.flat_map(options) {
+        let value = value.unwrap_or_default();
+        let level = name.strip_prefix("max_proxy_level_ttl").is_some();
+        let (key, value) = match name.as_str() {
+            "certdir" | "cadir" | "capath" => ("certdir", quoted(value)),
+            "disallow_limited_proxy" => ("limited_proxy", quoted("refuse")),
+            "require_limited_proxy" => ("limited_proxy", quoted("require")),
+            "max_voms_ttl" if lifetime(value).is_some() => {
+                ("max_ac_lifetime", quoted(&lifetime(value).unwrap_or_default()))
+            }
+            _ if level && lifetime(value).is_some() => {
+                ("max_proxy_lifetime", quoted(&lifetime(value).unwrap_or_default()))
+            }
+            _ => continue,
+        };
+        if !settings.iter().any(|(other, _)| other == key) {
+            settings.push((key.to_owned(), value));
+        }
+    }
+    settings
+}
+
+/// `[Nd-]HH:MM` as glexec writes it.
+fn lifetime(text: &str) -> Option<String> {
+    let (days, time) = text.split_once("d-").unwrap_or(("0", text));
+    let (hours, minutes) = time.split_once(':')?;
+    let number = |text: &str| text.parse::<u64>().ok();
+    let minutes =
+        number(days)?.checked_mul(24)?.checked_add(number(hours)?)?.checked_mul(60)?.checked_add(number(minutes)?)?;
+    let text = format!("{minutes}m");
+    Lifetime::try_from(text.clone()).ok().map(|_| text)
+}

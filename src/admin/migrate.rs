@@ -1,0 +1,63 @@
+//! `glexec-admin migrate`: the historic files in, one glexec.conf out.
+//!
+//! What has no equivalent is never left out silently: where it decided something, what stands for it refuses until the
+//! administrator has had a look.
+
+#![forbid(unsafe_code)]
+
+use super::convert_glexec::{self, Old};
+use super::output::Output;
+use super::{convert_lcas, convert_lcmaps, lcas_db, lcmaps_db};
+use crate::config::load;
+use std::path::{Path, PathBuf};
+
+/// How files are read.
+pub type Read<'a> = dyn Fn(&Path) -> Result<String, String> + 'a;
+
+/// Converts the files. A database that is not given is the one that glexec.conf names, if it can be read.
+pub fn migrate(
+    glexec_conf: Option<&Path>,
+    lcmaps_db: Option<&Path>,
+    lcas_db: Option<&Path>,
+    read: &Read<'_>,
+) -> Result<String, String> {
+    let old = match glexec_conf {
+        Some(path) => Old::parse(&read(path)?).map_err(|why| format!("{}: {why}", path.display()))?,
+        None => Old::default(),
+    };
+    let mut out = Output::default();
+    out.comment("glexec.conf, converted from the historic files by glexec-admin migrate.");
+    out.comment("Lines that begin with LOOK need a decision of yours.");
+    let named = |given: Option<&Path>, key: &str| given.map(PathBuf::from).or(old.get(key).map(PathBuf::from));
+    let mut policies = lcmaps_db::Database::default();
+    if let Some(path) = named(lcmaps_db, "lcmaps_db_file") {
+        match read(&path) {
+            Ok(text) => policies = lcmaps_db::parse(&text).map_err(|why| format!("{}:{why}", path.display()))?,
+            Err(why) if lcmaps_db.is_none() => out.comment(&format!("LOOK: {why}; give it with --lcmaps-db")),
+            Err(why) => return Err(why),
+        }
+    }
+    let mut plugins = Vec::new();
+    if let Some(path) = named(lcas_db, "lcas_db_file") {
+        match read(&path) {
+            Ok(text) => plugins = lcas_db::parse(&text).map_err(|why| format!("{}:{why}", path.display()))?,
+            Err(why) if lcas_db.is_none() => out.comment(&format!("LOOK: {why}; give it with --lcas-db")),
+            Err(why) => return Err(why),
+        }
+    }
+    convert_glexec::write(&old, &policies, &mut out);
+    convert_lcas::write(&plugins, &mut out);
+    convert_lcmaps::write(&policies, &mut out);
+    let text = out.finish();
+    match load::parse(&text) {
+        Ok(_) => Ok(text),
+        Err(mistake) => {
+            let (line, column) = mistake.position;
+            let why = format!("# LOOK: this cannot be loaded yet: line {line}, column {column}: {}", mistake.message);
+            Ok(format!("{text}\n{}\n", why.replace('\n', " ")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,176 @@
+//! The typical site files.
+
+use super::*;
+
+fn convert(glexec: &str, lcmaps: &str, lcas: &str) -> String {
+    let files = [("/g", glexec), ("/lcmaps", lcmaps), ("/lcas", lcas)];
+    let read = |path: &Path| {
+        let found = files.iter().find(|(name, text)| Path::new(name) == path && !text.is_empty());
+        found.map(|(_, text)| (*text).to_owned()).ok_or_else(|| "no such file".to_owned())
+    };
+    let given = |name: &'static str, text: &str| (!text.is_empty()).then_some(Path::new(name));
+    migrate(given("/g", glexec), given("/lcmaps", lcmaps), given("/lcas", lcas), &read).unwrap()
+}
+
+#[track_caller]
+fn loads(text: &str) -> crate::config::Config {
+    assert!(!text.contains("cannot be loaded"), "{text}");
+    load::parse(text).unwrap_or_else(|mistake| panic!("{mistake:?}\n{text}"))
+}
+
+#[track_caller]
+fn says(text: &str, lines: &[&str]) {
+    for line in lines {
+        assert!(text.lines().any(|there| there == *line), "{line} expected in\n{text}");
+    }
+}
+
+#[test]
+fn a_worker_node_with_argus() {
+    let glexec = "[glexec]\nsilent_logging = no\nlog_level = 1\nuser_white_list = .pilot, dteam001 ,ops*\nlinger = yes\n\
+        user_identity_switch_by = glexec\nuse_lcas = no\nlcmaps_db_file = /lcmaps\n\
+        lcmaps_get_account_policy = glexec_get_account\nlcmaps_verify_account_policy = glexec_verify_account\n\
+        log_destination = file\nlog_file = /var/log/glexec/glexec_log\npreserve_env_variables = no\n\
+        input_lock_mechanism = flock\ntarget_lock_mechanism=fcntl\n[other]\nignored = 1\n";
+    let lcmaps = "path = /usr/lib64/lcmaps\n\
+        verify_proxy = \"lcmaps_verify_proxy.mod\" \" -certdir /etc/grid-security/certificates/\" \" --allow-limited-proxy\"\n\
+        pepc = \"lcmaps_c_pep.mod\" \"--pep-daemon-endpoint-url https://argus:8154/authz\"\n\
+        \t\" -resourceid http://authz-interop.org/xacml/resource/resource-type/wn\"\n\
+        \t\"--use-pilot-proxy-as-cafile\"\nglexec_get_account:\nverify_proxy -> pepc\n\n\
+        glexec_verify_account:\nverify_proxy -> pepc\n";
+    let text = convert(glexec, lcmaps, "");
+    let config = loads(&text);
+    assert_eq!(config.glexec.user_white_list.len(), 3);
+    assert!(!config.glexec.use_lcas && config.glexec.linger);
+    says(
+        &text,
+        &[
+            "user_white_list = [\".pilot\", \"dteam001\", \"ops*\"]",
+            "# silent_logging = no: glexec prints one line where it refuses, nothing else",
+            "log_level = 1",
+            "target_lock_mechanism = \"fcntl\"",
+            "certdir = \"/etc/grid-security/certificates/\"",
+            "[lcmaps.plugins.\"pepc\"]",
+            "type = \"dummy_bad\"",
+            "\"glexec_get_account\" = [\"verify_proxy -> pepc\"]",
+        ],
+    );
+    assert!(text.contains("LOOK: it has no equivalent and refuses until you replace it: a call-out"), "{text}");
+    // The database is found by its name in glexec.conf, too.
+    let read = |path: &Path| match path.to_str() {
+        Some("/g") => Ok(glexec.to_owned()),
+        Some("/lcmaps") => Ok(lcmaps.to_owned()),
+        _ => Err("no such file".to_owned()),
+    };
+    assert_eq!(migrate(Some(Path::new("/g")), None, None, &read).unwrap(), text);
+}
+
+#[test]
+fn scas_and_gums() {
+    let scas = "verify_proxy = \"lcmaps_verify_proxy.mod\"\nscasclient = \"lcmaps_scas_client.mod\" \"-endpoint https://h:8443\"\n\
+        posix_enf = \"lcmaps_posix_enf.mod\" \"-maxuid 1 -maxpgid 1 -maxsgid 32\"\n\
+        p:\nverify_proxy -> scasclient\nscasclient -> posix_enf\n";
+    let text = convert("", scas, "");
+    loads(&text);
+    says(
+        &text,
+        &["lcmaps_get_account_policy = \"p\"", "\"p\" = [\"verify_proxy -> scasclient\", \"scasclient -> posix_enf\"]"],
+    );
+    let osg = "[glexec]\nlcmaps_db_file=/etc/lcmaps.db\nlcmaps_get_account_policy=glexec\nlog_level=3\nlcmaps_debug_level=3\n\
+        lcmaps_voms_verification=no\nuse_lcas=no\nlinger=no\ncreate_target_proxy=no\nuser_white_list=*\n\
+        preserve_env_variables = HOME, CONDOR_INHERIT, _CONDOR_EXECUTE, LD_LIBRARY_PATH\nsyslog_facility=LOG_LOCAL1\n";
+    let gums = "verifyproxy = \"lcmaps_verify_proxy.mod\"\ngumsclient = \"lcmaps_gums_client.mod\"\n\
+        glexectracking = \"lcmaps_glexec_tracking.mod\" \"-exec /usr/sbin/glexec_monitor\"\n\
+        gridmapfile = \"lcmaps_localaccount.mod\" \"-gridmap /etc/grid-security/grid-mapfile\"\n\
+        glexec:\nverifyproxy -> gridmapfile\ngridmapfile -> glexectracking\n";
+    let text = convert(osg, gums, "");
+    let config = loads(&text);
+    assert!(!config.glexec.linger && !config.glexec.create_target_proxy);
+    says(
+        &text,
+        &[
+            "preserve_env_variables = [\"HOME\", \"CONDOR_INHERIT\", \"_CONDOR_EXECUTE\"]",
+            "# LOOK: preserve_env_variables = LD_LIBRARY_PATH: never passed on",
+            "gridmapfile = \"/etc/grid-security/grid-mapfile\"",
+            "syslog_facility = \"LOG_LOCAL1\"",
+        ],
+    );
+}
+
+#[test]
+fn a_purely_local_site() {
+    let lcmaps = "verify_proxy = \"lcmaps_verify_proxy.mod\" \"--max-proxy-level-ttl=0 2d-13:37 --max-voms-ttl 4d-00:00\"\n\
+        vomslocalgroup = \"lcmaps_voms_localgroup.mod\" \"-groupmapfile /etc/grid-security/groupmapfile\" \"-mapmin 0\"\n\
+        vomslocalaccount = \"lcmaps_voms_localaccount.mod\" \"-gridmapfile /m\" \"-use_voms_gid\"\n\
+        vomspoolaccount = \"lcmaps_voms_poolaccount.mod\" \"-gridmapfile /m\" \"-gridmapdir /d\"\n\
+        \"-do_not_use_secondary_gids\" \"--override-inconsistency\" \"-max_mappings_per_credential 1\" \"-strict_poolprefix_match no\"\n\
+        localaccount = \"lcmaps_localaccount.mod\" \"-gridmapfile grid-mapfile\"\n\
+        poolaccount = \"lcmaps_poolaccount.mod\" \"-gridmapfile /m -gridmapdir /d -disablewildcard\"\n\
+        ban = \"lcmaps_ban_dn.mod\" \"-banmapfile /b\"\ntrack = \"lcmaps_tracking_groupid.mod\" \"-min-gid 20000\" \"-max-gid 20100\"\n\
+        posix_enf = \"lcmaps_posix_enf.mod\"\n\nlocal:\nverify_proxy -> vomslocalgroup\n\
+        vomslocalgroup -> vomslocalaccount | localaccount\nvomslocalaccount -> posix_enf | vomspoolaccount\n\
+        vomspoolaccount -> posix_enf\nlocalaccount -> posix_enf | poolaccount\npoolaccount -> posix_enf\n\
+        second:\nverify_proxy -> localaccount\n";
+    let text = convert("", lcmaps, "");
+    loads(&text);
+    says(
+        &text,
+        &[
+            "max_proxy_lifetime = \"3697m\"",
+            "max_ac_lifetime = \"5760m\"",
+            "use_voms_gid = true",
+            "do_not_use_secondary_gids = true",
+            "override_inconsistency = true",
+            "strict_poolprefix_match = false",
+            "no_wildcard = true",
+            "gridmapfile = \"/etc/lcmaps/grid-mapfile\"",
+            "min_gid = 20000",
+            "# LOOK: policy second was tried, too, where local failed: join them",
+        ],
+    );
+}
+
+#[test]
+fn a_computing_element_with_lcas() {
+    let glexec = "[glexec]\nlinger=no\nuser_white_list=tomcat\nomission_private_key_white_list=tomcat\n\
+        create_target_proxy=no\npreserve_env_variables=\nuser_identity_switch_by=lcmaps\nbacklog_path=\nfrobnicate=1\n";
+    let lcmaps = "good = \"lcmaps_dummy_good.mod\" \"--dummy-username nobody --dummy-group nogroup --dummy-uid 99\"\n\
+        vp = \"lcmaps_verify_proxy.mod\"\nwithvoms:\nvp -> good\nstandard:\nvp -> good\n";
+    let lcas = "pluginname=lcas_userban.mod,pluginargs=ban_users.db\n\
+        pluginname=lcas_voms.mod,pluginargs=\"-vomsdir /etc/grid-security/vomsdir -authfile /etc/lcas/lcas_voms.gacl -authformat gacl\"\n\
+        pluginname=lcas_voms.mod,pluginargs=\"-authfile /etc/grid-security/grid-mapfile -use_user_dn\"\n\
+        pluginname=lcas_check_executable.mod,pluginargs=\"-exec /bin/cat:/bin/cp:/usr/bin/id\"\n\
+        pluginname=lcas_timeslots.mod,pluginargs=\"timeslots.db\"\npluginname=lcas_userallow.mod\npluginname=/opt/lcas_site.mod\n";
+    let text = convert(glexec, lcmaps, lcas);
+    loads(&text);
+    says(
+        &text,
+        &[
+            "omission_private_key_white_list = [\"tomcat\"]",
+            "# LOOK: frobnicate = 1: unknown",
+            "file = \"/etc/lcas/ban_users.db\"",
+            "format = \"gacl\"",
+            "format = \"simple\"",
+            "commands = [\"/bin/cat\", \"/bin/cp\", \"/usr/bin/id\"]",
+            "command = [\"/etc/glexec/replace-me\"]",
+            "dummy_username = \"nobody\"",
+            "# LOOK: dummy_uid 99: unknown here (an account or a group must be named)",
+        ],
+    );
+}
+
+#[test]
+fn what_cannot_be_converted_yet_says_so_and_mistakes_have_a_place() {
+    assert!(convert("[glexec]\n", "", "").contains("cannot be loaded yet"), "there is no policy");
+    let read = |_: &Path| Ok("[glexec\n".to_owned());
+    assert_eq!(migrate(Some(Path::new("/g")), None, None, &read).unwrap_err(), "/g: line 1: a section without ]");
+    let read = |_: &Path| Ok("a-b".to_owned());
+    assert!(migrate(None, Some(Path::new("/l")), None, &read).unwrap_err().starts_with("/l:1: "));
+}
+
+#[test]
+fn nothing_in_old_files_breaks_out_of_its_line() {
+    let text = convert("[glexec]\nlog_file = /a\"b\\c\nx = \u{7}y\nuser_white_list = a\"b\n", "", "");
+    assert!(text.contains("log_file = \"/a\\\"b\\\\c\""), "{text}");
+    assert!(text.contains("# LOOK: x =  y: unknown"), "{text}");
+}

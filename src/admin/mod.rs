@@ -1,0 +1,77 @@
+//! glexec-admin: what an administrator does beside the calls. Nothing of it is in the setuid program.
+
+#![forbid(unsafe_code)]
+
+mod convert_glexec;
+mod convert_lcas;
+mod convert_lcmaps;
+mod lcas_db;
+mod lcmaps_db;
+mod migrate;
+mod output;
+
+use crate::config::load;
+use crate::sys::{plain, start};
+use clap::{Arg, Command, value_parser};
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Largest file that is read, in bytes.
+const MAX_FILE: u64 = 1024 * 1024;
+
+/// Everything about the command line in one place.
+pub fn definition() -> Command {
+    let file = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name("FILE").value_parser(value_parser!(PathBuf)).help(help)
+    };
+    Command::new("glexec-admin").about("Helps to configure glexec.").subcommand_required(true).subcommand(
+        Command::new("migrate")
+            .about("Prints a historic configuration as a glexec.conf of today, with comments on what needs a look.")
+            .arg(file("glexec-conf", "The historic glexec.conf"))
+            .arg(file("lcmaps-db", "The historic lcmaps.db"))
+            .arg(file("lcas-db", "The historic lcas.db"))
+            .arg(file("check", "Prints nothing, but checks that this glexec.conf can be loaded").exclusive(true))
+            .after_help("Without options: /etc/glexec.conf and the databases that it names."),
+    )
+}
+
+/// Runs the program; returns its exit code.
+pub fn main() -> u8 {
+    let arguments = start::take().arguments;
+    match run(arguments) {
+        Ok(text) => u8::from(std::io::stdout().write_all(text.as_bytes()).is_err()),
+        Err(why) => {
+            // Whoever does not listen still has the exit code.
+            let _ = std::io::stderr().write_all(format!("{}\n", why.trim_end()).as_bytes());
+            1
+        }
+    }
+}
+
+fn run(arguments: Vec<OsString>) -> Result<String, String> {
+    let matches = match definition().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) if !error.use_stderr() => return Ok(error.to_string()),
+        Err(error) => return Err(error.to_string()),
+    };
+    let Some(("migrate", matches)) = matches.subcommand() else { return Err("no command".to_owned()) };
+    let path = |name: &str| matches.get_one::<PathBuf>(name).map(PathBuf::as_path);
+    if let Some(path) = path("check") {
+        return check(path).map(|()| format!("{} can be loaded\n", path.display()));
+    }
+    let none = path("glexec-conf").or(path("lcmaps-db")).or(path("lcas-db")).is_none();
+    let default = none.then_some(Path::new(load::CONFIG_FILE));
+    migrate::migrate(path("glexec-conf").or(default), path("lcmaps-db"), path("lcas-db"), &read)
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    plain::read_text(path, MAX_FILE).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn check(path: &Path) -> Result<(), String> {
+    load::parse(&read(path)?).map(drop).map_err(|mistake| {
+        let (line, column) = mistake.position;
+        format!("{}:{line}:{column}: {} ({})", path.display(), mistake.message, mistake.reason)
+    })
+}
