@@ -18,7 +18,7 @@ CARGO = $(BUILDER) cargo
 OTHER_TESTS = $(filter-out system,$(patsubst tests/%.rs,%,$(wildcard tests/*.rs)) $(patsubst tests/%/main.rs,%,$(wildcard tests/*/main.rs)))
 SCRIPTS = .ci/run benches/run demo/run src/companions/mkgltempdir packaging/install-missing $(addprefix tests/site/,enter make-pki make-root prepare)
 
-.PHONY: all bench build demo test lint format-check fmt install clean help packages rust rust-tools
+.PHONY: all bench build demo test fuzz lint format-check fmt install clean help packages rust rust-tools
 .NOTPARALLEL: # what a target needs is done in the order it is written
 
 all: build
@@ -45,6 +45,19 @@ bench: packages build  ## measure whole calls beside sudo, doas and setpriv (roo
 	@measure=$$($(CARGO) bench --locked --quiet --bench calls --no-run --message-format=json | \
 		sed -n 's/.*"executable":"\([^"]*\/calls-[^"]*\)".*/\1/p') && \
 		$(SUDO) benches/run $(PROGRAM) "$$measure" $(ROUNDS)
+
+# The engine needs nightly: rustup toolchain install nightly && cargo install cargo-fuzz --locked
+FUZZ_SECONDS = 20
+MUTATIONS = 1000000
+fuzz:  ## fuzz every target for FUZZ_SECONDS=20 each, then try MUTATIONS=1000000 mutations of a good file (root)
+	@cd fuzz && for target in $$(cargo +nightly fuzz list); do \
+		echo "fuzz: $$target" && mkdir -p "work/$$target" && \
+		cargo +nightly fuzz run -s none "$$target" "work/$$target" "corpus/$$target" -- \
+			-max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=512 -print_final_stats=1 2>&1 | \
+			tee "work/$$target.log" | grep -E 'DONE|ERROR|panicked|stat::number_of_executed' && \
+		! grep -q 'ERROR' "work/$$target.log" || exit 1; \
+	done
+	@MUTATIONS=$(MUTATIONS) $(CARGO) test --locked --release --quiet --test trust mutation -- --nocapture
 
 lint: packages rust-tools  ## clippy and shellcheck; warnings are errors
 	@echo "lint: clippy"

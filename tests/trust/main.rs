@@ -8,6 +8,7 @@ mod file;
 #[path = "../forge/mod.rs"]
 mod forge;
 mod hostile;
+mod mutations;
 mod proxies;
 mod voms;
 

@@ -47,12 +47,12 @@ impl Crl {
     pub fn is_empty(&self) -> bool {
         self.der.is_empty()
     }
+}
 
-    /// The first of the serial numbers that it lists.
-    fn find(&self, wanted: &[Vec<u8>]) -> Result<Option<usize>, Malformed> {
-        let signed = Signed::borrow(&self.der)?;
-        head(signed.body, &signed.algorithm)?.entries.map_or(Ok(None), |entries| find(entries, wanted))
-    }
+/// The first of the serial numbers that a CRL in DER lists; its signature is not looked at.
+pub fn scan(der: &[u8], wanted: &[Vec<u8>]) -> Result<Option<usize>, Malformed> {
+    let signed = Signed::borrow(der)?;
+    head(signed.body, &signed.algorithm)?.entries.map_or(Ok(None), |entries| find(entries, wanted))
 }
 
 /// The fields of a CRL up to its entries.
@@ -158,7 +158,8 @@ pub fn check(context: &Context, ca: &Link, issued: &[&Link]) -> Outcome<()> {
     check_current(context, ca, &crls)?;
     let serials: Vec<Vec<u8>> = issued.iter().map(|link| link.certificate.serial.octets()).collect();
     for crl in crls.iter() {
-        if let Some(link) = crl.find(&serials).map_err(|fault| invalid(ca, &fault))?.and_then(|at| issued.get(at)) {
+        if let Some(link) = scan(&crl.der, &serials).map_err(|fault| invalid(ca, &fault))?.and_then(|at| issued.get(at))
+        {
             let text = format!("has been revoked by {}: ask your CA for a new certificate", name(ca));
             return Err(link.refuse(Reason::CredentialRevoked, text));
         }

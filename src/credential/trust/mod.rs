@@ -8,7 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod crl;
-mod namespaces;
+pub mod namespaces;
 mod regex;
 pub mod signing_policy;
 
