@@ -2,6 +2,7 @@
 
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::errno::Errno;
+use nix::sys::prctl::set_dumpable;
 use nix::unistd::{
     Gid, Uid, getegid, getgroups, getresgid, getresuid, setegid, seteuid, setgroups, setresgid, setresuid,
 };
@@ -69,13 +70,32 @@ pub fn acting_as<T>(actor: &Actor, work: impl FnOnce() -> T) -> Result<T, Errno>
     }
     setegid(actor.gid)?;
     seteuid(actor.uid)?;
+    // A change of the effective user makes the process as dumpable as fs.suid_dumpable says (prctl(2)).
+    set_dumpable(false)?;
     let result = work();
     seteuid(Uid::from_raw(0))?;
+    set_dumpable(false)?;
     setegid(own_group)?;
     if actor.groups.is_some() {
         setgroups(&own_groups)?;
     }
     Ok(result)
+}
+
+/// `KEYCTL_JOIN_SESSION_KEYRING` (linux/keyctl.h).
+const JOIN_SESSION_KEYRING: libc::c_int = 1;
+
+/// Leaves the caller's session keyring, which execve(2) hands on and whose keys whoever possesses it can read, for a new
+/// and empty one (session-keyring(7)). To be called as root, whose quota for keys is not the accounts'.
+///
+/// A kernel without keys, or a container that forbids them, has nothing to leave.
+pub fn leave_keyring() -> Result<(), Errno> {
+    // SAFETY: a null name asks for an anonymous keyring; no memory is touched.
+    let rc = unsafe { libc::syscall(libc::SYS_keyctl, JOIN_SESSION_KEYRING, std::ptr::null::<libc::c_char>()) };
+    match Errno::result(rc) {
+        Ok(_) | Err(Errno::ENOSYS | Errno::EPERM) => Ok(()),
+        Err(errno) => Err(errno),
+    }
 }
 
 /// Takes the identity of `actor` for good and proves it: all ids are the new ones, root cannot be regained, and no

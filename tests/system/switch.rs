@@ -319,3 +319,27 @@ fn a_glexec_that_is_made_to_crash_leaves_no_core() {
     assert!(!run.dumped_core(), "{run}");
     assert!(site.records().is_empty());
 }
+
+/// Joins a session keyring of its own and puts a key into it, add_key(2).
+fn hold_a_key() -> std::io::Result<()> {
+    const SESSION_KEYRING: i32 = -3;
+    let (kind, name, secret) = (c"user", c"secret-of-the-pilot", b"secret");
+    // SAFETY: the strings end with NUL and live on; the length is the secret's.
+    let rc = unsafe {
+        nix::libc::syscall(nix::libc::SYS_keyctl, 1, std::ptr::null::<u8>());
+        let (kind, name) = (kind.as_ptr(), name.as_ptr());
+        nix::libc::syscall(nix::libc::SYS_add_key, kind, name, secret.as_ptr(), secret.len(), SESSION_KEYRING)
+    };
+    if rc < 0 { Err(std::io::Error::last_os_error()) } else { Ok(()) }
+}
+
+#[test]
+fn the_callers_keyring_stays_the_callers() {
+    for site in Site::in_both_modes() {
+        let pilot = site.pilot().credential("alice").first(hold_a_key);
+        let own = pilot.run("/bin/cat", ["/proc/keys"]);
+        assert!(own.stdout().contains("secret-of-the-pilot"), "{own}");
+        let payload = pilot.glexec(["/bin/cat", "/proc/keys"]);
+        assert!(!payload.exits(0).stdout().contains("secret-of-the-pilot"), "{payload}");
+    }
+}
