@@ -4,6 +4,8 @@ PREFIX = /usr
 DESTDIR =
 TARGET = $(abspath $(or $(CARGO_TARGET_DIR),target))
 PROGRAM = $(TARGET)/release/glexec
+# Unprivileged helpers of the callers; the .pl names are the historic ones, which pilots look for beside glexec.
+COMPANIONS = $(addprefix $(TARGET)/release/,glexec_wrapenv glexec_unwrapenv)
 ADMIN_PROGRAM = $(TARGET)/release/glexec-admin
 
 # Only what makes a test site needs root. cargo stays the user's own: also under `sudo make`, where root may not have one.
@@ -14,9 +16,9 @@ CARGO = $(BUILDER) cargo
 
 # Every test binary but the system tests runs as whoever builds.
 OTHER_TESTS = $(filter-out system,$(patsubst tests/%.rs,%,$(wildcard tests/*.rs)) $(patsubst tests/%/main.rs,%,$(wildcard tests/*/main.rs)))
-SCRIPTS = .ci/run demo/run packaging/install-missing $(addprefix tests/site/,enter make-pki make-root prepare)
+SCRIPTS = .ci/run benches/run demo/run src/companions/mkgltempdir packaging/install-missing $(addprefix tests/site/,enter make-pki make-root prepare)
 
-.PHONY: all build demo test lint format-check fmt install clean help packages rust rust-tools
+.PHONY: all bench build demo test fuzz lint format-check fmt install clean help packages rust rust-tools
 .NOTPARALLEL: # what a target needs is done in the order it is written
 
 all: build
@@ -37,6 +39,26 @@ test: packages format-check lint build  ## everything: format, lints, unit, prop
 		$(SUDO) env GLEXEC_UNDER_TEST=$(PROGRAM) "$$tests" --quiet
 	@echo "test: all passed"
 
+ROUNDS = 100
+bench: packages build  ## measure whole calls beside sudo, doas and setpriv (root or sudo; ROUNDS=100)
+	@echo "bench: $(ROUNDS) rounds in a private site"
+	@measure=$$($(CARGO) bench --locked --quiet --bench calls --no-run --message-format=json | \
+		sed -n 's/.*"executable":"\([^"]*\/calls-[^"]*\)".*/\1/p') && \
+		$(SUDO) benches/run $(PROGRAM) "$$measure" $(ROUNDS)
+
+# The engine needs nightly: rustup toolchain install nightly && cargo install cargo-fuzz --locked
+FUZZ_SECONDS = 20
+MUTATIONS = 1000000
+fuzz:  ## fuzz every target for FUZZ_SECONDS=20 each, then try MUTATIONS=1000000 mutations of a good file (root)
+	@cd fuzz && for target in $$(cargo +nightly fuzz list); do \
+		echo "fuzz: $$target" && mkdir -p "work/$$target" && \
+		cargo +nightly fuzz run -s none "$$target" "work/$$target" "corpus/$$target" -- \
+			-max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=512 -print_final_stats=1 2>&1 | \
+			tee "work/$$target.log" | grep -E 'DONE|ERROR|panicked|stat::number_of_executed' && \
+		! grep -q 'ERROR' "work/$$target.log" || exit 1; \
+	done
+	@MUTATIONS=$(MUTATIONS) $(CARGO) test --locked --release --quiet --test trust mutation -- --nocapture
+
 lint: packages rust-tools  ## clippy and shellcheck; warnings are errors
 	@echo "lint: clippy"
 	@$(CARGO) clippy --all-targets --locked --quiet -- -D warnings
@@ -52,19 +74,23 @@ fmt: rust-tools  ## format the source
 
 install:  ## install what `make` has built: PREFIX=/usr DESTDIR=
 	@test -x $(PROGRAM) || { echo "install: nothing built yet; run make first" >&2; exit 1; }
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/doc/glexec $(DESTDIR)/etc
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/doc/glexec/frameworks $(DESTDIR)/etc
 ifeq ($(shell id -u),0)
 	install -o root -g root -m 4711 $(PROGRAM) $(DESTDIR)$(PREFIX)/sbin/glexec
 else
 	install -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/sbin/glexec
 	@echo "install: not root, so glexec is not setuid root yet: chown root:root, then chmod 4711"
 endif
+	install -m 755 $(COMPANIONS) src/companions/mkgltempdir $(DESTDIR)$(PREFIX)/sbin/
+	ln -sf glexec_wrapenv $(DESTDIR)$(PREFIX)/sbin/glexec_wrapenv.pl
+	ln -sf glexec_unwrapenv $(DESTDIR)$(PREFIX)/sbin/glexec_unwrapenv.pl
 	install -m 755 $(ADMIN_PROGRAM) $(DESTDIR)$(PREFIX)/sbin/glexec-admin
 	test -e $(DESTDIR)/etc/glexec.conf || install -m 644 etc/glexec.conf $(DESTDIR)/etc/glexec.conf
 	install -m 644 etc/glexec.conf $(DESTDIR)$(PREFIX)/share/doc/glexec/glexec.conf.example
 	install -d $(DESTDIR)$(PREFIX)/share/doc/glexec/plugins
 	install -m 644 docs/plugins/* $(DESTDIR)$(PREFIX)/share/doc/glexec/plugins/
 	install -m 644 LICENSE $(wildcard README.md CHANGELOG.md docs/*.md) $(DESTDIR)$(PREFIX)/share/doc/glexec/
+	install -m 644 docs/frameworks/*.md $(DESTDIR)$(PREFIX)/share/doc/glexec/frameworks/
 
 clean:  ## remove what was built
 	@$(CARGO) clean

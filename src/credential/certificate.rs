@@ -169,24 +169,32 @@ impl Algorithm {
 
 /// Something signed: certificates, CRLs and attribute certificates share this form.
 #[derive(Clone, Debug)]
-pub struct Signed {
+pub struct Signed<Bytes = Vec<u8>> {
     /// The bytes under the signature, as they stood in the input.
-    pub body: Vec<u8>,
+    pub body: Bytes,
     /// The algorithm that stands outside.
     pub algorithm: Algorithm,
     /// The signature.
-    pub signature: Vec<u8>,
+    pub signature: Bytes,
+}
+
+impl<'a> Signed<&'a [u8]> {
+    /// Reads the outer SEQUENCE of body, algorithm and signature without copying: for CRLs, which have megabytes.
+    pub fn borrow(der: &'a [u8]) -> Result<Self, Malformed> {
+        let mut outer = only(der, tag::SEQUENCE)?.inside()?;
+        let body = outer.take(tag::SEQUENCE)?.raw;
+        let algorithm = Algorithm::read(&mut outer)?;
+        let signature = outer.octets()?;
+        outer.end()?;
+        Ok(Signed { body, algorithm, signature })
+    }
 }
 
 impl Signed {
     /// Reads the outer SEQUENCE of body, algorithm and signature.
     pub fn read(der: &[u8]) -> Result<Self, Malformed> {
-        let mut outer = only(der, tag::SEQUENCE)?.inside()?;
-        let body = outer.take(tag::SEQUENCE)?.raw.to_vec();
-        let algorithm = Algorithm::read(&mut outer)?;
-        let signature = outer.octets()?.to_vec();
-        outer.end()?;
-        Ok(Signed { body, algorithm, signature })
+        let Signed { body, algorithm, signature } = Signed::borrow(der)?;
+        Ok(Signed { body: body.to_vec(), algorithm, signature: signature.to_vec() })
     }
 }
 

@@ -79,7 +79,7 @@ impl<'a> Context<'a> {
 
     /// Verifies a signature, as long as the budget lasts. The outer error ends the judgement, the inner one is about
     /// this signature.
-    pub fn verify(&self, signed: &Signed, spki: &[u8]) -> Outcome<Result<(), Fault>> {
+    pub fn verify<Bytes: AsRef<[u8]>>(&self, signed: &Signed<Bytes>, spki: &[u8]) -> Outcome<Result<(), Fault>> {
         let left = self.signatures.get().checked_sub(1).ok_or_else(|| {
             let text = format!("the credential needs more than {MAX_SIGNATURES} signatures to be verified");
             Refusal::new(Reason::CredentialChainTooLong, text)
@@ -97,6 +97,11 @@ impl<'a> Context<'a> {
         let loaded = Rc::new(load()?);
         self.crls.borrow_mut().push((key, Rc::clone(&loaded)));
         Ok(loaded)
+    }
+
+    /// How many bytes of CRLs are held.
+    pub fn crl_bytes(&self) -> usize {
+        self.crls.borrow().iter().flat_map(|(_, crls)| crls.iter()).map(Crl::len).sum()
     }
 
     /// Adds a line for the log, as long as there are not too many.

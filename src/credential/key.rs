@@ -8,13 +8,16 @@
 use crate::config::credentials::{Credentials, Digest};
 use crate::credential::asn1::{Cursor, Malformed, number, only, tag};
 use crate::credential::certificate::{Algorithm, Signed};
+use crate::credential::digest;
 use crate::credential::pem::{KeyFormat, PrivateKey};
 use der::oid::ObjectIdentifier;
-use openssl::ec::EcKey;
-use openssl::hash::MessageDigest;
+use openssl::bn::{BigNum, BigNumContext, BigNumRef};
+use openssl::ec::{EcGroup, EcKey, EcPoint};
+use openssl::ecdsa::EcdsaSig;
+use openssl::error::ErrorStack;
+use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private, Public};
-use openssl::rsa::Rsa;
-use openssl::sign::{Signer, Verifier};
+use openssl::rsa::{Padding, Rsa};
 
 /// Largest RSA modulus: verification grows with its square.
 const MAX_RSA_BITS: usize = 8192;
@@ -51,11 +54,73 @@ const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 
 /// Curves and the length of their uncompressed points.
-const CURVES: &[(ObjectIdentifier, usize)] = &[
-    (ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7"), 65),
-    (ObjectIdentifier::new_unwrap("1.3.132.0.34"), 97),
-    (ObjectIdentifier::new_unwrap("1.3.132.0.35"), 133),
+const CURVES: &[(ObjectIdentifier, Nid, usize)] = &[
+    (ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7"), Nid::X9_62_PRIME256V1, 65),
+    (ObjectIdentifier::new_unwrap("1.3.132.0.34"), Nid::SECP384R1, 97),
+    (ObjectIdentifier::new_unwrap("1.3.132.0.35"), Nid::SECP521R1, 133),
 ];
+
+/// An accepted public key.
+enum Accepted<'a> {
+    Rsa { modulus: &'a [u8], exponent: &'a [u8] },
+    Ec { curve: Nid, point: &'a [u8] },
+}
+
+impl Accepted<'_> {
+    fn kind(&self) -> Kind {
+        match self {
+            Accepted::Rsa { .. } => Kind::Rsa,
+            Accepted::Ec { .. } => Kind::Ec,
+        }
+    }
+
+    /// Made from its parts: OpenSSL's decoders take four times as long as the verification of a signature.
+    fn load(&self) -> Result<Loaded, ErrorStack> {
+        match self {
+            Accepted::Rsa { modulus, exponent } => {
+                let (n, e) = (BigNum::from_slice(modulus)?, BigNum::from_slice(exponent)?);
+                Rsa::from_public_components(n, e).map(Loaded::Rsa)
+            }
+            Accepted::Ec { curve, point } => {
+                let group = EcGroup::from_curve_name(*curve)?;
+                let point = EcPoint::from_bytes(&group, point, &mut *BigNumContext::new()?)?;
+                EcKey::from_public_key(&group, &point).map(Loaded::Ec)
+            }
+        }
+    }
+}
+
+/// A public key in OpenSSL's hands.
+enum Loaded {
+    Rsa(Rsa<Public>),
+    Ec(EcKey<Public>),
+}
+
+impl Loaded {
+    /// Whether a signature is this key's.
+    fn verifies(&self, digest: Digest, body: &[u8], signature: &[u8]) -> Result<bool, ErrorStack> {
+        let hash = digest::of(digest, body);
+        match self {
+            Loaded::Rsa(key) => {
+                let mut signed = vec![0; usize::try_from(key.size()).unwrap_or(0)];
+                let length = key.public_decrypt(signature, &mut signed, Padding::NONE)?;
+                Ok(length == signed.len() && padded(&[digest::info(digest), &hash].concat(), length) == Some(signed))
+            }
+            Loaded::Ec(key) => {
+                let values = EcdsaSig::from_der(signature)?;
+                // Only DER is a signature: one certificate must not have several encodings.
+                Ok(values.to_der()? == signature && values.verify(&hash, key)?)
+            }
+        }
+    }
+}
+
+/// EMSA-PKCS1-v1_5 (RFC 8017 section 9.2). What was signed is compared with this as a whole and never parsed, which is
+/// where others erred (CVE-2006-4339).
+fn padded(info: &[u8], length: usize) -> Option<Vec<u8>> {
+    let filling = length.checked_sub(info.len())?.checked_sub(3).filter(|filling| *filling >= 8)?;
+    Some([&[0, 1][..], &vec![0xff; filling], &[0], info].concat())
+}
 
 /// DER of NULL.
 const NULL: &[u8] = &[tag::NULL, 0];
@@ -77,29 +142,29 @@ const ALGORITHMS: &[(ObjectIdentifier, Kind, Digest)] = &[
 /// Checks that a SubjectPublicKeyInfo holds a key that is accepted: RSA of `min_rsa_bits` to 8192 bits with an odd
 /// exponent from 3 to 2^32, or a point on P-256, P-384 or P-521 by name.
 pub fn check(spki: &[u8], policy: &Credentials) -> Result<(), Fault> {
-    kind(spki, policy).map(|_| ())
+    accepted(spki, policy.min_rsa_bits).map(|_| ())
 }
 
-fn kind(spki: &[u8], policy: &Credentials) -> Result<Kind, Fault> {
+fn accepted(spki: &[u8], min_rsa_bits: u32) -> Result<Accepted<'_>, Fault> {
     let mut fields = only(spki, tag::SEQUENCE)?.inside()?;
     let algorithm = Algorithm::read(&mut fields)?;
     let key = fields.octets()?;
     fields.end()?;
     match algorithm.oid {
-        RSA if algorithm.parameters == NULL => check_rsa(key, policy).map(|()| Kind::Rsa),
-        EC => check_point(&algorithm.parameters, key).map(|()| Kind::Ec),
+        RSA if algorithm.parameters == NULL => accepted_rsa(key, min_rsa_bits),
+        EC => accepted_point(&algorithm.parameters, key),
         other => Err(Fault::WeakKey(format!("keys of kind {other} are not accepted"))),
     }
 }
 
-fn check_rsa(key: &[u8], policy: &Credentials) -> Result<(), Fault> {
+fn accepted_rsa(key: &[u8], min_rsa_bits: u32) -> Result<Accepted<'_>, Fault> {
     let mut fields = only(key, tag::SEQUENCE)?.inside()?;
-    let modulus = fields.unsigned()?;
-    let exponent = number(fields.unsigned()?).filter(|e| (3..=MAX_EXPONENT).contains(e) && e % 2 == 1);
+    let (modulus, exponent) = (fields.unsigned()?, fields.unsigned()?);
+    let usual = number(exponent).is_some_and(|e| (3..=MAX_EXPONENT).contains(&e) && e % 2 == 1);
     fields.end()?;
     let zeros = modulus.first().map_or(0, |b| b.leading_zeros());
     let bits = modulus.len().saturating_mul(8).saturating_sub(usize::try_from(zeros).unwrap_or(0));
-    let least = usize::try_from(policy.min_rsa_bits).unwrap_or(usize::MAX);
+    let least = usize::try_from(min_rsa_bits).unwrap_or(usize::MAX);
     if bits < least {
         return Err(Fault::WeakKey(format!("an RSA key of {bits} bits is too short (min_rsa_bits = {least})")));
     }
@@ -107,34 +172,28 @@ fn check_rsa(key: &[u8], policy: &Credentials) -> Result<(), Fault> {
         return Err(Fault::WeakKey(format!("an RSA key of {bits} bits is too long (at most {MAX_RSA_BITS})")));
     }
     let odd = modulus.last().is_some_and(|b| b % 2 == 1);
-    match exponent {
-        Some(_) if odd => Ok(()),
-        _ => Err(Fault::WeakKey("an RSA key with an unusual modulus or exponent is not accepted".into())),
+    match usual && odd {
+        true => Ok(Accepted::Rsa { modulus, exponent }),
+        false => Err(Fault::WeakKey("an RSA key with an unusual modulus or exponent is not accepted".into())),
     }
 }
 
-fn check_point(parameters: &[u8], point: &[u8]) -> Result<(), Fault> {
+fn accepted_point<'a>(parameters: &[u8], point: &'a [u8]) -> Result<Accepted<'a>, Fault> {
     let named = Cursor::new(parameters)?.oid();
-    let length = named.ok().and_then(|oid| CURVES.iter().find(|(curve, _)| *curve == oid)).map(|(_, length)| *length);
-    match (length, point.first()) {
-        (Some(length), Some(0x04)) if point.len() == length => Ok(()),
+    let known = named.ok().and_then(|oid| CURVES.iter().find(|(curve, _, _)| *curve == oid));
+    match (known, point.first()) {
+        (Some((_, curve, length)), Some(0x04)) if point.len() == *length => Ok(Accepted::Ec { curve: *curve, point }),
         (Some(_), _) => Err(Fault::WeakKey("an elliptic curve point must be uncompressed".into())),
         (None, _) => Err(Fault::WeakKey("an elliptic curve other than P-256, P-384, P-521 is not accepted".into())),
     }
 }
 
-fn message_digest(digest: Digest) -> MessageDigest {
-    match digest {
-        Digest::Sha1 => MessageDigest::sha1(),
-        Digest::Sha224 => MessageDigest::sha224(),
-        Digest::Sha256 => MessageDigest::sha256(),
-        Digest::Sha384 => MessageDigest::sha384(),
-        Digest::Sha512 => MessageDigest::sha512(),
-    }
-}
-
 /// Checks the algorithm of a signature against `digests`, the issuer's key, then the signature itself.
-pub fn verify(signed: &Signed, issuer_spki: &[u8], policy: &Credentials) -> Result<(), Fault> {
+pub fn verify<Bytes: AsRef<[u8]>>(
+    signed: &Signed<Bytes>,
+    issuer_spki: &[u8],
+    policy: &Credentials,
+) -> Result<(), Fault> {
     let oid = signed.algorithm.oid;
     let known = ALGORITHMS.iter().find(|(known, _, _)| *known == oid);
     let Some((_, wanted, digest)) = known.filter(|(_, _, digest)| policy.digests.contains(digest)) else {
@@ -144,75 +203,148 @@ pub fn verify(signed: &Signed, issuer_spki: &[u8], policy: &Credentials) -> Resu
     if !(parameters.is_empty() || (*wanted == Kind::Rsa && parameters == NULL)) {
         return Err(Fault::WeakDigest(format!("the signature algorithm {oid} has parameters that it must not have")));
     }
-    if kind(issuer_spki, policy)? != *wanted {
+    let key = accepted(issuer_spki, policy.min_rsa_bits)?;
+    if key.kind() != *wanted {
         return Err(Fault::Signature);
     }
-    let key = PKey::public_key_from_der(issuer_spki).map_err(|_| Fault::Malformed("a public key is not valid"))?;
-    match verify_with(&key, message_digest(*digest), &signed.body, &signed.signature) {
-        true => Ok(()),
-        false => Err(Fault::Signature),
+    let key = key.load().map_err(|_| Fault::Malformed("a public key is not valid"))?;
+    // An error of OpenSSL's says that the numbers of the signature are out of range.
+    match key.verifies(*digest, signed.body.as_ref(), signed.signature.as_ref()) {
+        Ok(true) => Ok(()),
+        Ok(false) | Err(_) => Err(Fault::Signature),
     }
 }
 
-fn verify_with(key: &PKey<Public>, digest: MessageDigest, body: &[u8], signature: &[u8]) -> bool {
-    let verified = Verifier::new(digest, key).and_then(|mut v| v.verify_oneshot(signature, body));
-    matches!(verified, Ok(true))
-}
-
-/// Whether a private key is the one of a public key that [`check`] accepted: it must sign what that key verifies.
-/// Comparing the public halves would not do: a key file holds both, and nothing ties them together.
+/// Whether a private key is the one of a public key that [`check`] accepted.
+///
+/// Comparing the public halves would not do: a key file holds both, and nothing ties them together. An RSA key proves
+/// itself by the factors of the modulus and a private exponent that undoes the public one, which costs microseconds where
+/// signing costs a millisecond; an EC key signs what the public key verifies.
 pub fn proves_possession(key: &PrivateKey, spki: &[u8]) -> Result<bool, Malformed> {
-    let bad = Malformed("the private key cannot be parsed");
-    require_named_curve(key)?;
-    let private = load(key).ok_or(bad.clone())?;
-    let public = PKey::public_key_from_der(spki).map_err(|_| bad)?;
-    if private.id() != public.id() {
+    let bad = || Malformed("the private key cannot be parsed");
+    if !fits(key, spki)? {
         return Ok(false);
     }
-    let digest = MessageDigest::sha256();
+    let private = load(key).ok_or_else(bad)?;
+    let public = accepted(spki, 0).map_err(|_| bad())?;
+    match (&public, private.rsa(), private.ec_key()) {
+        (Accepted::Rsa { modulus, exponent }, Ok(private), _) => {
+            Ok(is_factored(&private, modulus, exponent).unwrap_or(false))
+        }
+        (Accepted::Ec { .. }, _, Ok(private)) => {
+            let public = public.load().map_err(|_| Malformed("the public key is not a point of its curve"))?;
+            Ok(signs(&private, &public).unwrap_or(false))
+        }
+        _ => Ok(false),
+    }
+}
+
+/// Whether p·q is the public modulus and e·d is 1 modulo p-1 and q-1 (RFC 8017 section 3.2).
+fn is_factored(private: &Rsa<Private>, modulus: &[u8], exponent: &[u8]) -> Result<bool, ErrorStack> {
+    let (Some(p), Some(q)) = (private.p(), private.q()) else { return Ok(false) };
+    let (n, e) = (BigNum::from_slice(modulus)?, BigNum::from_slice(exponent)?);
+    let (one, mut context) = (BigNum::from_u32(1)?, BigNumContext::new_secure()?);
+    let mut product = BigNum::new_secure()?;
+    product.checked_mul(p, q, &mut context)?;
+    let mut inverse = |prime: &BigNumRef| {
+        let mut less = BigNum::new_secure()?;
+        less.checked_sub(prime, &one)?;
+        let mut rest = BigNum::new_secure()?;
+        rest.mod_mul(&e, private.d(), &less, &mut context)?;
+        Ok::<_, ErrorStack>(rest == one)
+    };
+    Ok(*p > *one && *q > *one && product == n && inverse(p)? && inverse(q)?)
+}
+
+fn signs(private: &EcKey<Private>, public: &Loaded) -> Result<bool, ErrorStack> {
     let message = b"glexec: proof that this process holds the private key of the leaf certificate";
-    let signature = Signer::new(digest, &private).and_then(|mut s| s.sign_oneshot_to_vec(message));
-    Ok(signature.is_ok_and(|signature| verify_with(&public, digest, message, &signature)))
+    let signature = EcdsaSig::sign(&digest::of(Digest::Sha256, message), private)?.to_der()?;
+    public.verifies(Digest::Sha256, message, &signature)
 }
 
 fn load(key: &PrivateKey) -> Option<PKey<Private>> {
-    let loaded = match key.format {
-        KeyFormat::Pkcs8 => PKey::private_key_from_pkcs8(&key.der),
-        KeyFormat::Pkcs1 => Rsa::private_key_from_der(&key.der).and_then(PKey::from_rsa),
-        KeyFormat::Sec1 => EcKey::private_key_from_der(&key.der).and_then(PKey::from_ec_key),
-    };
-    loaded.ok()
-}
-
-/// Keeps curves with parameters of the sender's own making away from OpenSSL (CVE-2022-0778 was one of their bugs).
-fn require_named_curve(key: &PrivateKey) -> Result<(), Malformed> {
-    let bad = Malformed("the private key's curve is not given by name");
-    let mut fields = only(&key.der, tag::SEQUENCE)?.inside()?;
-    fields.take(tag::INTEGER)?;
+    let rsa = |der: &[u8]| Rsa::private_key_from_der(der).and_then(PKey::from_rsa).ok();
     match key.format {
-        KeyFormat::Pkcs1 => Ok(()),
-        KeyFormat::Pkcs8 => {
-            let algorithm = Algorithm::read(&mut fields)?;
-            let named = Cursor::new(&algorithm.parameters)?.oid();
-            let inner = fields.take(tag::OCTET_STRING)?.value;
-            match algorithm.oid {
-                RSA => Ok(()),
-                EC if named.is_ok() => require_sec1_named_curve(inner),
-                _ => Err(bad),
-            }
-        }
-        KeyFormat::Sec1 => require_sec1_named_curve(&key.der),
+        KeyFormat::Pkcs1 => rsa(&key.der),
+        KeyFormat::Pkcs8 => match pkcs8_of_rsa(&key.der) {
+            Some(der) => rsa(der),
+            None => PKey::private_key_from_pkcs8(&key.der).ok(),
+        },
+        KeyFormat::Sec1 => EcKey::private_key_from_der(&key.der).and_then(PKey::from_ec_key).ok(),
     }
 }
 
-/// RFC 5915: version, key, `[0]` parameters, `[1]` public key.
-fn require_sec1_named_curve(der: &[u8]) -> Result<(), Malformed> {
+/// The PKCS #1 key inside a PKCS #8 one (RFC 5958 section 2), where it is an RSA key.
+fn pkcs8_of_rsa(der: &[u8]) -> Option<&[u8]> {
+    let mut fields = only(der, tag::SEQUENCE).ok()?.inside().ok()?;
+    fields.take(tag::INTEGER).ok()?;
+    let algorithm = Algorithm::read(&mut fields).ok()?;
+    (algorithm.oid == RSA).then_some(())?;
+    fields.take(tag::OCTET_STRING).ok().map(|inner| inner.value)
+}
+
+/// Whether a private key is of the kind and size of a public one, so that signing with it costs what it should: OpenSSL
+/// takes exponents and factors as long as they come. This also keeps curves with parameters of the sender's own making
+/// away from it (CVE-2022-0778 was one of their bugs).
+fn fits(key: &PrivateKey, spki: &[u8]) -> Result<bool, Malformed> {
+    let mut public = only(spki, tag::SEQUENCE)?.inside()?;
+    let algorithm = Algorithm::read(&mut public)?;
+    let public = public.octets()?;
+    match key.format {
+        KeyFormat::Pkcs1 => Ok(algorithm.oid == RSA && fits_rsa(&key.der, public)?),
+        KeyFormat::Sec1 => Ok(fits_sec1(&key.der, &algorithm.parameters)? && algorithm.oid == EC),
+        KeyFormat::Pkcs8 => {
+            let mut fields = only(&key.der, tag::SEQUENCE)?.inside()?;
+            fields.take(tag::INTEGER)?;
+            let wrapped = Algorithm::read(&mut fields)?;
+            let inner = fields.take(tag::OCTET_STRING)?.value;
+            match wrapped.oid {
+                RSA => Ok(algorithm.oid == RSA && fits_rsa(inner, public)?),
+                EC => {
+                    Cursor::new(&wrapped.parameters)?.oid().map_err(|_| CURVE)?;
+                    Ok(fits_sec1(inner, &wrapped.parameters)? && wrapped == algorithm)
+                }
+                _ => Err(Malformed("the private key is neither of RSA nor on an elliptic curve")),
+            }
+        }
+    }
+}
+
+const CURVE: Malformed = Malformed("the private key's curve is not given by name");
+
+/// RFC 8017 appendix A.1.2: version 0 (two primes), modulus and public exponent as in the public key, the private
+/// exponent no longer than the modulus, the primes and what belongs to them no longer than half of it.
+fn fits_rsa(private: &[u8], public: &[u8]) -> Result<bool, Malformed> {
+    let mut public = only(public, tag::SEQUENCE)?.inside()?;
+    let mut fields = only(private, tag::SEQUENCE)?.inside()?;
+    if fields.unsigned()? != [0] {
+        return Err(Malformed("the private key has more than two primes"));
+    }
+    let modulus = fields.unsigned()?;
+    if modulus != public.unsigned()? || fields.unsigned()? != public.unsigned()? {
+        return Ok(false);
+    }
+    let half = modulus.len().div_ceil(2);
+    for most in [modulus.len(), half, half, half, half, half] {
+        if fields.unsigned()?.len() > most {
+            return Err(Malformed("a number in the private key is longer than its modulus allows"));
+        }
+    }
+    fields.end()?;
+    Ok(true)
+}
+
+/// RFC 5915: version, key, `[0]` parameters, `[1]` public key. Whether the parameters, where they are there, are these.
+fn fits_sec1(der: &[u8], parameters: &[u8]) -> Result<bool, Malformed> {
     let mut fields = only(der, tag::SEQUENCE)?.inside()?;
     fields.take(tag::INTEGER)?;
     fields.take(tag::OCTET_STRING)?;
     match fields.optional(tag::constructed(0))? {
-        Some(parameters) => parameters.inside()?.oid().map(|_| ()),
-        None => Ok(()),
+        Some(own) => {
+            own.inside()?.oid().map_err(|_| CURVE)?;
+            Ok(own.value == parameters)
+        }
+        None => Ok(true),
     }
 }
 
@@ -291,5 +423,27 @@ mod tests {
         let key = PrivateKey { format: KeyFormat::Pkcs1, der: Zeroizing::new(forged.private_key_to_der().unwrap()) };
         let spki = PKey::from_rsa(stolen).unwrap().public_key_to_der().unwrap();
         assert_eq!(proves_possession(&key, &spki), Ok(false));
+    }
+
+    #[test]
+    fn an_rsa_key_whose_parts_do_not_belong_together_proves_nothing() {
+        let good = rsa(2048).rsa().unwrap();
+        let copy = |n: &BigNumRef| n.to_owned().unwrap();
+        let one = BigNum::from_u32(1).unwrap();
+        let more = |n: &BigNumRef| &copy(n) + &one;
+        let (p, q) = (good.p().unwrap(), good.q().unwrap());
+        let spki = PKey::from_rsa(good.clone()).unwrap().public_key_to_der().unwrap();
+        let proves = |d: BigNum, p: BigNum, q: BigNum| {
+            let key = openssl::rsa::RsaPrivateKeyBuilder::new(copy(good.n()), copy(good.e()), d).unwrap();
+            let crt = [good.dmp1(), good.dmq1(), good.iqmp()].map(|part| copy(part.unwrap()));
+            let [dmp1, dmq1, iqmp] = crt;
+            let key = key.set_factors(p, q).unwrap().set_crt_params(dmp1, dmq1, iqmp).unwrap().build();
+            let der = Zeroizing::new(key.private_key_to_der().unwrap());
+            proves_possession(&PrivateKey { format: KeyFormat::Pkcs1, der }, &spki)
+        };
+        assert_eq!(proves(copy(good.d()), copy(p), copy(q)), Ok(true));
+        assert_eq!(proves(more(good.d()), copy(p), copy(q)), Ok(false));
+        assert_ne!(proves(copy(good.d()), copy(good.n()), copy(&one)), Ok(true), "the trivial factors");
+        assert_eq!(proves(copy(good.d()), more(p), copy(q)), Ok(false));
     }
 }

@@ -10,6 +10,7 @@ pub mod asn1;
 pub mod certificate;
 pub mod chain;
 pub(crate) mod context;
+pub mod digest;
 pub mod files;
 pub mod identity;
 mod judge;

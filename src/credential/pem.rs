@@ -45,7 +45,12 @@ pub struct Contents {
 /// A block between its BEGIN and END lines.
 struct Block<'a> {
     label: &'a str,
-    body: Vec<&'a [u8]>,
+    body: &'a [u8],
+}
+
+/// The lines of some bytes, without what ends them.
+fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    bytes.split(|b| *b == b'\n').map(<[u8]>::trim_ascii_end)
 }
 
 /// Reads a proxy file with at most `max_chain` certificates.
@@ -60,10 +65,10 @@ pub fn read(file: &[u8], max_chain: usize) -> Outcome<Contents> {
                 let text = format!("the proxy file holds more than {max_chain} certificates (max_chain)");
                 return Err(Refusal::new(Reason::CredentialChainTooLong, text));
             }
-            "CERTIFICATE" => contents.certificates.push(decode(&block.body).map_err(malformed)?.to_vec()),
+            "CERTIFICATE" => contents.certificates.push(decode(block.body).map_err(malformed)?.to_vec()),
             "EC PARAMETERS" => {} // openssl ecparam writes the curve's name before the key, which names it again
             label => {
-                let key = private_key(label, &block.body)?;
+                let key = private_key(label, block.body)?;
                 if contents.key.replace(key).is_some() {
                     let text = "the proxy file holds more than one private key: make a new proxy";
                     return Err(Refusal::new(Reason::CredentialSeveralKeys, text));
@@ -79,29 +84,31 @@ pub fn read(file: &[u8], max_chain: usize) -> Outcome<Contents> {
 }
 
 /// The first certificate of a file in DER or PEM, as trust directories hold them.
-pub fn first_certificate(file: &[u8]) -> Result<Vec<u8>, &'static str> {
+pub fn first_certificate(file: Vec<u8>) -> Result<Vec<u8>, &'static str> {
     first(file, &["CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"])
 }
 
 /// The first CRL of a file in DER or PEM.
-pub fn first_crl(file: &[u8]) -> Result<Vec<u8>, &'static str> {
+pub fn first_crl(file: Vec<u8>) -> Result<Vec<u8>, &'static str> {
     first(file, &["X509 CRL"])
 }
 
-fn first(file: &[u8], labels: &[&str]) -> Result<Vec<u8>, &'static str> {
+/// Takes the file, so that one in DER is not there twice: CRLs have megabytes.
+fn first(file: Vec<u8>, labels: &[&str]) -> Result<Vec<u8>, &'static str> {
     if file.first() == Some(&0x30) {
-        return Ok(file.to_vec());
+        return Ok(file);
     }
-    let block = blocks(file)?.into_iter().find(|block| labels.contains(&block.label));
-    decode(&block.ok_or("it has no such PEM block")?.body).map(|bytes| bytes.to_vec())
+    let block = blocks(&file)?.into_iter().find(|block| labels.contains(&block.label));
+    // Not secret: it may leave its wrapper.
+    decode(block.ok_or("it has no such PEM block")?.body).map(|mut bytes| std::mem::take(&mut *bytes))
 }
 
 fn malformed(what: &'static str) -> Refusal {
     Refusal::new(Reason::CredentialMalformed, format!("the proxy file is malformed (RFC 7468): {what}"))
 }
 
-fn private_key(label: &str, body: &[&[u8]]) -> Outcome<PrivateKey> {
-    let encrypted = body.first().is_some_and(|line| line.starts_with(b"Proc-Type:"));
+fn private_key(label: &str, body: &[u8]) -> Outcome<PrivateKey> {
+    let encrypted = body.starts_with(b"Proc-Type:");
     let format = match label {
         "PRIVATE KEY" => KeyFormat::Pkcs8,
         "RSA PRIVATE KEY" if !encrypted => KeyFormat::Pkcs1,
@@ -122,19 +129,21 @@ fn private_key(label: &str, body: &[&[u8]]) -> Outcome<PrivateKey> {
 /// All blocks of a file.
 fn blocks(file: &[u8]) -> Result<Vec<Block<'_>>, &'static str> {
     let mut found = Vec::new();
-    let mut open: Option<Block> = None;
-    for line in file.split(|b| *b == b'\n').map(<[u8]>::trim_ascii_end) {
-        match (boundary(line), open.take()) {
-            (None, Some(mut block)) => {
-                if line.starts_with(b"-----") {
-                    return Err("a boundary line is damaged");
-                }
-                block.body.push(line);
-                open = Some(block);
+    let mut open: Option<(&str, usize)> = None;
+    let mut next = 0_usize;
+    for line in file.split_inclusive(|b| *b == b'\n') {
+        let start = next;
+        next = start.saturating_add(line.len());
+        let line = line.trim_ascii_end();
+        match (boundary(line), open) {
+            (None, Some(_)) if line.starts_with(b"-----") => return Err("a boundary line is damaged"),
+            (None, _) => {}
+            (Some(("BEGIN", label)), None) => open = Some((label, next)),
+            (Some(("END", label)), Some((begun, from))) if label == begun => {
+                let body = file.get(from..start).unwrap_or_default();
+                found.push(Block { label, body: body.strip_suffix(b"\n").unwrap_or(body) });
+                open = None;
             }
-            (None, None) => {}
-            (Some(("BEGIN", label)), None) => open = Some(Block { label, body: Vec::new() }),
-            (Some(("END", label)), Some(block)) if label == block.label => found.push(block),
             _ => return Err("BEGIN and END lines do not pair"),
         }
     }
@@ -149,19 +158,24 @@ fn boundary(line: &[u8]) -> Option<(&str, &str)> {
 
 /// Decodes base64 (RFC 4648 section 4): complete groups only, zero bits at the end, nothing after the padding. The
 /// capacity is reserved at once so that a key does not leave copies behind as the vector grows.
-fn decode(body: &[&[u8]]) -> Result<Zeroizing<Vec<u8>>, &'static str> {
-    let size: usize = body.iter().map(|line| line.len()).sum();
-    let mut out = Zeroizing::new(Vec::with_capacity(size));
-    if body.iter().all(|line| line.len() % 4 == 0) {
-        let (last, lines) = body.split_last().ok_or("a block is empty")?;
-        lines.iter().try_for_each(|line| decode_groups(line, false, &mut out))?;
-        decode_groups(last, true, &mut out)?;
+fn decode(body: &[u8]) -> Result<Zeroizing<Vec<u8>>, &'static str> {
+    let mut out = Zeroizing::new(Vec::with_capacity(decoded_size(body)));
+    if lines(body).all(|line| line.len() % 4 == 0) {
+        let mut rest = lines(body).peekable();
+        while let Some(line) = rest.next() {
+            decode_groups(line, rest.peek().is_none(), &mut out)?;
+        }
     } else {
-        let mut joined = Zeroizing::new(Vec::with_capacity(size));
-        body.iter().for_each(|line| joined.extend_from_slice(line));
+        let mut joined = Zeroizing::new(Vec::with_capacity(body.len()));
+        lines(body).for_each(|line| joined.extend_from_slice(line));
         decode_groups(&joined, true, &mut out)?;
     }
     if out.is_empty() { Err("a block is empty") } else { Ok(out) }
+}
+
+/// At least as many octets as some base64 decodes to.
+fn decoded_size(body: &[u8]) -> usize {
+    body.len().div_ceil(4).saturating_mul(3)
 }
 
 /// Decodes groups of four characters; padding may stand in the very last one only.

@@ -305,6 +305,11 @@ impl Directory {
         read_regular(&path, fd, limit).map(|(bytes, _)| bytes)
     }
 
+    /// Device and inode of the file that a name leads to, symbolic links followed; `None` where that cannot be told.
+    pub fn identity(&self, name: &OsStr) -> Option<(libc::dev_t, libc::ino_t)> {
+        fstatat(&self.fd, name, AtFlags::empty()).ok().map(|stat| (stat.st_dev, stat.st_ino))
+    }
+
     /// The names of all entries but `.` and `..`, in no particular order.
     pub fn names(&self) -> Result<Vec<OsString>, FileError> {
         Ok(self.listing()?.into_iter().map(|(name, _)| name).collect())

@@ -9,7 +9,7 @@ use seccompiler::{
 };
 use std::os::fd::BorrowedFd;
 
-/// Memory that the sandboxed process may allocate, in bytes: a 256 KiB credential and a 32 MiB CRL fit with room.
+/// Memory that the sandboxed process may allocate, in bytes: a 256 KiB credential and CRLs of 24 MiB fit with room.
 pub const MAX_MEMORY: libc::rlim_t = 64 * 1024 * 1024;
 /// Processor seconds: a verification takes milliseconds.
 const MAX_CPU_SECONDS: libc::rlim_t = 5;

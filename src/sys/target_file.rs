@@ -10,6 +10,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// Why the file was not written.
@@ -46,7 +47,7 @@ impl Written {
 /// Writes `bytes` to `path`, mode 0600, replacing a file of the same owner atomically; never through a symbolic link.
 /// To be called while acting as the target.
 pub fn replace(path: &Path, bytes: &[u8], mechanism: Mechanism) -> Result<Written, Refused> {
-    let name = path.file_name().ok_or(Refused::NotWritable(Errno::EISDIR))?;
+    let name = file_name(path).ok_or(Refused::NotWritable(Errno::EISDIR))?;
     let dir = open_parent(path)?;
     // Held until the new file is in place.
     let _lock = lock_existing(&dir, name, mechanism)?;
@@ -72,6 +73,13 @@ pub fn create_new(prefix: &Path, bytes: &[u8]) -> Result<(PathBuf, Written), Ref
     let dir = open_parent(&path)?;
     create(&dir, &name, bytes)?;
     Ok((path, Written { dir, name }))
+}
+
+/// The last component, which must be a file's name as it is written: Rust takes `x` for that of `x/` and of `x/.`, but
+/// whoever opens these gets no file.
+fn file_name(path: &Path) -> Option<&OsStr> {
+    let name = path.file_name()?;
+    path.as_os_str().as_bytes().ends_with(name.as_bytes()).then_some(name)
 }
 
 fn open_parent(path: &Path) -> Result<OwnedFd, Errno> {
@@ -105,8 +113,9 @@ fn lock_existing(dir: &OwnedFd, name: &OsStr, mechanism: Mechanism) -> Result<Op
     if kind != SFlag::S_IFREG || status.st_uid != geteuid().as_raw() {
         return Err(Refused::Foreign);
     }
-    // Write access is what an exclusive fcntl lock needs; flock takes either.
-    let flags = OFlag::O_RDWR | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    // An exclusive fcntl lock needs write access; the file may be 0400 otherwise.
+    let access = if mechanism == Mechanism::Fcntl { OFlag::O_RDWR } else { OFlag::O_RDONLY };
+    let flags = access | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let file = File::from(openat(dir, name, flags, Mode::empty())?);
     match lock::acquire(&file, mechanism, Purpose::Replace) {
         Ok(()) => Ok(Some(file)),

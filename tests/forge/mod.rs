@@ -4,6 +4,7 @@
 #![allow(dead_code)] // every test program uses another part of it
 
 pub mod der;
+pub mod hostile;
 pub mod site;
 
 use der::*;

@@ -7,9 +7,19 @@
 #![allow(clippy::arithmetic_side_effects, clippy::as_conversions)]
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
 
+mod audit;
+mod clients;
+mod command;
+mod companions;
+mod configuration;
+mod credential_files;
+mod environment;
 mod linger;
 mod main_job;
 mod policy;
+mod refusals;
 mod sandbox;
 mod site;
 mod site_itself;
+mod switch;
+mod target_proxy;

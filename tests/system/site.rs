@@ -14,15 +14,15 @@ use nix::unistd::{
     Gid, Pid, Uid, chdir, chroot, dup2_raw, fchdir, geteuid, pipe2, setgroups, setresgid, setresuid, setsid,
 };
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::fd::IntoRawFd;
+use std::os::fd::{AsRawFd, IntoRawFd};
 use std::os::unix::fs::{PermissionsExt, fchown};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
-use std::sync::{OnceLock, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -99,6 +99,11 @@ impl Site {
         site
     }
 
+    /// A new site in each mode: glexec becomes the payload, or stays to supervise it.
+    pub fn in_both_modes() -> [Site; 2] {
+        [Site::new(), Site::with(Site::linger)]
+    }
+
     fn enter(syslog: bool) -> Site {
         let program = option_env_os("GLEXEC_UNDER_TEST").unwrap_or_else(|| env!("CARGO_BIN_EXE_glexec").into());
         let mut enter = Command::new(script("enter"));
@@ -169,6 +174,22 @@ impl Site {
         let new = change(&old);
         assert_ne!(old, new, "this change of glexec.conf changes nothing");
         self.write("/etc/glexec.conf", new);
+    }
+
+    /// Adds a line to the `[glexec]` table.
+    pub fn set(&self, line: &str) {
+        self.configure(|text| text.replacen("[glexec]\n", &format!("[glexec]\n{line}\n"), 1));
+    }
+
+    /// A file of the site, open for reading and writing, for instance to lock it.
+    pub fn file(&self, path: &str) -> File {
+        self.must_open(path, OFlag::O_RDWR)
+    }
+
+    /// Where the host finds something of the site, for what cannot be opened, like sockets. Symbolic links in it are the
+    /// host's to follow: only for paths without any.
+    pub fn host_path(&self, path: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}{path}", self.root.as_raw_fd()))
     }
 
     pub fn chmod(&self, path: &str, mode: u32) {
@@ -292,7 +313,11 @@ pub struct Caller<'s> {
     arg0: Option<OsString>,
     closed: Vec<i32>,
     report: bool,
+    steps: Vec<Arc<Step>>,
 }
+
+/// What the caller's process does before it executes the program: system calls only.
+type Step = dyn Fn() -> io::Result<()> + Send + Sync;
 
 impl<'s> Caller<'s> {
     fn new(site: &'s Site, account: Account) -> Self {
@@ -307,6 +332,7 @@ impl<'s> Caller<'s> {
             arg0: None,
             closed: Vec::new(),
             report: false,
+            steps: Vec::new(),
         }
     }
 
@@ -378,6 +404,33 @@ impl<'s> Caller<'s> {
         self.env("GLEXEC_REPORT_FD", REPORT_FD.to_string())
     }
 
+    /// Does something in the caller's process just before it executes the program. It runs between fork and exec, so
+    /// nothing in it may allocate or lock.
+    pub fn first(mut self, step: impl Fn() -> io::Result<()> + Send + Sync + 'static) -> Self {
+        self.steps.push(Arc::new(step));
+        self
+    }
+
+    /// Calls glexec with exactly these arguments and this environment: argv may be empty, names may be there twice.
+    pub fn execve<A: AsRef<[u8]>>(&self, argv: impl IntoIterator<Item = A>, env: &[&[u8]]) -> Run<'s> {
+        let owned = |text: &[u8]| CString::new(text).unwrap();
+        let argv: Vec<CString> = argv.into_iter().map(|word| owned(word.as_ref())).collect();
+        let env: Vec<CString> = env.iter().map(|text| owned(text)).collect();
+        let path = CString::new(GLEXEC).unwrap();
+        // The kernel wants arrays of pointers that end with null; addresses as numbers may cross threads.
+        let array = |list: &[CString]| -> Vec<usize> {
+            list.iter().map(|text| text.as_ptr() as usize).chain(std::iter::once(0)).collect()
+        };
+        let (argv_array, env_array) = (array(&argv), array(&env));
+        let step = move || {
+            let _alive = (&argv, &env);
+            // SAFETY: both arrays are as execve(2) wants them, and the strings live as long as this closure.
+            unsafe { nix::libc::execve(path.as_ptr(), argv_array.as_ptr().cast(), env_array.as_ptr().cast()) };
+            Err(io::Error::last_os_error())
+        };
+        self.clone().first(step).glexec::<&str>([])
+    }
+
     /// Calls glexec and waits for its end.
     pub fn glexec<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Run<'s> {
         self.run(GLEXEC, args)
@@ -395,9 +448,19 @@ impl<'s> Caller<'s> {
 
     /// Starts any program of the site.
     pub fn start<A: AsRef<OsStr>>(&self, program: &str, args: impl IntoIterator<Item = A>) -> Running<'s> {
+        self.start_on(Stdio::piped(), program, args)
+    }
+
+    /// Starts any program of the site with this as its stdin.
+    pub fn start_on<A: AsRef<OsStr>>(
+        &self,
+        stdin: impl Into<Stdio>,
+        program: &str,
+        args: impl IntoIterator<Item = A>,
+    ) -> Running<'s> {
         let mut command = Command::new(program);
         command.args(args).env_clear().envs(&self.env);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         if let Some(name) = &self.arg0 {
             command.arg0(name);
         }
@@ -408,8 +471,9 @@ impl<'s> Caller<'s> {
 
         let (uid, gid) = (Uid::from_raw(self.account.uid), Gid::from_raw(self.account.gid));
         let groups: Vec<Gid> = self.account.groups.iter().copied().map(Gid::from_raw).collect();
-        let cwd = std::ffi::CString::new(self.cwd.as_bytes()).unwrap();
+        let cwd = CString::new(self.cwd.as_bytes()).unwrap();
         let closed = self.closed.clone();
+        let steps = self.steps.clone();
         let report_fd = report_in.as_ref().map(|fd| fd.try_clone().unwrap());
         let become_caller = move || {
             setsid()?; // as from a batch system: without a terminal
@@ -425,25 +489,38 @@ impl<'s> Caller<'s> {
             for fd in &closed {
                 nix::unistd::close(*fd)?;
             }
-            Ok(())
+            steps.iter().try_for_each(|step| step())
         };
 
         let records_before = self.site.records().len();
         let started = Instant::now();
         let mut child = self.site.spawn(&mut command, become_caller);
         drop((command, report_in)); // the writing ends of the report belong to the program now
-        let mut stdin = child.stdin.take().unwrap();
-        let input = self.stdin.clone();
-        thread::spawn(move || stdin.write_all(&input)); // it may end without reading all
+        if let Some(mut stdin) = child.stdin.take() {
+            let input = self.stdin.clone();
+            thread::spawn(move || stdin.write_all(&input)); // it may end without reading all
+        }
         let what = format!("{}: {program}", self.account.name);
-        Running { site: self.site, child, report, started, records_before, what }
+        Running { site: self.site, child: Started(Some(child)), report, started, records_before, what }
+    }
+}
+
+/// A process of ours in a site. A test that fails must reap it too: a site ends only when nothing is left in it.
+struct Started(Option<Child>);
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 
 /// A program that has been started.
 pub struct Running<'s> {
     site: &'s Site,
-    child: Child,
+    child: Started,
     report: Option<File>,
     started: Instant,
     records_before: usize,
@@ -453,7 +530,7 @@ pub struct Running<'s> {
 impl<'s> Running<'s> {
     /// The process id, as the host counts.
     pub fn pid(&self) -> i32 {
-        self.child.id().try_into().unwrap()
+        self.child.0.as_ref().unwrap().id().try_into().unwrap()
     }
 
     /// The process id, as the site counts.
@@ -478,7 +555,8 @@ impl<'s> Running<'s> {
 
     /// Waits for its end and the end of its output.
     pub fn finish(self) -> Run<'s> {
-        let Running { site, child, report, started, records_before, what } = self;
+        let Running { site, mut child, report, started, records_before, what } = self;
+        let child = child.0.take().unwrap();
         let (done, wait) = mpsc::channel();
         thread::spawn(move || done.send(child.wait_with_output()));
         // If this gives up, the site is dropped with everything in it.
@@ -512,6 +590,10 @@ impl Run<'_> {
         self.output.status.signal()
     }
 
+    pub fn dumped_core(&self) -> bool {
+        self.output.status.core_dumped()
+    }
+
     pub fn stdout_bytes(&self) -> &[u8] {
         &self.output.stdout
     }
@@ -522,6 +604,17 @@ impl Run<'_> {
 
     pub fn stderr(&self) -> String {
         String::from_utf8_lossy(&self.output.stderr).into_owned()
+    }
+
+    /// The line on GLEXEC_REPORT_FD.
+    #[track_caller]
+    pub fn reported(&self) -> serde_json::Value {
+        assert!(
+            self.report.ends_with('\n') && self.report.lines().count() == 1,
+            "one line of report: {:?}",
+            self.report
+        );
+        serde_json::from_str(&self.report).unwrap_or_else(|e| panic!("{e}: {:?}\n{self}", self.report))
     }
 
     /// The audit records that were written since the call began.
@@ -615,11 +708,11 @@ impl std::ops::Index<&str> for Record {
 }
 
 impl Record {
-    /// Every line with an `event=` is a record; what precedes it belongs to the log, not to the record. In structured
-    /// data all values are quoted, so that `event=start` is found in the message only.
+    /// Every line with an `event=` is a record; what precedes it belongs to the log, not to the record.
     pub fn parse_all(log: &str) -> Vec<Record> {
         let start = |line: &str| line.find("event=start ").or_else(|| line.find("event=end "));
-        log.lines().filter_map(|line| start(line).map(|at| Record::parse(&line[at..]))).collect()
+        let messages = log.lines().map(after_structured_data);
+        messages.filter_map(|line| start(line).map(|at| Record::parse(&line[at..]))).collect()
     }
 
     /// `key=value` fields with blanks between; a value with blanks in it is in quotes, with `\"` and `\\` inside.
@@ -648,6 +741,23 @@ impl Record {
     pub fn has(&self, field: &str) -> bool {
         self.0.contains_key(field)
     }
+}
+
+/// What follows the structured data of an RFC 5424 message, or all of a line without any: a value in it may look like
+/// a record. It ends with the first `]` that is not in quotes.
+fn after_structured_data(line: &str) -> &str {
+    let Some(start) = line.find("[glexec@32473 ").filter(|_| line.starts_with('<')) else { return line };
+    let (mut quoted, mut escaped) = (false, false);
+    for (at, c) in line[start..].char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => quoted = !quoted,
+            ']' if !quoted => return &line[start + at + 1..],
+            _ => {}
+        }
+    }
+    panic!("structured data that does not end: {line}")
 }
 
 /// The value up to the closing quote, and what follows it.

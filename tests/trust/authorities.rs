@@ -2,8 +2,7 @@
 
 use super::*;
 
-#[test]
-fn only_the_ca_directory_is_trusted() {
+pub fn only_the_ca_directory_is_trusted() {
     let w = World::new();
     let site = w.site();
     let fake = root(ROOT, key(whose::FAKE), |_| {});
@@ -30,7 +29,7 @@ fn only_the_ca_directory_is_trusted() {
                 "credential.unknown-ca",
             ),
             ("by a false CA of the right name", file(&[&proxy(&by_fake, 1), &by_fake]), "credential.signature"),
-            ("with that CA in the file", file(&[&proxy(&by_fake, 1), &by_fake, &fake]), "credential.signature"),
+            ("with that false CA in the file", file(&[&proxy(&by_fake, 1), &by_fake, &fake]), "credential.signature"),
             ("self-signed", file(&[&self_signed]), "credential.unknown-ca"),
             ("a proxy of that", file(&[&proxy(&self_signed, 1), &self_signed]), "credential.unknown-ca"),
             ("without the EEC", file(&[&p1]), "credential.incomplete"),
@@ -51,8 +50,7 @@ fn sha256_rsa_over(_: Key) -> Algorithm {
     sha256_rsa()
 }
 
-#[test]
-fn cas_below_an_anchor_come_from_the_file_or_the_directory_and_must_be_cas() {
+pub fn cas_below_an_anchor_come_from_the_file_or_the_directory_and_must_be_cas() {
     let w = World::new();
     let site = w.site();
     let chain = |bend: &dyn Fn(&mut Spec)| {
@@ -112,20 +110,110 @@ fn cas_below_an_anchor_come_from_the_file_or_the_directory_and_must_be_cas() {
                 "credential.unknown-extension",
             ),
             ("expired", chain(&|s| s.lasts(NOW - 9 * DAY, NOW - DAY)), "credential.expired"),
+            ("of the future", chain(&|s| s.lasts(NOW + DAY, NOW + 9 * DAY)), "credential.not-yet-valid"),
+            ("altered", chain(&|s| s.spoil_signature = true), "credential.signature"),
+            ("signed by another key", chain(&|s| s.signer = key(whose::FAKE)), "credential.signature"),
+            ("signed with SHA-1", chain(&|s| s.algorithm = sha1_ecdsa()), "credential.weak-digest"),
+            ("with a weak key", chain(&|s| s.spki = weak().public_key_to_der().unwrap()), "credential.weak-key"),
+            (
+                "a negative path length",
+                extensions(vec![extension(BASIC_CONSTRAINTS, true, &seq(&[boolean(0xff), tlv(2, &[0x80])]))]),
+                "credential.malformed",
+            ),
+            (
+                "a path length without CA flag",
+                extensions(vec![extension(BASIC_CONSTRAINTS, true, &seq(&[tlv(2, &[1])]))]),
+                "credential.malformed",
+            ),
+            (
+                "a key usage without bits",
+                extensions(vec![ca_true(None), extension(KEY_USAGE, true, &tlv(3, &[0]))]),
+                "credential.malformed",
+            ),
+            (
+                "basic constraints that are not critical",
+                extensions(vec![extension(BASIC_CONSTRAINTS, false, &seq(&[boolean(0xff)]))]),
+                FULL,
+            ),
+            (
+                "a critical policy",
+                extensions(vec![ca_true(None), extension("2.5.29.32", true, &seq(&[seq(&[oid("2.5.29.32.0")])]))]),
+                FULL,
+            ),
+            (
+                "policy constraints",
+                extensions(vec![ca_true(None), extension("2.5.29.36", true, &seq(&[tlv(0x80, &[0])]))]),
+                "credential.unknown-extension",
+            ),
+            (
+                "a name that constraints both permit and exclude",
+                constraints(Some("/DC=org"), Some("/DC=org/DC=example")),
+                "credential.ca-rules",
+            ),
+            (
+                "everything excluded",
+                extensions(vec![
+                    ca_true(None),
+                    extension(NAME_CONSTRAINTS, true, &seq(&[tlv(0xa1, &seq(&[tlv(0xa4, &seq(&[]))]))])),
+                ]),
+                "credential.ca-rules",
+            ),
+            (
+                "constraints with a minimum",
+                extensions(vec![
+                    ca_true(None),
+                    extension(
+                        NAME_CONSTRAINTS,
+                        true,
+                        &seq(&[tlv(0xa0, &seq(&[tlv(0xa4, &named("/DC=org")), tlv(0x80, &[1])]))]),
+                    ),
+                ]),
+                "credential.malformed",
+            ),
         ],
         defaults,
     );
     let alice = eec(ALICE, key(whose::ALICE), &w.sub, |_| {});
     let without = file(&[&proxy(&alice, 1), &alice]);
-    assert_eq!(verdict(&site, &without), "credential.unknown-ca");
+    case(
+        verdict(&site, &without),
+        "credential.unknown-ca",
+        "a CA below the anchor that is neither in the file nor in the directory",
+    );
     site.ca(&w.sub, &[]);
-    assert_eq!(verdict(&site, &without), FULL, "the CA from the directory");
+    case(verdict(&site, &without), FULL, "the CA from the directory");
+    let both = file(&[&proxy(&alice, 1), &alice, &w.sub]);
+    case(verdict(&site, &both), FULL, "the CA from the directory and the file");
+    let false_sub = sub("/DC=org/DC=example/CN=Sub CA", key(whose::FAKE), &w.root, |s| s.signer = key(whose::FAKE));
+    case(verdict(&site, &file(&[&proxy(&alice, 1), &alice, &false_sub])), FULL, "a false CA of that name in the file");
+    let by_false = eec(ALICE, key(whose::ALICE), &false_sub, |_| {});
+    let forged = file(&[&proxy(&by_false, 1), &by_false, &false_sub]);
+    case(verdict(&site, &forged), "credential.signature", "a user of that false CA");
+    let own_sub =
+        sub("/DC=org/DC=example/CN=Sub CA", key(whose::SUB), &w.root, |s| s.replace(KEY_USAGE, vec![key_usage(2)]));
+    site.put(&format!("{}.0", hash(&w.sub.der)), &own_sub.der);
+    case(verdict(&site, &without), "credential.ca-rules", "a CA of the directory that may not sign");
+    site.put(&format!("{}.0", hash(&w.sub.der)), &pem("CERTIFICATE", &w.sub.der).replace('\n', "\r\n").into_bytes());
+    case(verdict(&site, &without), FULL, "a CA file with CRLF");
+    site.put(&format!("{}.0", hash(&w.sub.der)), format!("text\n{}", pem_cert(&w.sub)).as_bytes());
+    case(verdict(&site, &without), FULL, "a CA file with text before");
+    site.put(
+        &format!("{}.0", hash(&w.sub.der)),
+        &pem("TRUSTED CERTIFICATE", &[&w.sub.der[..], &seq(&[])].concat()).into_bytes(),
+    );
+    case(verdict(&site, &without), "trust.ca-malformed", "a CA file with OpenSSL's own trust settings");
+    site.put(&format!("{}.0", hash(&w.sub.der)), &pem("X509 CRL", &w.sub.der).into_bytes());
+    case(verdict(&site, &without), "trust.ca-malformed", "a CA file that holds something else");
+    site.put(&format!("{}.0", hash(&w.sub.der)), b"");
+    case(verdict(&site, &without), "trust.ca-malformed", "an empty CA file");
+    site.remove(&format!("{}.0", hash(&w.sub.der))).put(&format!("{}.1", hash(&w.sub.der)), &w.sub.der);
+    case(verdict(&site, &without), "credential.unknown-ca", "a CA with the number 1 and none with 0");
+    site.remove(&format!("{}.1", hash(&w.sub.der))).put(&format!("{}.0", hash(&w.sub.der)), &w.sub.der);
     site.remove(&format!("{}.0", hash(&w.root.der)));
-    assert_eq!(verdict(&site, &without), "credential.unknown-ca", "a CA without its anchor");
+    case(verdict(&site, &without), "credential.unknown-ca", "a CA without its anchor");
 }
 
-#[test]
-fn crls_are_needed_current_genuine_and_complete() {
+pub fn crls_are_needed_current_genuine_and_complete() {
     let w = World::new();
     let site = w.site();
     let good = file(&[&proxy(&w.alice, 1), &w.alice]);
@@ -139,98 +227,172 @@ fn crls_are_needed_current_genuine_and_complete() {
     let mut many: Vec<Cert> = Vec::new();
     many.resize_with(300, || w.bob.clone());
     let many: Vec<&Cert> = many.iter().collect();
-    assert_eq!(bent(&|_| {}), FULL);
-    assert_eq!(with(pem("X509 CRL", &crl(&w.root, &[], |_| {})).into_bytes()), FULL, "PEM");
-    assert_eq!(bent(&|c| (c.version, c.extensions) = (None, vec![])), FULL, "version 1");
-    assert_eq!(with(crl(&w.root, &many, |_| {})), FULL, "a long list");
-    assert_eq!(bent(&|c| c.entry_extensions = vec![extension("2.5.29.21", false, &tlv(10, &[1]))]), FULL, "a reason");
-    assert_eq!(with(crl(&w.root, &[&w.bob, &w.alice], |_| {})), "credential.revoked", "the user");
-    assert_eq!(with(crl(&w.root, &[&leaf], |_| {})), "credential.revoked", "the proxy");
-    assert_eq!(bent(&|c| c.next_update = time(NOW - 1)), "trust.crl-expired");
-    assert_eq!(bent(&|c| c.next_update = time(NOW)), FULL, "its last second");
-    assert_eq!(bent(&|c| c.this_update = time(NOW + 1)), "trust.crl-invalid", "of the future");
-    assert_eq!(bent(&|c| c.next_update = vec![]), "trust.crl-invalid", "without nextUpdate");
-    assert_eq!(bent(&|c| c.spoil_signature = true), "trust.crl-invalid");
-    assert_eq!(bent(&|c| c.signer = key(whose::FAKE)), "trust.crl-invalid", "by another key");
-    assert_eq!(bent(&|c| c.issuer = named("/CN=x")), "trust.crl-invalid", "by another issuer");
-    assert_eq!(bent(&|c| c.algorithm = sha1_ecdsa()), "trust.crl-invalid", "SHA-1");
-    assert_eq!(bent(&|c| c.extensions.push(extension("2.5.29.27", true, &tlv(2, &[1])))), "trust.crl-invalid", "delta");
-    assert_eq!(bent(&|c| c.extensions.push(extension("2.5.29.28", true, &seq(&[])))), "trust.crl-invalid", "indirect");
-    assert_eq!(bent(&|c| c.entry_extensions = vec![extension("2.5.29.29", true, &null())]), "trust.crl-invalid");
-    assert_eq!(with(b"garbage".to_vec()), "trust.crl-invalid");
-    assert_eq!(with(crl(&w.root, &[], |_| {})[..50].to_vec()), "trust.crl-invalid", "cut off");
+    case(bent(&|_| {}), FULL, "a good list");
+    case(with(pem("X509 CRL", &crl(&w.root, &[], |_| {})).into_bytes()), FULL, "PEM");
+    case(bent(&|c| (c.version, c.extensions) = (None, vec![])), FULL, "version 1");
+    case(with(crl(&w.root, &many, |_| {})), FULL, "a long list");
+    case(bent(&|c| c.entry_extensions = vec![extension("2.5.29.21", false, &tlv(10, &[1]))]), FULL, "a reason");
+    case(with(crl(&w.root, &[&w.bob, &w.alice], |_| {})), "credential.revoked", "the user");
+    case(with(crl(&w.root, &[&leaf], |_| {})), "credential.revoked", "the proxy");
+    case(bent(&|c| c.next_update = time(NOW - 1)), "trust.crl-expired", "expired a second ago");
+    case(bent(&|c| c.next_update = time(NOW)), FULL, "its last second");
+    case(bent(&|c| c.this_update = time(NOW + 1)), "trust.crl-invalid", "of the future");
+    case(bent(&|c| c.next_update = vec![]), "trust.crl-invalid", "without nextUpdate");
+    case(bent(&|c| c.spoil_signature = true), "trust.crl-invalid", "an altered list");
+    case(bent(&|c| c.signer = key(whose::FAKE)), "trust.crl-invalid", "by another key");
+    case(bent(&|c| c.issuer = named("/CN=x")), "trust.crl-invalid", "by another issuer");
+    case(bent(&|c| c.algorithm = sha1_ecdsa()), "trust.crl-invalid", "SHA-1");
+    case(bent(&|c| c.extensions.push(extension("2.5.29.27", true, &tlv(2, &[1])))), "trust.crl-invalid", "delta");
+    case(bent(&|c| c.extensions.push(extension("2.5.29.28", true, &seq(&[])))), "trust.crl-invalid", "indirect");
+    case(
+        bent(&|c| c.entry_extensions = vec![extension("2.5.29.29", true, &null())]),
+        "trust.crl-invalid",
+        "an entry with a certificate issuer: indirect",
+    );
+    case(with(b"garbage".to_vec()), "trust.crl-invalid", "no CRL at all");
+    case(with(crl(&w.root, &[], |_| {})[..50].to_vec()), "trust.crl-invalid", "cut off");
+
+    let numbered = |c: &mut Crl| c.extensions.push(extension("2.5.29.46", false, &seq(&[])));
+    case(bent(&numbered), FULL, "a pointer to a delta, not critical");
+    let critical = |oid: &'static str| move |c: &mut Crl| c.extensions.push(extension(oid, true, &null()));
+    case(bent(&critical("2.5.29.60")), "trust.crl-invalid", "an unknown critical extension");
+    case(bent(&critical("2.5.29.35")), FULL, "a critical authority key identifier");
+    let entry = |e: Vec<u8>| bent(&move |c: &mut Crl| c.entry_extensions = vec![e.clone()]);
+    case(entry(extension("1.2.3", true, &null())), "trust.crl-invalid", "an unknown critical extension of an entry");
+    case(entry(extension("1.2.3", false, &null())), FULL, "an unknown extension of an entry");
+    case(entry(null()), "trust.crl-invalid", "an entry's extension that is none");
+    case(bent(&|c| c.version = Some(0)), "trust.crl-invalid", "version 0");
+    case(bent(&|c| c.version = None), "trust.crl-invalid", "extensions in version 1");
+    case(bent(&|c| c.this_update = null()), "trust.crl-invalid", "without thisUpdate");
+    let zeros = |c: &mut Crl| c.revoked = vec![[&[0; 3][..], &w.alice.spec.serial].concat()];
+    case(bent(&zeros), "trust.crl-invalid", "the user, with zeros before the number");
+    case(bent(&|c| c.revoked = vec![vec![]]), "trust.crl-invalid", "an entry without a number");
+    let behind = |der: Vec<u8>| with([der, null()].concat());
+    case(behind(crl(&w.root, &[], |_| {})), "trust.crl-invalid", "something behind the list");
+    let crlf = pem("X509 CRL", &crl(&w.root, &[], |_| {})).replace('\n', "\r\n");
+    case(with(format!("text\n{crlf}").into_bytes()), FULL, "PEM with CRLF after some text");
+    case(with(crlf.replace("X509 CRL", "CRL").into_bytes()), "trust.crl-invalid", "PEM by another name");
+    case(with(crlf.as_bytes()[..200].to_vec()), "trust.crl-invalid", "PEM that breaks off");
+    case(with(vec![]), "trust.crl-invalid", "an empty file");
+    let big_number = [vec![0], vec![0xff; 20]].concat();
+    case(bent(&|c| c.revoked = vec![big_number.clone()]), FULL, "a number of 20 octets, somebody else's");
+
+    site.put(&name, &crl(&w.root, &[&w.alice], |c| c.next_update = time(NOW - DAY)));
+    site.put(&name.replace("r0", "r1"), &crl(&w.root, &[], |_| {}));
+    case(verdict(&site, &good), "credential.revoked", "revoked by the older of two lists");
+    site.put(&name, &crl(&w.root, &[], |c| c.next_update = time(NOW - DAY)));
+    case(verdict(&site, &good), FULL, "an expired list beside a current one");
+    site.put(
+        &name.replace("r0", "r1"),
+        &crl(&w.root, &[], |c| c.extensions.push(extension("2.5.29.27", true, &tlv(2, &[1])))),
+    );
+    site.put(&name, &crl(&w.root, &[], |_| {}));
+    case(verdict(&site, &good), "trust.crl-invalid", "a delta beside a full list");
+    site.put(&name.replace("r0", "r1"), b"garbage");
+    case(verdict(&site, &good), FULL, "garbage beside a good list");
+    site.remove(&name.replace("r0", "r1"));
 
     site.put(&name, &crl(&w.root, &[&w.alice], |c| c.signer = key(whose::FAKE)));
     site.put(&name.replace("r0", "r1"), &crl(&w.root, &[], |_| {}));
-    assert_eq!(verdict(&site, &good), FULL, "of two, only the one that the CA signed counts");
+    case(verdict(&site, &good), FULL, "of two, only the one that the CA signed counts");
     site.put(&name.replace("r0", "r1"), &crl(&w.root, &[&w.alice], |_| {}));
-    assert_eq!(verdict(&site, &good), "credential.revoked");
-    site.remove(&name.replace("r0", "r1")).remove(&name);
-    assert_eq!(verdict(&site, &good), "trust.crl-missing");
-    assert_eq!(verdict_with(&site, &good, |c| c.crl = Companion::IfPresent), FULL);
+    case(verdict(&site, &good), "credential.revoked", "genuine and false list: revoked by the genuine one");
+    site.remove(&name);
+    case(verdict(&site, &good), "trust.crl-missing", "a list with the number 1 and none with 0");
+    site.remove(&name.replace("r0", "r1"));
+    case(verdict(&site, &good), "trust.crl-missing", "no list, but required");
+    case(verdict_with(&site, &good, |c| c.crl = Companion::IfPresent), FULL, "no list, only judged where there is one");
     site.put(&name, &crl(&w.root, &[&w.alice], |_| {}));
-    assert_eq!(verdict_with(&site, &good, |c| c.crl = Companion::IfPresent), "credential.revoked");
-    assert_eq!(verdict_with(&site, &good, |c| c.crl = Companion::Off), FULL);
+    case(
+        verdict_with(&site, &good, |c| c.crl = Companion::IfPresent),
+        "credential.revoked",
+        "a list, judged because there is one",
+    );
+    case(verdict_with(&site, &good, |c| c.crl = Companion::Off), FULL, "a list, not looked at");
 
     let mute = root(ROOT, key(whose::ROOT), |s| s.replace(KEY_USAGE, vec![key_usage(0x04)]));
     site.ca(&mute, &[]);
-    assert_eq!(verdict(&site, &good), "trust.crl-invalid", "a CA that may not sign CRLs");
+    case(verdict(&site, &good), "trust.crl-invalid", "a CA that may not sign CRLs");
 }
 
-#[test]
-fn crls_are_asked_at_every_level() {
+pub fn crls_are_asked_at_every_level() {
     let w = World::new();
     let site = Site::empty();
     let alice = eec(ALICE, key(whose::ALICE), &w.sub, |_| {});
     let good = file(&[&proxy(&alice, 1), &alice]);
     site.ca(&w.root, &[]).ca(&w.sub, &[]);
-    assert_eq!(verdict(&site, &good), FULL);
+    case(verdict(&site, &good), FULL, "a list at every level");
     site.ca(&w.root, &[&w.sub]);
-    assert_eq!(verdict(&site, &good), "credential.revoked", "a revoked CA");
+    case(verdict(&site, &good), "credential.revoked", "a revoked CA");
     site.ca(&w.root, &[]).remove(&format!("{}.r0", hash(&w.root.der)));
-    assert_eq!(verdict(&site, &good), "trust.crl-missing", "the anchor's list");
+    case(verdict(&site, &good), "trust.crl-missing", "the anchor's list");
+    site.ca(&w.root, &[]).ca(&w.sub, &[&alice]);
+    case(verdict(&site, &good), "credential.revoked", "the user, by a CA below the anchor");
+    site.ca(&w.sub, &[&proxy(&alice, 1)]);
+    case(verdict(&site, &good), "credential.revoked", "the proxy's number on the list of the user's CA");
+    site.ca(&w.sub, &[]).ca(&w.root, &[&alice]);
+    case(verdict(&site, &good), FULL, "the user's number on the list of another CA");
+    site.ca(&w.root, &[&w.root]);
+    case(verdict(&site, &good), FULL, "the anchor's own number on its list");
+    site.ca(&w.root, &[])
+        .put(&format!("{}.r0", hash(&w.sub.der)), &crl(&w.sub, &[], |c| c.next_update = time(NOW - 1)));
+    case(verdict(&site, &good), "trust.crl-expired", "a list of a CA below the anchor that expired");
+    site.put(&format!("{}.r0", hash(&w.sub.der)), &crl(&w.sub, &[], |c| c.signer = w.root.key));
+    case(verdict(&site, &good), "trust.crl-invalid", "a CA's list that its issuer signed");
+    site.ca(&w.sub, &[]);
+    let (p1, bob) = (limited(&alice, 1), eec("/DC=org/DC=example/CN=Bob", key(whose::BOB), &w.sub, |_| {}));
+    case(verdict(&site, &file(&[&limited(&p1, 2), &p1, &alice])), LIMITED_ALICE, "two proxies and a sub CA");
+    site.ca(&w.sub, &[&p1]);
+    case(verdict(&site, &file(&[&limited(&p1, 2), &p1, &alice])), "credential.revoked", "the proxy in the middle");
+    case(verdict(&site, &file(&[&bob])), "/DC=org/DC=example/CN=Bob EndEntity", "another user of that CA");
 }
 
-#[test]
-fn signing_policies_bind_every_ca() {
+pub fn signing_policies_bind_every_ca() {
     let w = World::new();
     let site = Site::empty();
     let alice = eec(ALICE, key(whose::ALICE), &w.sub, |_| {});
     let good = file(&[&proxy(&alice, 1), &alice]);
     site.ca(&w.root, &[]).ca(&w.sub, &[]);
     let file_of = |ca: &Cert, suffix: &str| format!("{}.{suffix}", hash(&ca.der));
-    assert_eq!(verdict(&site, &good), FULL);
+    case(verdict(&site, &good), FULL, "a policy at every level");
     site.policy(&w.sub, "/DC=org/DC=other/*");
-    assert_eq!(verdict(&site, &good), "credential.signing-policy", "the user");
+    case(verdict(&site, &good), "credential.signing-policy", "the user");
     site.policy(&w.sub, "/DC=org/DC=example/*").policy(&w.root, "/DC=org/DC=example/CN=Root*");
-    assert_eq!(verdict(&site, &good), "credential.signing-policy", "the CA");
+    case(verdict(&site, &good), "credential.signing-policy", "the CA");
     site.policy(&w.root, "/DC=org/DC=example/CN=Sub CA");
-    assert_eq!(verdict(&site, &good), FULL, "the root is for CAs only");
+    case(verdict(&site, &good), FULL, "the root is for CAs only");
     site.put(&file_of(&w.sub, "signing_policy"), b"nonsense\n");
-    assert_eq!(verdict(&site, &good), "trust.signing-policy-malformed");
+    case(verdict(&site, &good), "trust.signing-policy-malformed", "a signing policy that cannot be read");
     site.remove(&file_of(&w.sub, "signing_policy"));
-    assert_eq!(verdict(&site, &good), "trust.signing-policy-missing");
-    assert_eq!(verdict_with(&site, &good, |c| c.signing_policy = Companion::IfPresent), FULL);
+    case(verdict(&site, &good), "trust.signing-policy-missing", "no policy, but required");
+    case(
+        verdict_with(&site, &good, |c| c.signing_policy = Companion::IfPresent),
+        FULL,
+        "no policy, only judged where there is one",
+    );
     let namespaces = |text: &str| {
         site.put(&file_of(&w.sub, "namespaces"), text.as_bytes());
         verdict(&site, &good)
     };
-    assert_eq!(namespaces("TO Issuer SELF PERMIT Subject \"/DC=org/DC=example/.*\"\n"), FULL, "the other form alone");
-    assert_eq!(namespaces("TO Issuer SELF PERMIT Subject \"/DC=org/DC=other/.*\"\n"), "credential.signing-policy");
-    assert_eq!(
-        namespaces("TO Issuer \"/CN=x\" PERMIT Subject \".*\"\n"),
-        "trust.signing-policy-missing",
-        "of another CA"
+    case(namespaces("TO Issuer SELF PERMIT Subject \"/DC=org/DC=example/.*\"\n"), FULL, "the other form alone");
+    case(
+        namespaces("TO Issuer SELF PERMIT Subject \"/DC=org/DC=other/.*\"\n"),
+        "credential.signing-policy",
+        "namespaces for other names",
     );
-    assert_eq!(namespaces("TO Issuer SELF PERMIT Subject \"(\"\n"), "trust.signing-policy-malformed");
+    case(namespaces("TO Issuer \"/CN=x\" PERMIT Subject \".*\"\n"), "trust.signing-policy-missing", "of another CA");
+    case(
+        namespaces("TO Issuer SELF PERMIT Subject \"(\"\n"),
+        "trust.signing-policy-malformed",
+        "namespaces that cannot be read",
+    );
     site.policy(&w.sub, "*");
     let denying = namespaces("TO Issuer SELF PERMIT Subject \".*\"\nTO Issuer SELF DENY Subject \".*Alice\"\n");
-    assert_eq!(denying, "credential.signing-policy", "both must permit");
-    assert_eq!(verdict_with(&site, &good, |c| c.signing_policy = Companion::Off), FULL);
+    case(denying, "credential.signing-policy", "both must permit");
+    case(verdict_with(&site, &good, |c| c.signing_policy = Companion::Off), FULL, "both deny, but policies are off");
 }
 
-#[test]
-fn of_several_cas_with_one_hash_the_one_with_the_right_key_is_found() {
+pub fn of_several_cas_with_one_hash_the_one_with_the_right_key_is_found() {
     let w = World::new();
     let site = Site::empty();
     let good = file(&[&proxy(&w.alice, 1), &w.alice]);
@@ -242,15 +404,21 @@ fn of_several_cas_with_one_hash_the_one_with_the_right_key_is_found() {
         site.put(&format!("{hash}.{number}"), &ca.der);
         site.put(&format!("{hash}.r{number}"), &crl(ca, &[], |_| {}));
     }
-    assert_eq!(verdict(&site, &good), FULL);
+    case(verdict(&site, &good), FULL, "the third of three CAs");
     site.put(&format!("{hash}.r2"), &crl(&w.root, &[&w.alice], |_| {}));
-    assert_eq!(verdict(&site, &good), "credential.revoked");
+    case(verdict(&site, &good), "credential.revoked", "revoked by the third of three lists");
     site.put(&format!("{hash}.1"), b"garbage");
-    assert_eq!(verdict(&site, &good), "trust.ca-malformed");
+    case(verdict(&site, &good), "trust.ca-malformed", "a CA file that is none");
+    for number in 0..16 {
+        site.put(&format!("{hash}.{number}"), &other_name.der);
+    }
+    site.put(&format!("{hash}.16"), &w.root.der);
+    case(verdict(&site, &good), "credential.unknown-ca", "behind sixteen others");
+    site.put(&format!("{hash}.15"), &w.root.der).put(&format!("{hash}.r2"), &crl(&w.root, &[], |_| {}));
+    case(verdict(&site, &good), FULL, "the sixteenth");
 }
 
-#[test]
-fn names_are_compared_by_their_der() {
+pub fn names_are_compared_by_their_der() {
     let w = World::new();
     let site = Site::empty();
     let good = file(&[&proxy(&w.alice, 1), &w.alice]);
@@ -258,22 +426,21 @@ fn names_are_compared_by_their_der() {
     // The same key and the same hash do not make a CA of another name the issuer.
     let renamed = root("/DC=org/DC=example/CN=Other", key(whose::ROOT), |_| {});
     site.put(&format!("{}.0", hash(&w.root.der)), &renamed.der);
-    assert_eq!(verdict(&site, &good), "credential.unknown-ca");
+    case(verdict(&site, &good), "credential.unknown-ca", "a CA of another name in the place of the issuer");
     // Nor do the same words in another string type.
     let words = [("DC", 0x16, "org"), ("DC", 0x16, "example"), ("CN", 0x13, "Alice")];
     let printable = seq(&words.map(|(kind, tag, value)| rdn(&[attribute(kind, tag, value.as_bytes())])));
     let alice = eec(ALICE, key(whose::ALICE), &w.root, |s| s.subject = printable.clone());
     let leaf = below(&w.alice, 1, |s| s.subject = extend(&printable, "1"));
-    assert_eq!(verdict(&site, &file(&[&leaf, &alice])), "credential.incomplete");
+    case(verdict(&site, &file(&[&leaf, &alice])), "credential.incomplete", "the issuer's name in another string type");
     let typed = [("DC", 0x16, "org"), ("DC", 0x16, "example"), ("CN", 0x13, "Root CA")];
     let typed = seq(&typed.map(|(kind, tag, value)| rdn(&[attribute(kind, tag, value.as_bytes())])));
     let alice = eec(ALICE, key(whose::ALICE), &w.root, |s| s.issuer = typed.clone());
     site.ca(&w.root, &[]);
-    assert_eq!(verdict(&site, &file(&[&alice])), "credential.unknown-ca");
+    case(verdict(&site, &file(&[&alice])), "credential.unknown-ca", "the CA's name in another string type");
 }
 
-#[test]
-fn the_directory_is_found_by_the_old_hash_too() {
+pub fn the_directory_is_found_by_the_old_hash_too() {
     let w = World::new();
     let site = w.site();
     let good = file(&[&proxy(&w.alice, 1), &w.alice]);
@@ -284,11 +451,10 @@ fn the_directory_is_found_by_the_old_hash_too() {
         let from = site.certificates().join(format!("{new}.{suffix}"));
         std::fs::rename(from, site.certificates().join(format!("{old}.{suffix}"))).unwrap();
     }
-    assert_eq!(verdict(&site, &good), FULL);
+    case(verdict(&site, &good), FULL, "everything under the old hash");
 }
 
-#[test]
-fn openssl_agrees_on_the_hash_of_every_kind_of_name() {
+pub fn openssl_agrees_on_the_hash_of_every_kind_of_name() {
     let strange = seq(&[
         rdn(&[attribute("DC", 0x16, b"ORG")]),
         rdn(&[attribute("O", 0x13, b"  Two   Words ")]),
@@ -296,7 +462,11 @@ fn openssl_agrees_on_the_hash_of_every_kind_of_name() {
         rdn(&[attribute("CN", 0x13, b"a"), attribute("UID", 0x0c, b"B")]),
         rdn(&[attribute("CN", 0x1e, b"\x00\xdc\x00b")]),
     ]);
-    for subject in [strange, name("/C=IT/O=INFN/CN=host//Foo"), name("/CN=ÄÖ")] {
+    for (subject, title) in [
+        (strange, "every string type, spaces, capitals"),
+        (name("/C=IT/O=INFN/CN=host//Foo"), "a slash in a value"),
+        (name("/CN=ÄÖ"), "beyond ASCII"),
+    ] {
         let ca = root(ROOT, key(whose::ROOT), |s| {
             s.subject = subject.clone();
             s.issuer = subject.clone();
@@ -306,12 +476,11 @@ fn openssl_agrees_on_the_hash_of_every_kind_of_name() {
         site.put(&format!("{}.0", hash(&ca.der)), &ca.der);
         let good = file(&[&proxy(&alice, 1), &alice]);
         let off = |c: &mut Credentials| (c.crl, c.signing_policy) = (Companion::Off, Companion::Off);
-        assert_eq!(verdict_with(&site, &good, off), FULL);
+        case(verdict_with(&site, &good, off), FULL, format!("the hash of {title}"));
     }
 }
 
-#[test]
-fn what_others_can_write_is_not_trusted() {
+pub fn what_others_can_write_is_not_trusted() {
     use std::os::unix::fs::PermissionsExt;
     let w = World::new();
     let site = w.site();
@@ -319,8 +488,99 @@ fn what_others_can_write_is_not_trusted() {
     for suffix in ["0", "r0", "signing_policy"] {
         let path = site.certificates().join(format!("{}.{suffix}", hash(&w.root.der)));
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
-        assert_eq!(verdict(&site, &good), "trust.insecure-permissions", "{suffix}");
+        case(verdict(&site, &good), "trust.insecure-permissions", format!("others can write HASH.{suffix}"));
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
     }
-    assert_eq!(verdict(&site, &good), FULL);
+    case(verdict(&site, &good), FULL, "after the permissions are mended");
+}
+
+pub fn policies_are_written_in_many_ways() {
+    let w = World::new();
+    let site = w.site();
+    let who = |subject: &str| {
+        let cert = eec(subject, key(whose::ALICE), &w.root, |_| {});
+        file(&[&proxy(&cert, 1), &cert])
+    };
+    let alice = who(ALICE);
+    let (suffix, ns) = (format!("{}.signing_policy", hash(&w.root.der)), format!("{}.namespaces", hash(&w.root.der)));
+    let head = format!("access_id_CA X509 '{ROOT}'\npos_rights globus CA:sign\n");
+    let denied = "credential.signing-policy";
+    let (silent, broken) = ("trust.signing-policy-missing", "trust.signing-policy-malformed");
+    let any = "/DC=org/DC=example/*";
+    for (name, text, expected) in [
+        ("bare", format!("{head}cond_subjects globus {any}\n"), FULL),
+        ("one pair of quotes", format!("{head}cond_subjects globus '{any}'\n"), FULL),
+        ("double quotes", format!("{head}cond_subjects globus \"{any}\"\n"), FULL),
+        ("two patterns", format!("{head}cond_subjects globus '\"/C=x/*\" \"{any}\"'\n"), FULL),
+        ("tabs, blank lines, comments", format!("# x\n\n{head}\tcond_subjects\tglobus\t'\"{any}\"'\n#y"), FULL),
+        ("CRLF", format!("{head}cond_subjects globus '\"{any}\"'\n").replace('\n', "\r\n"), FULL),
+        ("two conditions", format!("{head}cond_subjects globus '/C=x'\ncond_subjects globus '{any}'\n"), FULL),
+        ("a question mark", format!("{head}cond_subjects globus '/DC=org/DC=example/CN=Alic?'\n"), FULL),
+        ("a pattern in other case", format!("{head}cond_subjects globus '/DC=ORG/*'\n"), denied),
+        ("a pattern that ends too soon", format!("{head}cond_subjects globus '/DC=org'\n"), denied),
+        ("no condition", head.clone(), denied),
+        ("no right", format!("access_id_CA X509 '{ROOT}'\ncond_subjects globus '*'\n"), denied),
+        ("another CA", format!("{head}cond_subjects globus '*'\n").replace("Root", "Toot"), silent),
+        ("an empty file", String::new(), silent),
+        ("a right that is denied", format!("{head}neg_rights globus CA:sign\n"), broken),
+        ("a condition before any CA", "cond_subjects globus '*'\n".into(), broken),
+        ("a quote that is not closed", format!("{head}cond_subjects globus '*\n"), broken),
+        ("binary", "\u{0}\u{1}\n".into(), broken),
+    ] {
+        site.put(&suffix, text.as_bytes());
+        case(verdict(&site, &alice), expected, format!("signing policy: {name}"));
+    }
+    site.put(&suffix, b"\xff\xfe");
+    case(verdict(&site, &alice), broken, "signing policy: not UTF-8");
+    let mail = who("/DC=org/DC=example/CN=A/emailAddress=a@b");
+    for spelling in ["emailAddress", "Email", "E"] {
+        site.put(&suffix, format!("{head}cond_subjects globus '/DC=org/DC=example/CN=A/{spelling}=*'\n").as_bytes());
+        let expected = "/DC=org/DC=example/CN=A/emailAddress=a@b FullProxy";
+        case(verdict(&site, &mail), expected, format!("signing policy: {spelling}"));
+    }
+    let user = who("/DC=org/DC=example/UID=u");
+    for spelling in ["UID", "USERID"] {
+        site.put(&suffix, format!("{head}cond_subjects globus '/DC=org/DC=example/{spelling}=*'\n").as_bytes());
+        case(verdict(&site, &user), "/DC=org/DC=example/UID=u FullProxy", format!("signing policy: {spelling}"));
+    }
+    let umlaut = who("/DC=org/DC=example/CN=Jürgen");
+    for (name, text) in [("UTF-8", "Jürgen"), ("bytes in hexadecimal", "J\\xC3\\xBCrgen")] {
+        site.put(&suffix, format!("{head}cond_subjects globus '/DC=org/DC=example/CN={text}'\n").as_bytes());
+        let expected = "/DC=org/DC=example/CN=Jürgen FullProxy";
+        case(verdict(&site, &umlaut), expected, format!("signing policy: {name}"));
+    }
+    let slash = who("/DC=org/DC=example/CN=Bob//CN=Alice");
+    site.put(&suffix, format!("{head}cond_subjects globus '/DC=org/DC=example/CN=Bob/CN=*'\n").as_bytes());
+    case(verdict(&site, &slash), denied, "signing policy: a slash in a value is not one between names");
+
+    site.remove(&suffix);
+    let to = |issuer: &str, what: &str, pattern: &str| format!("TO Issuer {issuer} {what} Subject \"{pattern}\"\n");
+    let (named, all) = (format!("\"{ROOT}\""), "/DC=org/DC=example/.*");
+    for (name, text, expected) in [
+        ("by name", to(&named, "PERMIT", all), FULL),
+        ("by itself", to("SELF", "PERMIT", all), FULL),
+        ("on two lines", to(&named, "\\\n  PERMIT", all), FULL),
+        (
+            "in small letters",
+            to("self", "permit", all).replace("TO Issuer", "to issuer").replace("Subject", "subject"),
+            FULL,
+        ),
+        ("with a comment", format!("#NAMESPACES-VERSION: 1.0\n{}", to("SELF", "PERMIT", all)), FULL),
+        ("a choice", to("SELF", "PERMIT", "/DC=org/DC=(other|example)/CN=[A-Z][a-z]+"), FULL),
+        ("not the whole name", to("SELF", "PERMIT", "/DC=org"), denied),
+        ("a denial after the permission", to("SELF", "PERMIT", all) + &to("SELF", "DENY", ".*Alice"), denied),
+        ("a denial before the permission", to("SELF", "DENY", ".*Alice") + &to("SELF", "PERMIT", all), denied),
+        ("a denial of others", to("SELF", "PERMIT", all) + &to("SELF", "DENY", ".*Bob"), FULL),
+        ("a denial alone", to("SELF", "DENY", ".*Bob"), denied),
+        ("another CA alone", to("\"/CN=x\"", "PERMIT", ".*"), silent),
+        ("nothing", String::new(), silent),
+        ("cut off", "TO Issuer SELF PERMIT Subject\n".into(), broken),
+        ("an unknown word", to("SELF", "ALLOW", ".*"), broken),
+        ("an expression that looks back", to("SELF", "PERMIT", "(.)\\1"), broken),
+        ("an expression that looks ahead", to("SELF", "PERMIT", "(?=x).*"), broken),
+        ("another CA's broken expression", to("SELF", "PERMIT", all) + &to("\"/CN=x\"", "PERMIT", "["), broken),
+    ] {
+        site.put(&ns, text.as_bytes());
+        case(verdict(&site, &alice), expected, format!("namespaces: {name}"));
+    }
 }

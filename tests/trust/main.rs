@@ -2,13 +2,17 @@
 #![allow(missing_docs, clippy::all, clippy::restriction)] // lints for the privileged program
 
 mod authorities;
+mod corpus;
+mod differences;
 mod file;
 #[path = "../forge/mod.rs"]
 mod forge;
 mod hostile;
+mod mutations;
 mod proxies;
 mod voms;
 
+use corpus::{case, remember};
 use forge::der::*;
 use forge::site::*;
 use forge::*;
@@ -25,6 +29,7 @@ const BARE: &str = "/DC=org/DC=example/CN=Alice EndEntity";
 fn ask(site: &Site, question: &Question, bend: impl FnOnce(&mut Credentials)) -> Outcome<Answer> {
     let mut policy = Credentials::default();
     bend(&mut policy);
+    remember(site, question, &policy);
     judge(question, &policy, &site.trust(), NOW)
 }
 
@@ -56,16 +61,16 @@ fn verdict_with(site: &Site, file: &[u8], bend: impl FnOnce(&mut Credentials)) -
 
 type Row<'a> = (&'a str, Vec<u8>, &'a str);
 
-/// Judges every row and says at the end which ones came out differently.
+/// Judges every row.
 fn expect(site: &Site, rows: Vec<Row>, bend: impl Fn(&mut Credentials)) {
-    let mut wrong = Vec::new();
+    expect_as("", site, rows, bend);
+}
+
+/// Judges every row under a configuration that has a name.
+fn expect_as(configuration: &str, site: &Site, rows: Vec<Row>, bend: impl Fn(&mut Credentials)) {
     for (what, file, expected) in rows {
-        let answer = ask(site, &user(&file), &bend);
-        if line(&answer) != expected {
-            wrong.push(format!("{what}: expected {expected}, got {answer:?}"));
-        }
+        case(line(&ask(site, &user(&file), &bend)), expected, format!("{configuration}{what}"));
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 fn defaults(_: &mut Credentials) {}

@@ -2,8 +2,7 @@
 
 use super::*;
 
-#[test]
-fn proxies_of_rfc_3820_stand_for_their_user() {
+pub fn proxies_of_rfc_3820_stand_for_their_user() {
     let w = World::new();
     let site = w.site();
     let p1 = proxy(&w.alice, 1);
@@ -61,8 +60,7 @@ fn proxies_of_rfc_3820_stand_for_their_user() {
     assert_eq!(serde_json::from_str::<Answer>(&json).unwrap(), answer);
 }
 
-#[test]
-fn a_proxy_that_breaks_rfc_3820_is_refused_by_the_rule() {
+pub fn a_proxy_that_breaks_rfc_3820_is_refused_by_the_rule() {
     let w = World::new();
     let site = w.site();
     let bent = |bend: &dyn Fn(&mut Spec)| file(&[&below(&w.alice, 1, |s| bend(s)), &w.alice]);
@@ -76,6 +74,21 @@ fn a_proxy_that_breaks_rfc_3820_is_refused_by_the_rule() {
         seq(&[rdn(&[attribute("DC", 0x16, b"org")]), rdn(&[attribute("DC", 0x16, b"example")]), cn("Alice"), cn("1")]);
     let zero = below(&w.alice, 1, |s| s.replace(PROXY_INFO, vec![proxy_info(Some(0), INHERIT_ALL)]));
     let limited_once = limited(&w.alice, 1);
+    let full_again = proxy(&limited_once, 2);
+    let one = below(&w.alice, 1, |s| s.replace(PROXY_INFO, vec![proxy_info(Some(1), INHERIT_ALL)]));
+    let under_one = proxy(&one, 2);
+    let wider = below(&one, 2, |s| s.replace(PROXY_INFO, vec![proxy_info(Some(9), INHERIT_ALL)]));
+    let deep = |count: usize| {
+        let mut chain = vec![w.alice.clone()];
+        for number in 0..count {
+            chain.push(proxy(&chain[number], 1 + number));
+        }
+        chain
+    };
+    let own_issuer = below(&w.alice, 1, |s| {
+        s.issuer = s.subject.clone();
+        s.subject = extend(&s.subject, "2");
+    });
     let p1 = proxy(&w.alice, 1);
     let cannot_sign = eec(ALICE, key(whose::ALICE), &w.root, |s| s.replace(KEY_USAGE, vec![key_usage(0x20)]));
     let proxy_cannot_sign = below(&w.alice, 1, |s| s.replace(KEY_USAGE, vec![key_usage(0x20)]));
@@ -143,14 +156,88 @@ fn a_proxy_that_breaks_rfc_3820_is_refused_by_the_rule() {
             ("a proxy of a user by an EEC", file(&[&proxy(&forged, 1), &forged, &w.alice]), "credential.ca-rules"),
             ("a user by a CA by an EEC", file(&[&by_forged_ca, &forged_ca, &w.alice]), "credential.ca-rules"),
             ("a user by a proxy", file(&[&by_proxy, &p1, &w.alice]), "credential.ca-rules"),
+            (
+                "GT3 and critical, and RFC, both",
+                bent(&|s| s.extensions.push(gt3_info(None, LIMITED))),
+                "credential.proxy-info",
+            ),
+            ("name constraints", with(extension(NAME_CONSTRAINTS, false, &seq(&[]))), "credential.proxy-extension"),
+            (
+                "a critical subject alternative name",
+                with(extension("2.5.29.17", true, &alt)),
+                "credential.proxy-extension",
+            ),
+            (
+                "CA flag without critical",
+                with(extension(BASIC_CONSTRAINTS, false, &seq(&[boolean(0xff)]))),
+                "credential.proxy-extension",
+            ),
+            ("CA:FALSE", with(extension(BASIC_CONSTRAINTS, true, &seq(&[]))), FULL),
+            ("cRLSign alone", bent(&|s| s.replace(KEY_USAGE, vec![key_usage(0x82)])), FULL),
+            (
+                "a path length of 2^64",
+                info(seq(&[tlv(2, &[1, 0, 0, 0, 0, 0, 0, 0, 0]), seq(&[oid(INHERIT_ALL)])])),
+                FULL,
+            ),
+            (
+                "a path length with zeros in front",
+                info(seq(&[tlv(2, &[0, 1]), seq(&[oid(INHERIT_ALL)])])),
+                "credential.proxy-info",
+            ),
+            ("a policy without language", info(seq(&[seq(&[])])), "credential.proxy-info"),
+            ("proxyCertInfo that is a number", info(tlv(2, &[1])), "credential.proxy-info"),
+            ("proxyCertInfo of nothing", info(vec![]), "credential.proxy-info"),
+            (
+                "the GT3 draft's order under RFC 3820's number",
+                info(seq(&[seq(&[oid(INHERIT_ALL)]), tlv(0xa1, &tlv(2, &[1]))])),
+                "credential.proxy-info",
+            ),
+            (
+                "a CN of the issuer's name, DC added",
+                subject(extend_by(alice, &rdn(&[attribute("DC", 0x16, b"1")]))),
+                "credential.proxy-subject",
+            ),
+            (
+                "an email address added",
+                subject(extend_by(alice, &rdn(&[attribute("emailAddress", 0x16, b"a@b")]))),
+                "credential.proxy-subject",
+            ),
+            (
+                "full below limited, limited below that",
+                file(&[&limited(&full_again, 3), &full_again, &limited_once, &w.alice]),
+                "credential.full-below-limited",
+            ),
+            (
+                "path length 1 and two below",
+                file(&[&proxy(&under_one, 3), &under_one, &one, &w.alice]),
+                "credential.proxy-path-length",
+            ),
+            (
+                "an inner path length longer than the outer's",
+                file(&[&proxy(&wider, 3), &wider, &one, &w.alice]),
+                "credential.proxy-path-length",
+            ),
+            ("eighteen proxies", file(&deep(18).iter().rev().collect::<Vec<_>>()), FULL),
+            ("twenty proxies", file(&deep(20).iter().rev().collect::<Vec<_>>()), "credential.chain-too-long"),
+            ("a proxy that issued itself", file(&[&own_issuer, &w.alice]), "credential.incomplete"),
+            (
+                "a proxy with the key of its issuer",
+                file(&[
+                    &Cert {
+                        key: w.alice.key,
+                        ..below(&w.alice, 1, |s| s.spki = w.alice.key.public_key_to_der().unwrap())
+                    },
+                    &w.alice,
+                ]),
+                FULL,
+            ),
             ("a CA as user", file(&[&w.root]), "credential.ca-rules"),
         ],
         defaults,
     );
 }
 
-#[test]
-fn older_generations_pass_only_where_they_are_named_and_never_mixed() {
+pub fn older_generations_pass_only_where_they_are_named_and_never_mixed() {
     let w = World::new();
     let site = w.site();
     let l1 = legacy(&w.alice, 1, "proxy");
@@ -164,6 +251,19 @@ fn older_generations_pass_only_where_they_are_named_and_never_mixed() {
     let g_lax = below(&w.alice, 1, |s| {
         s.replace(PROXY_INFO, vec![extension(PROXY_INFO_GT3, false, &proxy_info_value(None, INHERIT_ALL, None))]);
     });
+    let gt3_with = |info: Vec<u8>| below(&w.alice, 1, |s| s.replace(PROXY_INFO, vec![info]));
+    let g_ca = below(&w.alice, 1, |s| s.replace(PROXY_INFO, vec![gt3_info(None, INHERIT_ALL), ca_true(None)]));
+    let l_bent = |bend: &dyn Fn(&mut Spec)| {
+        below(&w.alice, 1, |s| {
+            s.extensions.clear();
+            s.subject = extend(&w.alice.spec.subject, "proxy");
+            bend(s);
+        })
+    };
+    let l_v1 = l_bent(&|s| s.version = None);
+    let l_ca = l_bent(&|s| s.extensions = vec![ca_true(None)]);
+    let l_spoilt = l_bent(&|s| s.spoil_signature = true);
+    let l_old = l_bent(&|s| s.lasts(NOW - DAY, NOW - HOUR));
     // A CA issued it: whoever has it is that full name, not Alice.
     let named_proxy = eec("/DC=org/DC=example/CN=Alice/CN=proxy", key(30), &w.root, |s| s.serial = vec![0x77]);
     let named_below_ca = {
@@ -194,6 +294,36 @@ fn older_generations_pass_only_where_they_are_named_and_never_mixed() {
                 file(&[&g3, &g2, &g1, &w.alice]),
                 pick(gt3_ok, "credential.proxy-path-length"),
             ),
+            ("GT3, independent", file(&[&gt3_with(gt3_info(None, INDEPENDENT)), &w.alice]), "credential.proxy-policy"),
+            (
+                "GT3, unknown language",
+                file(&[&gt3_with(gt3_info(None, "1.2.3.4")), &w.alice]),
+                "credential.proxy-policy",
+            ),
+            (
+                "GT3, malformed",
+                file(&[&gt3_with(extension(PROXY_INFO_GT3, true, &null())), &w.alice]),
+                "credential.proxy-info",
+            ),
+            (
+                "GT3 full below limited",
+                file(&[&gt3_below(&g_limited, 2), &g_limited, &w.alice]),
+                pick(gt3_ok, "credential.full-below-limited"),
+            ),
+            ("RFC below GT3", file(&[&proxy(&g1, 2), &g1, &w.alice]), "credential.proxy-type"),
+            ("legacy below GT3", file(&[&legacy(&g1, 2, "proxy"), &g1, &w.alice]), "credential.proxy-type"),
+            ("GT3 below legacy", file(&[&gt3_below(&l1, 2), &l1, &w.alice]), "credential.proxy-type"),
+            ("GT3 with CA flag", file(&[&g_ca, &w.alice]), pick(gt3_ok, "credential.proxy-extension")),
+            (
+                "legacy, three deep",
+                file(&[&legacy(&l2, 3, "limited proxy"), &l2, &l1, &w.alice]),
+                pick(legacy_ok, LIMITED_ALICE),
+            ),
+            ("legacy of version 1", file(&[&l_v1, &w.alice]), pick(legacy_ok, "credential.proxy-extension")),
+            ("legacy with CA flag", file(&[&l_ca, &w.alice]), pick(legacy_ok, "credential.proxy-extension")),
+            ("legacy, altered", file(&[&l_spoilt, &w.alice]), "credential.signature"),
+            ("legacy, expired", file(&[&l_old, &w.alice]), pick(legacy_ok, "credential.expired")),
+            ("legacy named with a number", file(&[&legacy(&w.alice, 1, "1234567"), &w.alice]), "credential.ca-rules"),
             ("GT3 below RFC", file(&[&gt3_below(&p1, 2), &p1, &w.alice]), "credential.proxy-type"),
             (
                 "a user whose name ends in proxy",
@@ -214,14 +344,15 @@ fn older_generations_pass_only_where_they_are_named_and_never_mixed() {
             ("legacy with a wrong word", file(&[&legacy(&w.alice, 1, "Proxy"), &w.alice]), "credential.ca-rules"),
         ]
     };
-    expect(&site, rows(false, false), defaults);
-    expect(&site, rows(true, false), |policy| policy.proxy_types.push(ProxyType::Legacy));
-    expect(&site, rows(false, true), |policy| policy.proxy_types.push(ProxyType::Gt3));
-    expect(&site, rows(true, true), |policy| policy.proxy_types.extend([ProxyType::Gt3, ProxyType::Legacy]));
+    expect_as("none named: ", &site, rows(false, false), defaults);
+    expect_as("legacy named: ", &site, rows(true, false), |policy| policy.proxy_types.push(ProxyType::Legacy));
+    expect_as("GT3 named: ", &site, rows(false, true), |policy| policy.proxy_types.push(ProxyType::Gt3));
+    expect_as("both named: ", &site, rows(true, true), |policy| {
+        policy.proxy_types.extend([ProxyType::Gt3, ProxyType::Legacy])
+    });
 }
 
-#[test]
-fn the_sites_rules_on_proxies_are_kept() {
+pub fn the_sites_rules_on_proxies_are_kept() {
     let w = World::new();
     let site = w.site();
     let full = file(&[&proxy(&w.alice, 1), &w.alice]);
@@ -230,20 +361,35 @@ fn the_sites_rules_on_proxies_are_kept() {
     let week = below(&w.alice, 1, |s| s.lasts(NOW - HOUR, NOW - HOUR + 7 * DAY));
     let longer = below(&w.alice, 1, |s| s.lasts(NOW - HOUR, NOW - HOUR + 7 * DAY + 1));
     let under = |file: &[u8], limited: LimitedProxy| verdict_with(&site, file, |p| p.limited_proxy = limited);
-    assert_eq!(under(&lim, LimitedProxy::Refuse), "credential.limited-refused");
-    assert_eq!(under(&full, LimitedProxy::Refuse), FULL);
-    assert_eq!(under(&full, LimitedProxy::Require), "credential.limited-required");
-    assert_eq!(under(&bare, LimitedProxy::Require), "credential.limited-required");
-    assert_eq!(under(&lim, LimitedProxy::Require), LIMITED_ALICE);
+    case(
+        under(&lim, LimitedProxy::Refuse),
+        "credential.limited-refused",
+        "a limited proxy where limited ones are refused",
+    );
+    case(under(&full, LimitedProxy::Refuse), FULL, "a full proxy where limited ones are refused");
+    case(
+        under(&full, LimitedProxy::Require),
+        "credential.limited-required",
+        "a full proxy where limited ones are required",
+    );
+    case(
+        under(&bare, LimitedProxy::Require),
+        "credential.limited-required",
+        "a bare certificate where limited ones are required",
+    );
+    case(under(&lim, LimitedProxy::Require), LIMITED_ALICE, "a limited proxy where limited ones are required");
     let lifetime = |c: &mut Credentials| c.max_proxy_lifetime = Some(String::from("7d").try_into().unwrap());
-    assert_eq!(verdict_with(&site, &file(&[&week, &w.alice]), lifetime), FULL);
-    assert_eq!(verdict_with(&site, &file(&[&longer, &w.alice]), lifetime), "credential.lifetime");
-    assert_eq!(verdict_with(&site, &bare, lifetime), BARE, "certificates are no proxies");
-    assert_eq!(verdict_with(&site, &full, |c| c.max_chain = 1), "credential.chain-too-long");
+    case(verdict_with(&site, &file(&[&week, &w.alice]), lifetime), FULL, "as long as it may last");
+    case(verdict_with(&site, &file(&[&longer, &w.alice]), lifetime), "credential.lifetime", "a second longer");
+    case(verdict_with(&site, &bare, lifetime), BARE, "certificates are no proxies");
+    case(
+        verdict_with(&site, &full, |c| c.max_chain = 1),
+        "credential.chain-too-long",
+        "two certificates where one is the most",
+    );
 }
 
-#[test]
-fn a_purpose_counts_where_it_is_critical() {
+pub fn a_purpose_counts_where_it_is_critical() {
     let w = World::new();
     let site = w.site();
     let with = |critical: bool, purpose: &str| {
@@ -252,14 +398,13 @@ fn a_purpose_counts_where_it_is_critical() {
         });
         verdict(&site, &file(&[&proxy(&alice, 1), &alice]))
     };
-    assert_eq!(with(true, "1.3.6.1.5.5.7.3.2"), FULL);
-    assert_eq!(with(true, "2.5.29.37.0"), FULL);
-    assert_eq!(with(true, "1.3.6.1.5.5.7.3.1"), "credential.purpose");
-    assert_eq!(with(false, "1.3.6.1.5.5.7.3.1"), FULL);
+    case(with(true, "1.3.6.1.5.5.7.3.2"), FULL, "clientAuth");
+    case(with(true, "2.5.29.37.0"), FULL, "any purpose");
+    case(with(true, "1.3.6.1.5.5.7.3.1"), "credential.purpose", "serverAuth alone");
+    case(with(false, "1.3.6.1.5.5.7.3.1"), FULL, "serverAuth alone, not critical");
 }
 
-#[test]
-fn source_and_pilot_are_judged_too() {
+pub fn source_and_pilot_are_judged_too() {
     let w = World::new();
     let site = w.site();
     let alice = file(&[&proxy(&w.alice, 1), &w.alice]);
@@ -275,15 +420,78 @@ fn source_and_pilot_are_judged_too() {
         })
     };
     let (optional, required) = (PilotProxy::Optional, KeyRule::Required);
-    assert_eq!(line(&with(Some(&other), None, optional, required)), FULL);
-    assert_eq!(line(&with(Some(&bob), None, optional, required)), "credential.identity-mismatch");
-    assert_eq!(line(&with(Some(&spoilt), None, optional, required)), "credential.signature");
-    assert_eq!(line(&with(Some(&keyless), None, optional, required)), "credential.no-private-key");
-    assert_eq!(line(&with(Some(&keyless), None, optional, KeyRule::MayBeAbsent)), FULL);
-    assert_eq!(line(&with(None, Some(&keyless), optional, KeyRule::MayBeAbsent)), "credential.no-private-key");
-    assert_eq!(line(&with(None, Some(&spoilt), optional, required)), "credential.signature");
-    assert_eq!(line(&with(None, Some(&spoilt), PilotProxy::Ignored, required)), FULL);
-    assert_eq!(line(&with(None, None, PilotProxy::Required, required)), "credential.pilot-missing");
+    case(line(&with(Some(&other), None, optional, required)), FULL, "the source of the same person");
+    case(
+        line(&with(Some(&bob), None, optional, required)),
+        "credential.identity-mismatch",
+        "the source of another person",
+    );
+    case(line(&with(Some(&spoilt), None, optional, required)), "credential.signature", "an altered source");
+    case(
+        line(&with(Some(&keyless), None, optional, required)),
+        "credential.no-private-key",
+        "the source without a key",
+    );
+    case(
+        line(&with(Some(&keyless), None, optional, KeyRule::MayBeAbsent)),
+        FULL,
+        "the source without a key where that is allowed",
+    );
+    case(
+        line(&with(None, Some(&keyless), optional, KeyRule::MayBeAbsent)),
+        "credential.no-private-key",
+        "the pilot without a key where the user may",
+    );
+    case(line(&with(None, Some(&spoilt), optional, required)), "credential.signature", "an altered pilot's proxy");
+    case(
+        line(&with(None, Some(&spoilt), PilotProxy::Ignored, required)),
+        FULL,
+        "an altered pilot's proxy that is ignored",
+    );
+    case(
+        line(&with(None, None, PilotProxy::Required, required)),
+        "credential.pilot-missing",
+        "no pilot's proxy where one is required",
+    );
+    let expired_pilot = file(&[&below(&w.bob, 1, |s| s.lasts(NOW - DAY, NOW - HOUR)), &w.bob]);
+    let unknown = root("/DC=org/DC=example/CN=Unknown", key(whose::FAKE), |_| {});
+    let stranger = eec(ALICE, key(whose::ALICE), &unknown, |_| {});
+    let stranger = file(&[&proxy(&stranger, 1), &stranger]);
+    let renewed = eec(ALICE, key(30), &w.root, |s| s.serial = vec![0x59]);
+    let renewed = file(&[&proxy(&renewed, 5), &renewed]);
+    let two_proxies = {
+        let p1 = proxy(&w.alice, 1);
+        file(&[&proxy(&p1, 2), &p1, &w.alice])
+    };
+    let bare = file(&[&w.alice]);
+    let bob_bare = file(&[&w.bob]);
+    let ok = required;
+    case(line(&with(Some(&alice), None, optional, ok)), FULL, "the source is the client certificate itself");
+    case(line(&with(Some(&renewed), None, optional, ok)), FULL, "the source of the same person's next certificate");
+    case(line(&with(Some(&two_proxies), None, optional, ok)), FULL, "a source that was delegated once more");
+    case(line(&with(Some(&bare), None, optional, ok)), FULL, "a source that is no proxy");
+    case(
+        line(&with(Some(&stranger), None, optional, ok)),
+        "credential.unknown-ca",
+        "a source of that name by an unknown CA",
+    );
+    case(line(&with(Some(&expired_pilot), None, optional, ok)), "credential.expired", "an expired source");
+    case(line(&with(Some(b""), None, optional, ok)), "credential.no-certificate", "an empty source");
+    case(line(&with(None, Some(&expired_pilot), optional, ok)), "credential.expired", "an expired pilot's proxy");
+    case(line(&with(None, Some(&stranger), optional, ok)), "credential.unknown-ca", "a pilot by an unknown CA");
+    case(line(&with(None, Some(b"x"), optional, ok)), "credential.no-certificate", "a pilot's proxy that is none");
+    case(line(&with(None, Some(b"x"), PilotProxy::Ignored, ok)), FULL, "a pilot's proxy that is none and ignored");
+    case(line(&with(None, Some(&bob), optional, ok)), FULL, "a limited pilot's proxy where users must not be limited");
+    case(line(&with(None, Some(&bob_bare), optional, ok)), FULL, "a pilot's certificate without proxy");
+    case(line(&with(None, Some(&alice), optional, ok)), FULL, "the pilot is the user");
+    case(line(&with(None, None, optional, ok)), FULL, "no pilot's proxy where it is optional");
+    let voms = voms_proxy(&w.bob, 3, &[ac(&w.bob, &w.server, &["/testvo/Role=pilot", "/testvo"], |_| {})]);
+    let voms = with(None, Some(&file(&[&voms, &w.bob])), optional, ok);
+    case(line(&voms), FULL, "the pilot's attributes are not the user's");
+    let fqans: Vec<String> = voms.unwrap().pilot.unwrap().fqans.iter().map(ToString::to_string).collect();
+    assert_eq!(fqans, ["/testvo/Role=pilot", "/testvo"], "the pilot's attributes are known too");
+    let stolen = file(&[&voms_proxy(&w.bob, 3, &[ac(&w.alice, &w.server, &["/testvo"], |_| {})]), &w.bob]);
+    case(line(&with(None, Some(&stolen), optional, ok)), "voms.ac-holder", "a pilot with the user's attributes");
     let both = with(None, Some(&bob), PilotProxy::Required, required).unwrap();
     assert_eq!(both.user.subject.as_str(), ALICE);
     assert_eq!(both.pilot.unwrap().subject.as_str(), "/DC=org/DC=example/CN=Bob");

@@ -2,8 +2,7 @@
 
 use super::*;
 
-#[test]
-fn voms_attributes_are_proved_or_refused() {
+pub fn voms_attributes_are_proved_or_refused() {
     let w = World::new();
     let site = w.site();
     let groups = ["/testvo/Role=pilot", "/testvo"];
@@ -31,6 +30,26 @@ fn voms_attributes_are_proved_or_refused() {
     let rfc_target = seq(&[seq(&[tlv(0xa0, &tlv(0x82, b"wn1.example.org"))])]);
     let raw =
         |value: Vec<u8>| file(&[&below(&w.alice, 1, |s| s.extensions.push(extension(VOMS, false, &value))), &w.alice]);
+    let targets = |hosts: &[&str]| {
+        let value = seq(&hosts.iter().map(|host| tlv(0xa0, &tlv(0x86, host.as_bytes()))).collect::<Vec<_>>());
+        bent(&|a| a.extensions.push(extension(AC_TARGETS, true, &value)))
+    };
+    let printable_root = || {
+        let words = [("DC", 0x16, "org"), ("DC", 0x16, "example"), ("CN", 0x13, "Root CA")];
+        seq(&words.map(|(kind, tag, value)| rdn(&[attribute(kind, tag, value.as_bytes())])))
+    };
+    let server = |bend: &dyn Fn(&mut Spec)| eec(SERVER, key(whose::VOMS), &w.root, |s| bend(s));
+    let rsa_server = Cert { key: rsa(), ..w.server.clone() };
+    let weak_server = eec(SERVER, weak(), &w.root, |_| {});
+    let ca_server = server(&|s| s.extensions = vec![ca_true(None), key_usage(0x86)]);
+    let mail_server = server(&|s| s.extensions.push(extension("2.5.29.37", true, &seq(&[oid("1.3.6.1.5.5.7.3.4")]))));
+    let young_server = server(&|s| s.lasts(NOW + HOUR, NOW + DAY));
+    let odd_server = server(&|s| s.extensions.push(extension("1.2.3", true, &null())));
+    let server_proxy = proxy(&w.server, 7);
+    let stolen = voms_proxy(&outer, 2, &[ac(&w.bob, &w.server, &groups, |_| {})]);
+    let in_eec =
+        eec(ALICE, key(whose::ALICE), &w.root, |s| s.extensions.push(extension(VOMS, false, &seq(&[seq(&[good()])]))));
+    let critical = below(&w.alice, 1, |s| s.extensions.push(extension(VOMS, true, &seq(&[seq(&[good()])]))));
     let many: Vec<String> = (0..101).map(|n| format!("/testvo/g{n}")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     let limited_member = format!("{LIMITED_ALICE}{PILOT}");
@@ -94,6 +113,107 @@ fn voms_attributes_are_proved_or_refused() {
                 bent(&|a| a.extensions.extend(vec![extension("1.2.3", false, &null()); 2])),
                 "voms.ac-malformed",
             ),
+            (
+                "generic attributes",
+                bent(&|a| a.extensions.push(extension("1.3.6.1.4.1.8005.100.100.11", false, &seq(&[])))),
+                &member,
+            ),
+            (
+                "a critical authority key identifier",
+                bent(&|a| a.extensions.push(extension("2.5.29.35", true, &seq(&[])))),
+                &member,
+            ),
+            ("no extension at all but the certificates", bent(&|a| a.extensions.clear()), &member),
+            ("its first second", bent(&|a| a.not_before = generalized(NOW)), &member),
+            (
+                "backwards",
+                bent(&|a| {
+                    a.not_before = generalized(NOW + HOUR);
+                    a.not_after = generalized(NOW - HOUR)
+                }),
+                "voms.ac-expired",
+            ),
+            ("a time without seconds", bent(&|a| a.not_after = tlv(0x18, b"202701150900Z")), "voms.ac-malformed"),
+            ("for another certificate of Alice", bent(&|a| a.holder_serial = vec![0x32]), "voms.ac-holder"),
+            (
+                "for the proxy instead of the user",
+                bent(&|a| {
+                    a.holder_issuer = w.alice.spec.subject.clone();
+                    a.holder_serial = vec![0x41, 1]
+                }),
+                "voms.ac-holder",
+            ),
+            ("the holder's CA in another string type", bent(&|a| a.holder_issuer = printable_root()), &member),
+            ("a holder without a name", bent(&|a| a.holder_issuer = seq(&[])), "voms.ac-malformed"),
+            ("a negative serial number of the holder", bent(&|a| a.holder_serial = vec![0x80]), "voms.ac-malformed"),
+            ("for this host and another", targets(&["wn2.example.org", "wn1.example.org"]), &member),
+            ("for this host in capitals", targets(&["WN1.Example.ORG"]), &member),
+            ("for no host", bent(&|a| a.extensions.push(extension(AC_TARGETS, true, &seq(&[])))), "voms.ac-target"),
+            ("for a host of which this one's name is a part", targets(&["wn1.example.org.evil.org"]), "voms.ac-target"),
+            (
+                "for another host, not critical",
+                bent(&|a| a.extensions.push(extension(AC_TARGETS, false, &seq(&[tlv(0xa0, &tlv(0x86, b"wn2"))])))),
+                "voms.ac-target",
+            ),
+            (
+                "targets that are none",
+                bent(&|a| a.extensions.push(extension(AC_TARGETS, true, &seq(&[null()])))),
+                "voms.ac-malformed",
+            ),
+            (
+                "for a group of hosts",
+                bent(&|a| a.extensions.push(extension(AC_TARGETS, true, &seq(&[tlv(0xa1, &tlv(0x86, b"x"))])))),
+                "voms.ac-malformed",
+            ),
+            ("with RSA, by a key that is not the server's", by(&rsa_server), "voms.ac-signature"),
+            ("by a server with a weak key", by(&weak_server), "voms.ac-untrusted"),
+            ("by a server that is a CA", by(&ca_server), "voms.ac-untrusted"),
+            ("by a server for mail only", by(&mail_server), "voms.ac-untrusted"),
+            ("by a server of the future", by(&young_server), "voms.ac-untrusted"),
+            ("by a server with an unknown critical extension", by(&odd_server), "voms.ac-untrusted"),
+            ("by a proxy of the server", by(&server_proxy), "voms.ac-untrusted"),
+            (
+                "eleven certificates embedded",
+                bent(&|a| a.certificates = vec![w.server.der.clone(); 11]),
+                "voms.ac-malformed",
+            ),
+            ("an embedded certificate that is none", bent(&|a| a.certificates = vec![seq(&[])]), "voms.ac-malformed"),
+            ("the anchor embedded too", bent(&|a| a.certificates.push(w.root.der.clone())), &member),
+            (
+                "a false anchor embedded",
+                bent(&|a| a.certificates = vec![fake_server.der.clone(), fake_ca.der.clone()]),
+                "voms.ac-signature",
+            ),
+            ("a VO in capitals", bent(&|a| a.authority = "TESTVO://h:1".into()), "voms.ac-untrusted"),
+            ("a hidden VO", bent(&|a| a.authority = ".testvo://h:1".into()), "voms.ac-malformed"),
+            ("a VO with a NUL", bent(&|a| a.authority = "testvo\0://h:1".into()), "voms.ac-malformed"),
+            ("an empty VO", bent(&|a| a.authority = "://h:1".into()), "voms.ac-malformed"),
+            ("a VO of 256 letters", bent(&|a| a.authority = format!("{}://h:1", "a".repeat(256))), "voms.ac-malformed"),
+            ("the VO alone", saying(&["/testvo"]), &format!("{FULL} /testvo")),
+            (
+                "in the order of the server",
+                saying(&["/testvo/b", "/testvo/a", "/testvo"]),
+                &format!("{FULL} /testvo/b /testvo/a /testvo"),
+            ),
+            (
+                "a role and a capability",
+                saying(&["/testvo/g/Role=r/Capability=c"]),
+                &format!("{FULL} /testvo/g/Role=r/Capability=c"),
+            ),
+            ("a role twice", saying(&["/testvo/Role=a/Role=b"]), "voms.ac-malformed"),
+            ("a capability before the role", saying(&["/testvo/Capability=a/Role=b"]), "voms.ac-malformed"),
+            ("an empty role", saying(&["/testvo/Role="]), "voms.ac-malformed"),
+            ("a group behind the role", saying(&["/testvo/Role=a/b"]), "voms.ac-malformed"),
+            ("a star", saying(&["/testvo/*"]), "voms.ac-malformed"),
+            ("a line feed", saying(&["/testvo\n/othervo"]), "voms.ac-malformed"),
+            ("a NUL", saying(&["/testvo\0"]), "voms.ac-malformed"),
+            ("a quote", saying(&["/testvo/\"x"]), "voms.ac-malformed"),
+            ("an FQAN of 600 letters", saying(&[&format!("/testvo/{}", "a".repeat(600))]), "voms.ac-malformed"),
+            ("100 groups", saying(&many[..100]), &format!("{FULL} {}", many[..100].join(" "))),
+            ("one foreign group at the end", saying(&["/testvo", "/testvo/a", "/othervo"]), "voms.ac-scope"),
+            ("of Bob, in a proxy below one with Alice's", file(&[&stolen, &outer, &w.alice]), "voms.ac-holder"),
+            ("in the user's certificate: not looked at", file(&[&proxy(&in_eec, 1), &in_eec]), FULL),
+            ("a critical extension with attributes", file(&[&critical, &w.alice]), &member),
             ("version 1", bent(&|a| a.version = 0), "voms.ac-malformed"),
             ("two kinds of holder", bent(&|a| a.holder_extra = tlv(0xa1, &seq(&[]))), "voms.ac-malformed"),
             ("not an AC", raw(seq(&[seq(&[seq(&[])])])), "voms.ac-malformed"),
@@ -106,18 +226,46 @@ fn voms_attributes_are_proved_or_refused() {
     );
     let lasting = |days: i64| bent(&|a| a.not_after = generalized(NOW - HOUR + days * DAY));
     let four = |c: &mut Credentials| c.max_ac_lifetime = Some(String::from("4d").try_into().unwrap());
-    assert_eq!(verdict_with(&site, &lasting(4), four), member);
-    assert_eq!(verdict_with(&site, &lasting(365), four), "voms.ac-lifetime");
-    assert_eq!(verdict_with(&site, &lasting(365), defaults), member);
-
-    let bad = bent(&|a| a.spoil_signature = true);
-    let ignored = ask(&site, &user(&bad), |c| c.bad_ac = BadAc::Ignore);
-    assert_eq!(line(&ignored), FULL, "bad_ac = ignore drops the attributes");
-    assert!(ignored.unwrap().notes[0].contains("voms.ac-signature"), "and says so in the log");
+    case(verdict_with(&site, &lasting(4), four), &member, "as long as it may last");
+    case(verdict_with(&site, &lasting(365), four), "voms.ac-lifetime", "a year where four days are the most");
+    case(verdict_with(&site, &lasting(365), defaults), &member, "a year where nothing is said");
 }
 
-#[test]
-fn a_voms_server_needs_its_chain_in_an_lsc_file_of_the_vo() {
+pub fn a_bad_ac_is_dropped_where_the_site_says_so() {
+    let w = World::new();
+    let site = w.site();
+    let ignore = |c: &mut Credentials| c.bad_ac = BadAc::Ignore;
+    let bent = |bend: &dyn Fn(&mut Ac)| {
+        file(&[&voms_proxy(&w.alice, 1, &[ac(&w.alice, &w.server, &["/testvo"], |a| bend(a))]), &w.alice])
+    };
+    let altered = bent(&|a| a.spoil_signature = true);
+    let outer = voms_proxy(&w.alice, 1, &[ac(&w.alice, &w.server, &["/testvo"], |_| {})]);
+    let inner = voms_proxy(&outer, 2, &[ac(&w.alice, &w.server, &["/testvo"], |a| a.spoil_signature = true)]);
+    let expired = file(&[&below(&outer, 2, |s| s.lasts(NOW - DAY, NOW - HOUR)), &outer, &w.alice]);
+    expect(
+        &site,
+        vec![
+            ("a good one", bent(&|_| {}), &format!("{FULL} /testvo")),
+            ("altered", altered.clone(), FULL),
+            ("expired", bent(&|a| a.not_after = generalized(NOW - 1)), FULL),
+            ("of Bob", bent(&|a| a.holder_serial = vec![0x32]), FULL),
+            ("of an unknown VO", bent(&|a| a.authority = "other://h:1".into()), FULL),
+            ("another VO's group", bent(&|a| a.fqans.push("/othervo".into())), FULL),
+            ("malformed", bent(&|a| a.version = 0), FULL),
+            (
+                "the nearest to the leaf is bad: the one behind it does not count",
+                file(&[&inner, &outer, &w.alice]),
+                FULL,
+            ),
+            ("a good one in an expired proxy", expired, "credential.expired"),
+        ],
+        ignore,
+    );
+    let ignored = ask(&site, &user(&altered), ignore).unwrap();
+    assert!(ignored.notes[0].contains("voms.ac-signature"), "it is said in the log");
+}
+
+pub fn a_voms_server_needs_its_chain_in_an_lsc_file_of_the_vo() {
     let w = World::new();
     let site = w.site();
     let member = format!("{FULL}{PILOT}");
@@ -133,46 +281,64 @@ fn a_voms_server_needs_its_chain_in_an_lsc_file_of_the_vo() {
         verdict(&site, &plain)
     };
     let (server, ca) = (SERVER, ROOT);
-    assert_eq!(with(&format!("{server}\n{ca}\n")), member);
-    assert_eq!(with(&format!("{server}\n/CN=x\n------ NEXT CHAIN ------\n{server}\n{ca}\n")), member);
-    assert_eq!(with(""), "voms.ac-untrusted", "an empty file");
-    assert_eq!(with(&format!("{server}\n")), "voms.ac-untrusted", "without the CA");
-    assert_eq!(with(&format!("{ca}\n{server}\n")), "voms.ac-untrusted", "in the wrong order");
-    assert_eq!(with(&format!("{server}\n{ca}\n/CN=more\n")), "voms.ac-untrusted", "with more than there is");
-    assert_eq!(with("/CN=other\n/CN=CA\n"), "voms.ac-untrusted", "another server's");
-    assert_eq!(with("nonsense\n"), "voms.lsc-malformed");
+    case(with(&format!("{server}\n{ca}\n")), &member, "the chain in the file");
+    case(
+        with(&format!("{server}\n/CN=x\n------ NEXT CHAIN ------\n{server}\n{ca}\n")),
+        &member,
+        "the second chain in the file",
+    );
+    case(with(""), "voms.ac-untrusted", "an empty file");
+    case(with(&format!("{server}\n")), "voms.ac-untrusted", "without the CA");
+    case(with(&format!("{ca}\n{server}\n")), "voms.ac-untrusted", "in the wrong order");
+    case(with(&format!("{server}\n{ca}\n/CN=more\n")), "voms.ac-untrusted", "with more than there is");
+    case(with("/CN=other\n/CN=CA\n"), "voms.ac-untrusted", "another server's");
+    case(with("nonsense\n"), "voms.lsc-malformed", "a file that cannot be read");
+    case(with(&format!("{server}\r\n\r\n# the CA\r\n {ca} \r\n")), &member, "CRLF, a comment, blanks");
+    case(with(&format!("{server}\n------ NEXT CHAIN ------\n{ca}\n")), "voms.ac-untrusted", "a chain torn in two");
+    case(with(&format!("{}\n{ca}\n", server.to_lowercase())), "voms.ac-untrusted", "in small letters");
+    case(with(&format!("{server}\n{server}\n")), "voms.ac-untrusted", "the server twice, no CA");
+    case(with("*\n*\n"), "voms.lsc-malformed", "stars");
+    case(with("/*\n/*\n"), "voms.ac-untrusted", "names of stars");
+    site.lsc("testvo", "");
+    let other = site.vomsdir().join("testvo");
+    write(&other.join("other.example.org.lsc"), LSC.as_bytes());
+    case(verdict(&site, &plain), &member, "in the file of another server of the VO");
+    std::fs::rename(other.join("other.example.org.lsc"), other.join("other.example.org.pem")).unwrap();
+    case(verdict(&site, &plain), "voms.ac-untrusted", "in a file that is no .lsc file");
+    std::fs::remove_file(other.join("other.example.org.pem")).unwrap();
+    std::fs::set_permissions(other.join("voms.example.org.lsc"), std::os::unix::fs::PermissionsExt::from_mode(0o666))
+        .unwrap();
+    case(verdict(&site, &plain), "trust.insecure-permissions", "a file that others can write");
+    std::fs::remove_file(other.join("voms.example.org.lsc")).unwrap();
+    case(verdict(&site, &plain), "voms.ac-untrusted", "a VO without any file");
     site.lsc("testvo", "/CN=other\n/CN=CA\n").lsc("othervo", LSC);
-    assert_eq!(verdict(&site, &plain), "voms.ac-untrusted", "its chain at another VO");
+    case(verdict(&site, &plain), "voms.ac-untrusted", "its chain at another VO");
     site.lsc("testvo", LSC);
     let mut trust = site.trust();
     trust.voms = None;
     let without = judge(&user(&plain), &Credentials::default(), &trust, NOW);
-    assert_eq!(line(&without), "voms.ac-untrusted", "no vomsdir at all");
+    case(line(&without), "voms.ac-untrusted", "no vomsdir at all");
 
     site.ca(&w.sub, &[]);
     let below_sub = eec(SERVER, key(whose::VOMS), &w.sub, |_| {});
     let sub = "/DC=org/DC=example/CN=Sub CA";
     site.lsc("testvo", &format!("{server}\n{sub}\n"));
-    assert_eq!(verdict(&site, &carried(&below_sub, &[])), member, "up to its CA");
-    assert_eq!(verdict(&site, &carried(&below_sub, &[&w.sub])), "voms.ac-untrusted", "an embedded CA must be named");
+    case(verdict(&site, &carried(&below_sub, &[])), &member, "up to its CA");
+    case(verdict(&site, &carried(&below_sub, &[&w.sub])), "voms.ac-untrusted", "an embedded CA must be named");
     site.lsc("testvo", &format!("{server}\n{sub}\n{sub}\n{ca}\n"));
-    assert_eq!(verdict(&site, &carried(&below_sub, &[&w.sub])), member, "in pairs");
+    case(verdict(&site, &carried(&below_sub, &[&w.sub])), &member, "in pairs");
     site.ca(&w.sub, &[&below_sub]);
-    assert_eq!(verdict(&site, &carried(&below_sub, &[])), "voms.ac-untrusted", "a revoked server");
+    case(verdict(&site, &carried(&below_sub, &[])), "voms.ac-untrusted", "a revoked server");
     site.policy(&w.sub, "/DC=org/DC=other/*");
-    assert_eq!(verdict(&site, &carried(&below_sub, &[])), "voms.ac-untrusted", "a server outside its CA's policy");
+    case(verdict(&site, &carried(&below_sub, &[])), "voms.ac-untrusted", "a server outside its CA's policy");
     site.ca(&w.sub, &[]).remove(&format!("{}.r0", hash(&w.sub.der)));
-    assert_eq!(
-        verdict(&site, &carried(&below_sub, &[])),
-        "trust.crl-missing",
-        "what the site has to mend is its own class"
-    );
-    assert_eq!(
+    case(verdict(&site, &carried(&below_sub, &[])), "trust.crl-missing", "what the site has to mend is its own class");
+    case(
         verdict_with(&site, &carried(&below_sub, &[]), |c| c.bad_ac = BadAc::Ignore),
         "trust.crl-missing",
-        "and is not ignored"
+        "and is not ignored",
     );
     let host = eec("/DC=org/DC=example/CN=host//voms.example.org", key(whose::VOMS), &w.root, |_| {});
     site.lsc("testvo", &format!("/DC=org/DC=example/CN=host/voms.example.org\n{ca}\n"));
-    assert_eq!(verdict(&site, &carried(&host, &[])), member, "a service's name as .lsc files write it");
+    case(verdict(&site, &carried(&host, &[])), &member, "a service's name as .lsc files write it");
 }

@@ -1,7 +1,8 @@
 //! Certificate revocation lists (RFC 5280 section 5): `HASH.rN` beside the CA.
 //!
 //! A CRL may have a hundred thousand entries. Its signature is verified over the bytes as they stand, then the entries
-//! are walked once for the few serial numbers that matter; nothing is copied and no list is made.
+//! are walked once for the few serial numbers that matter; nothing is copied and no list is made. The verifier may
+//! allocate 64 MiB: the limits below leave room for a file, what it is decoded to, and the CRLs of the CAs before it.
 
 #![forbid(unsafe_code)]
 
@@ -15,8 +16,10 @@ use crate::credential::trust::numbered;
 use crate::reason::{Outcome, Reason, Refusal};
 use der::oid::ObjectIdentifier;
 
-/// Largest CRL; the grid's largest has about 5 MiB.
-pub const MAX_CRL: u64 = 32 * 1024 * 1024;
+/// Largest file with a CRL; the grid's largest has about 5 MiB.
+pub const MAX_CRL: u64 = 16 * 1024 * 1024;
+/// Most bytes of CRLs, in DER, that one judgement holds.
+const MAX_CRLS: usize = 24 * 1024 * 1024;
 
 /// Extensions of a CRL that may be critical: authorityKeyIdentifier, cRLNumber. deltaCRLIndicator and
 /// issuingDistributionPoint (partial and indirect CRLs) are critical by definition, and refused.
@@ -29,9 +32,27 @@ const KNOWN_OF_ENTRIES: &[ObjectIdentifier] =
 /// A CRL with a verified signature.
 #[derive(Debug)]
 pub struct Crl {
-    signed: Signed,
+    der: Vec<u8>,
     this_update: i64,
     next_update: i64,
+}
+
+impl Crl {
+    /// Its size in bytes.
+    pub fn len(&self) -> usize {
+        self.der.len()
+    }
+
+    /// Whether it has no bytes, which no CRL is.
+    pub fn is_empty(&self) -> bool {
+        self.der.is_empty()
+    }
+}
+
+/// The first of the serial numbers that a CRL in DER lists; its signature is not looked at.
+pub fn scan(der: &[u8], wanted: &[Vec<u8>]) -> Result<Option<usize>, Malformed> {
+    let signed = Signed::borrow(der)?;
+    head(signed.body, &signed.algorithm)?.entries.map_or(Ok(None), |entries| find(entries, wanted))
 }
 
 /// The fields of a CRL up to its entries.
@@ -90,7 +111,7 @@ fn find(mut entries: Cursor, wanted: &[Vec<u8>]) -> Result<Option<usize>, Malfor
     let mut found = None;
     while !entries.is_at_end() {
         let mut entry = entries.sequence()?;
-        let number = entry.take(tag::INTEGER)?.value;
+        let number = magnitude(entry.take(tag::INTEGER)?.value)?;
         // When it was revoked does not matter: a date in the future revokes too.
         if !matches!(entry.any()?.tag, tag::UTC_TIME | tag::GENERALIZED_TIME) {
             return Err(Malformed("an entry has no revocation date"));
@@ -100,14 +121,23 @@ fn find(mut entries: Cursor, wanted: &[Vec<u8>]) -> Result<Option<usize>, Malfor
         }
         entry.end()?;
         if found.is_none() {
-            let magnitude = match number {
-                [0, rest @ ..] if !rest.is_empty() => rest,
-                number => number,
-            };
-            found = wanted.iter().position(|serial| serial == magnitude);
+            found = wanted.iter().position(|serial| serial == number);
         }
     }
     Ok(found)
+}
+
+/// The octets of a serial number as [`crate::credential::identity::Serial::octets`] has them. One that is not in its
+/// shortest form would not be found and so is an error. A negative one, which no accepted certificate has, is nothing.
+fn magnitude(number: &[u8]) -> Result<&[u8], Malformed> {
+    match number {
+        [] => Err(Malformed("a serial number is empty")),
+        [0x00, next, ..] if *next < 0x80 => Err(Malformed("a serial number has superfluous zeros")),
+        [0xff, next, ..] if *next >= 0x80 => Err(Malformed("a serial number has superfluous ones")),
+        [0x00, rest @ ..] if !rest.is_empty() => Ok(rest),
+        [first, ..] if *first >= 0x80 => Ok(&[]),
+        number => Ok(number),
+    }
 }
 
 /// Checks that a CA has not revoked any of the certificates.
@@ -128,9 +158,8 @@ pub fn check(context: &Context, ca: &Link, issued: &[&Link]) -> Outcome<()> {
     check_current(context, ca, &crls)?;
     let serials: Vec<Vec<u8>> = issued.iter().map(|link| link.certificate.serial.octets()).collect();
     for crl in crls.iter() {
-        let entries = head(&crl.signed.body, &crl.signed.algorithm).map(|head| head.entries);
-        let hit = entries.and_then(|entries| entries.map_or(Ok(None), |entries| find(entries, &serials)));
-        if let Some(link) = hit.map_err(|fault| invalid(ca, &fault))?.and_then(|at| issued.get(at)) {
+        if let Some(link) = scan(&crl.der, &serials).map_err(|fault| invalid(ca, &fault))?.and_then(|at| issued.get(at))
+        {
             let text = format!("has been revoked by {}: ask your CA for a new certificate", name(ca));
             return Err(link.refuse(Reason::CredentialRevoked, text));
         }
@@ -169,44 +198,61 @@ fn load(context: &Context, ca: &Certificate) -> Outcome<Vec<Crl>> {
     let what = format!("the CRL of the CA {}", ca.subject.text());
     let refuse = |why: String| {
         let text = format!("{what} cannot be used: the site has to mend it");
-        Err(Refusal::new(Reason::TrustCrlInvalid, text).detail(why))
+        Refusal::new(Reason::TrustCrlInvalid, text).detail(why)
     };
-    let mut ours = Vec::new();
+    let mut ours: Vec<Crl> = Vec::new();
     let mut fault = None;
-    for file in numbered(&context.trust.cas, &ca.subject, "r", MAX_CRL, &what)? {
-        match open(context, ca, &file)? {
-            Ok(crl) => ours.push(crl),
+    let mut held = context.crl_bytes();
+    numbered(&context.trust.cas, &ca.subject, "r", MAX_CRL, &what, |file| {
+        match open(context, ca, file)? {
+            Ok(crl) => {
+                held = held.saturating_add(crl.len());
+                if held > MAX_CRLS {
+                    return Err(refuse(format!("together with others it is larger than {MAX_CRLS} bytes")));
+                }
+                check_kind(&crl).map_err(|Malformed(why)| refuse(why.into()))?;
+                ours.push(crl);
+            }
             Err(why) => fault = Some(why),
         }
-    }
+        Ok(())
+    })?;
     match fault {
-        Some(why) if ours.is_empty() => refuse(why),
+        Some(why) if ours.is_empty() => Err(refuse(why)),
         _ if !ours.is_empty() && ca.key_usage.is_some_and(|usage| !usage.crl_sign()) => {
-            refuse("the CA's keyUsage lacks cRLSign (RFC 5280 section 4.2.1.3)".into())
+            Err(refuse("the CA's keyUsage lacks cRLSign (RFC 5280 section 4.2.1.3)".into()))
         }
         _ => Ok(ours),
     }
 }
 
-fn open(context: &Context, ca: &Certificate, file: &[u8]) -> Outcome<Result<Crl, String>> {
-    let read = || -> Result<(Signed, i64, i64), String> {
-        let der = pem::first_crl(file)?;
-        let signed = Signed::read(&der).map_err(|e| e.to_string())?;
-        let head = head(&signed.body, &signed.algorithm).map_err(|e| e.to_string())?;
+/// What the CA signed must be understood: a delta CRL beside a complete one may revoke more than that.
+fn check_kind(crl: &Crl) -> Result<(), Malformed> {
+    let signed = Signed::borrow(&crl.der)?;
+    head(signed.body, &signed.algorithm)?.extensions.map_or(Ok(()), |list| check_extensions(list, KNOWN))
+}
+
+/// A file's CRL where it is by the CA and genuine; the inner error says why it is not.
+fn open(context: &Context, ca: &Certificate, file: Vec<u8>) -> Outcome<Result<Crl, String>> {
+    let der = match pem::first_crl(file) {
+        Ok(der) => der,
+        Err(why) => return Ok(Err(why.into())),
+    };
+    let read = || -> Result<(Signed<&[u8]>, i64, i64), String> {
+        let signed = Signed::borrow(&der).map_err(|e| e.to_string())?;
+        let head = head(signed.body, &signed.algorithm).map_err(|e| e.to_string())?;
         if head.issuer != ca.subject.der() {
             let other = Name::parse(head.issuer).map_or_else(|_| "another CA".into(), |name| name.text().to_string());
             return Err(format!("it is by {other}"));
         }
-        if let Some(extensions) = head.extensions {
-            check_extensions(extensions, KNOWN).map_err(|e| e.to_string())?;
-        }
-        let times = (head.this_update, head.next_update);
-        Ok((signed, times.0, times.1))
+        Ok((signed, head.this_update, head.next_update))
     };
-    let (signed, this_update, next_update) = match read() {
-        Ok(crl) => crl,
+    let (this_update, next_update) = match read() {
+        Ok((signed, this_update, next_update)) => match context.verify(&signed, &ca.spki)? {
+            Ok(()) => (this_update, next_update),
+            Err(fault) => return Ok(Err(format!("signature: {fault:?}"))),
+        },
         Err(why) => return Ok(Err(why)),
     };
-    let verified = context.verify(&signed, &ca.spki)?;
-    Ok(verified.map(|()| Crl { signed, this_update, next_update }).map_err(|fault| format!("signature: {fault:?}")))
+    Ok(Ok(Crl { der, this_update, next_update }))
 }

@@ -8,16 +8,18 @@
 #![forbid(unsafe_code)]
 
 pub mod crl;
-mod namespaces;
+pub mod namespaces;
 mod regex;
 pub mod signing_policy;
 
+use crate::config::credentials::Digest;
 use crate::credential::certificate::Certificate;
+use crate::credential::digest;
 use crate::credential::name::Name;
 use crate::credential::pem;
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::sys::dir::{Directory, FileError};
-use openssl::hash::{MessageDigest, hash};
+use crate::sys::openssl;
 use std::ffi::OsStr;
 
 /// Most files that share a hash.
@@ -25,18 +27,14 @@ const MAX_COLLISIONS: usize = 16;
 /// Largest file with a CA certificate; with the text that some have before it, real ones stay below 20 KiB.
 const MAX_CA_FILE: u64 = 256 * 1024;
 
-/// The two file name hashes of a name; without MD5 (FIPS mode) the first alone.
+/// The two file name hashes of a name, the newer one first.
 pub fn hashes(name: &Name) -> Vec<String> {
-    let number = |digest: MessageDigest, bytes: &[u8]| {
-        let hashed = hash(digest, bytes).ok()?;
-        match &*hashed {
-            [a, b, c, d, ..] => Some(format!("{:08x}", u32::from_le_bytes([*a, *b, *c, *d]))),
-            _ => None,
-        }
+    let number = |hashed: &[u8]| match hashed {
+        [a, b, c, d, ..] => Some(format!("{:08x}", u32::from_le_bytes([*a, *b, *c, *d]))),
+        _ => None,
     };
-    let new = number(MessageDigest::sha1(), &name.canonical());
-    let old = number(MessageDigest::md5(), name.der());
-    new.into_iter().chain(old).collect()
+    let new = number(&digest::of(Digest::Sha1, &name.canonical()));
+    new.into_iter().chain(number(&openssl::md5(name.der()))).collect()
 }
 
 /// A refusal for a file of a trust directory that cannot be read; the path is for the log.
@@ -57,35 +55,48 @@ pub fn read(directory: &Directory, name: &str, limit: u64, what: &str) -> Outcom
     }
 }
 
-/// All files `HASH.PREFIX0`, `HASH.PREFIX1`, … for the hashes of a name, each series up to its first gap.
-fn numbered(directory: &Directory, name: &Name, prefix: &str, limit: u64, what: &str) -> Outcome<Vec<Vec<u8>>> {
-    let mut files: Vec<Vec<u8>> = Vec::new();
+/// Hands over all files `HASH.PREFIX0`, `HASH.PREFIX1`, … for the hashes of a name, each series up to its first gap, one
+/// at a time because CRLs are large. The two hashes often lead to the same file, which counts once.
+fn numbered(
+    directory: &Directory,
+    name: &Name,
+    prefix: &str,
+    limit: u64,
+    what: &str,
+    mut each: impl FnMut(Vec<u8>) -> Outcome<()>,
+) -> Outcome<()> {
+    let mut seen = Vec::new();
     for hash in hashes(name) {
         for number in 0..MAX_COLLISIONS {
-            let Some(bytes) = read(directory, &format!("{hash}.{prefix}{number}"), limit, what)? else { break };
-            if !files.contains(&bytes) {
-                files.push(bytes);
+            let file = format!("{hash}.{prefix}{number}");
+            let identity = directory.identity(OsStr::new(&file));
+            if identity.is_some_and(|identity| seen.contains(&identity)) {
+                continue;
             }
+            let Some(bytes) = read(directory, &file, limit, what)? else { break };
+            seen.extend(identity);
+            each(bytes)?;
         }
     }
-    Ok(files)
+    Ok(())
 }
 
 /// The certificates of the directory with this subject.
 pub fn authorities(directory: &Directory, subject: &Name) -> Outcome<Vec<Certificate>> {
     let what = format!("the certificate of the CA {}", subject.text());
+    let malformed = |why: String| {
+        let text = format!("a file for {what} is not a certificate that glexec accepts: the site has to mend it");
+        Refusal::new(Reason::TrustCaMalformed, text).detail(why)
+    };
     let mut found = Vec::new();
-    for file in numbered(directory, subject, "", MAX_CA_FILE, &what)? {
-        let malformed = |why: String| {
-            let text = format!("a file for {what} is not a certificate that glexec accepts: the site has to mend it");
-            Refusal::new(Reason::TrustCaMalformed, text).detail(why)
-        };
-        let der = pem::first_certificate(&file).map_err(|why| malformed(why.to_owned()))?;
+    numbered(directory, subject, "", MAX_CA_FILE, &what, |file| {
+        let der = pem::first_certificate(file).map_err(|why| malformed(why.to_owned()))?;
         let certificate = Certificate::parse(&der).map_err(|fault| malformed(format!("{fault:?}")))?;
         if certificate.subject == *subject {
             found.push(certificate);
         }
-    }
+        Ok(())
+    })?;
     Ok(found)
 }
 

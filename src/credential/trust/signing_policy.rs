@@ -82,7 +82,7 @@ struct Entry {
 }
 
 /// Judges a name by an EACL.
-fn judge(text: &str, issuer: &str, subject: &str) -> Result<Verdict, String> {
+pub fn judge(text: &str, issuer: &str, subject: &str) -> Result<Verdict, String> {
     let mut entries: Vec<Entry> = Vec::new();
     for (number, line) in (1_usize..).zip(text.lines()) {
         let line = line.trim();

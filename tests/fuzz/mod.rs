@@ -1,0 +1,240 @@
+//! What is fuzzed: each target takes any bytes and panics where a promise is broken. `fuzz/` runs them under
+//! cargo-fuzz, `tests/fuzz_replay.rs` replays the inputs that are kept.
+
+#![allow(dead_code)] // every fuzz target uses another part of it
+
+use glexec::config::credentials::{BadAc, Credentials, ProxyType};
+use glexec::credential::asn1::Cursor;
+use glexec::credential::certificate::{Certificate, Extension, oid};
+use glexec::credential::identity::{Dn, Fqan, MAX_FQANS};
+use glexec::credential::name::{Name, as_printed};
+use glexec::credential::trust::{crl, namespaces, signing_policy};
+use glexec::credential::voms::{ac, lsc, vo};
+use glexec::credential::{Answer, KeyRule, Question, Trust, judge, pem, proxy, verifier};
+use glexec::lcmaps::map_file::{self, Matching, Wanted};
+use glexec::lcmaps::subject::Subject;
+use glexec::reason::Outcome;
+use glexec::sys::dir::Directory;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// The time for which the kept credentials are valid.
+pub const NOW: i64 = 1_800_000_000;
+
+pub type Target = fn(&[u8]);
+
+pub const TARGETS: &[(&str, Target)] = &[
+    ("pem", pem_file),
+    ("chain", chain),
+    ("proxy_info", proxy_info),
+    ("ac", attribute_certificate),
+    ("fqan", fqan),
+    ("lsc", lsc_file),
+    ("signing_policy", eacl),
+    ("namespaces", namespaces_file),
+    ("crl", crl_stream),
+    ("verdict", verdict),
+    ("map_file", map_files),
+];
+
+/// Where the kept inputs and the trust directories for [`chain`] are.
+pub fn kept() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    if root.ends_with("fuzz") { root.into() } else { root.join("fuzz") }
+}
+
+pub fn pem_file(data: &[u8]) {
+    if let Ok(contents) = pem::read(data, 20) {
+        assert!((1..=20).contains(&contents.certificates.len()));
+        assert!(contents.certificates.iter().all(|der| !der.is_empty() && der.len() <= data.len()));
+    }
+    let first = pem::first_crl(data.to_vec());
+    assert!(first.is_err() || first.is_ok_and(|der| der.len() <= data.len()));
+    let _ = pem::first_certificate(data.to_vec());
+}
+
+/// The trust directories, copied to where they belong to whoever runs this and nobody else can write.
+struct Site {
+    trust: Trust,
+    key: String,
+}
+
+// The directories are opened once and only read.
+fn site() -> &'static Site {
+    static SITE: OnceLock<Site> = OnceLock::new();
+    SITE.get_or_init(|| {
+        let place = PathBuf::from(format!("/tmp/glexec-fuzz-{}", std::process::id()));
+        let copy = |from: &str, to: &Path| {
+            std::fs::create_dir_all(to).unwrap();
+            std::fs::set_permissions(to, std::fs::Permissions::from_mode(0o755)).unwrap();
+            for entry in std::fs::read_dir(kept().join("trust").join(from)).unwrap() {
+                let entry = entry.unwrap();
+                let file = to.join(entry.file_name());
+                std::fs::write(&file, std::fs::read(entry.path()).unwrap()).unwrap();
+                std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+            }
+        };
+        copy("certificates", &place.join("certificates"));
+        copy("vomsdir/testvo", &place.join("vomsdir/testvo"));
+        let trust = Trust {
+            cas: Directory::open(&place.join("certificates")).unwrap(),
+            voms: Some(Directory::open(&place.join("vomsdir")).unwrap()),
+            host: "wn1.example.org".into(),
+        };
+        Site { trust, key: std::fs::read_to_string(kept().join("trust/leaf.key")).unwrap() }
+    })
+}
+
+/// Certificates in DER, one after the other, as a file with the leaf's key.
+fn as_file(data: &[u8]) -> String {
+    let mut text = String::new();
+    let mut rest = Cursor::new(data).unwrap();
+    while let (Ok(one), true) = (rest.any(), text.len() < 200_000) {
+        let body = openssl::base64::encode_block(one.raw);
+        text.push_str(&format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"));
+        if !text.contains("PRIVATE KEY") {
+            text.push_str(&site().key);
+        }
+    }
+    text
+}
+
+/// What is said about certificates in DER.
+pub fn judged(data: &[u8]) -> Outcome<Answer> {
+    judged_with(data, &Credentials::default())
+}
+
+fn judged_with(data: &[u8], policy: &Credentials) -> Outcome<Answer> {
+    let text = as_file(data);
+    let question = Question { user: text.as_bytes(), source: None, pilot: None, key: KeyRule::Required };
+    judge(&question, policy, &site().trust, NOW)
+}
+
+/// The whole judge: nobody becomes another person or gets more FQANs than the CA and the VOMS server ever signed.
+pub fn chain(data: &[u8]) {
+    let mut policy = Credentials { bad_ac: BadAc::Ignore, ..Credentials::default() };
+    for generations in [vec![ProxyType::Rfc3820], vec![ProxyType::Rfc3820, ProxyType::Gt3, ProxyType::Legacy]] {
+        policy.proxy_types = generations;
+        if let Ok(answer) = judged_with(data, &policy) {
+            let subject = answer.user.subject.as_str();
+            assert_eq!(subject, "/DC=org/DC=example/CN=Alice", "the key is that of her proxies");
+            let fqans: Vec<&str> = answer.user.fqans.iter().map(Fqan::as_str).collect();
+            assert!(fqans.is_empty() || fqans == ["/testvo/Role=pilot", "/testvo"], "{fqans:?}");
+        }
+    }
+}
+
+/// A certificate without extensions.
+fn template() -> Certificate {
+    static DER: OnceLock<Vec<u8>> = OnceLock::new();
+    let der = DER.get_or_init(|| std::fs::read(kept().join("trust/template.der")).unwrap());
+    Certificate::parse(der).unwrap()
+}
+
+pub fn proxy_info(data: &[u8]) {
+    for kind in [oid::PROXY_INFO, oid::PROXY_INFO_GT3] {
+        let mut certificate = template();
+        certificate.extensions = vec![Extension { oid: kind, critical: true, value: data.to_vec() }];
+        if let Ok(proxy) = proxy::read(&certificate) {
+            let text = String::from_utf8_lossy(data);
+            // inheritAll or limited, and nothing that looks like either.
+            let inherits = data.windows(8).any(|w| w == [0x2b, 6, 1, 5, 5, 7, 0x15, 1]);
+            let limited = data.windows(9).any(|w| w == [0x2b, 6, 1, 4, 1, 0x9b, 0x50, 1, 1]);
+            assert!(proxy.is_some_and(|proxy| if proxy.limited { limited } else { inherits }), "{text}");
+        }
+    }
+    let _ = Certificate::parse(data);
+}
+
+pub fn attribute_certificate(data: &[u8]) {
+    if let Ok(ac) = ac::Ac::parse(data) {
+        assert!(vo::is_vo(&ac.vo));
+        assert!(ac.fqans.len() <= 128);
+        if let Some(targets) = ac.extension(ac::TARGETS) {
+            let _ = ac::targets(targets);
+        }
+        let _ = ac.unknown_critical();
+    }
+    let _ = ac::targets(data);
+    if let Ok(name) = Name::parse(data) {
+        assert_eq!(as_printed(&as_printed(name.text().as_str())), as_printed(name.text().as_str()));
+    }
+}
+
+pub fn fqan(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(fqan) = Fqan::try_from(text.to_owned()) {
+        assert!(vo::is_vo(fqan.vo()) || fqan.vo().starts_with('.'), "{text}");
+        assert!(text.is_ascii() && !text.contains("/../"));
+        for spelling in fqan.spellings() {
+            let other = Fqan::try_from(spelling).unwrap();
+            assert_eq!(other.vo(), fqan.vo());
+            assert!(other.spellings().contains(&text.to_owned()));
+        }
+    }
+    if vo::is_vo(text) {
+        assert!(!text.contains('/') && !text.starts_with('.') && !text.is_empty());
+    }
+}
+
+pub fn lsc_file(data: &[u8]) {
+    let Ok(chains) = lsc::parse(data) else { return };
+    let (server, ca) = ("/CN=voms", "/CN=CA");
+    for chain in chains {
+        // Whatever the file says, a chain fits only where both names are in it.
+        let text = as_printed(&String::from_utf8_lossy(data));
+        assert!(!chain.fits(&[server, ca], 1) || (text.contains(server) && text.contains(ca)));
+        assert!(!chain.fits(&[server], 0), "a chain of one name");
+    }
+}
+
+pub fn eacl(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if signing_policy::judge(text, "/CN=CA", "/CN=a") == Ok(signing_policy::Verdict::Permitted) {
+        assert!(text.contains("access_id_CA") && text.contains("CA:sign") && text.contains("cond_subjects"));
+    }
+}
+
+pub fn namespaces_file(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if namespaces::judge(text, "/CN=CA", "/CN=a") == Ok(signing_policy::Verdict::Permitted) {
+        assert!(text.to_ascii_lowercase().contains("permit"));
+    }
+}
+
+pub fn crl_stream(data: &[u8]) {
+    let wanted = [vec![0x31], vec![0x41, 0x01]];
+    for der in [Ok(data.to_vec()), pem::first_crl(data.to_vec())].into_iter().flatten() {
+        if let Ok(Some(found)) = crl::scan(&der, &wanted) {
+            let number = [&[2, u8::try_from(wanted[found].len()).unwrap()], wanted[found].as_slice()].concat();
+            assert!(der.windows(number.len()).any(|window| window == number), "a number that is not there");
+        }
+    }
+}
+
+pub fn verdict(data: &[u8]) {
+    if let Ok(identity) = verifier::decode(data) {
+        for one in [Some(&identity.user), identity.pilot.as_ref()].into_iter().flatten() {
+            assert!(one.subject.as_str().starts_with('/') && one.fqans.len() <= MAX_FQANS);
+            assert!(!one.subject.as_str().chars().any(char::is_control));
+            assert!(one.fqans.iter().all(|fqan| Some(fqan.vo()) == one.vo()));
+        }
+    }
+}
+
+pub fn map_files(data: &[u8]) {
+    let dn = Dn::try_from(String::from("/DC=org/DC=example/CN=Alice")).unwrap();
+    let subject = Subject::mapped(&dn);
+    for line in map_file::lines(data).flatten() {
+        assert!(!line.name.contains(&b'\n') && !line.mappings.contains(&b'\n'));
+    }
+    for matching in [Matching::Exact, Matching::Wildcards] {
+        for wanted in [Wanted::Pool, Wanted::Name] {
+            if let Some((found, line)) = map_file::lookup(data, &subject, matching, wanted).found {
+                assert!(line >= 1 && !found.is_empty());
+                assert_eq!(found.starts_with('.'), wanted == Wanted::Pool, "{found}");
+            }
+        }
+    }
+}

@@ -1,0 +1,395 @@
+//! The audit record: one a call, never forged by what a caller says, never suppressed by what a caller does.
+
+use crate::site::{Caller, Record, Run, Site};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::Signal;
+use serde_json::json;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::net::UnixDatagram;
+
+fn alice(site: &Site) -> Caller<'_> {
+    site.pilot().credential("alice")
+}
+
+fn text(bytes: &[u8]) -> OsString {
+    OsString::from_vec(bytes.to_vec())
+}
+
+/// The lines of the site's log.
+fn lines(site: &Site) -> Vec<String> {
+    site.read("/var/log/glexec/glexec.log").lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_call_has_one_record_that_answers_who_ran_what_as_whom() {
+    for site in [Site::new(), Site::with_syslog()] {
+        let pilot = site.pilot().credential("bob").own_proxy("pilot").cwd("/tmp");
+        let pilot = pilot.env("GLEXEC_ID", "job 17").env("SLURM_JOB_ID", "4711").env("PBS_JOBID", "8.ce");
+        let run = pilot.reporting().glexec(["/usr/bin/true", "two words", "", "it's"]);
+        let record = run.succeeds_with("").record();
+        record.says([("event", "start"), ("caller_uid", "2000"), ("caller_user", "pilot"), ("caller_gid", "2000")]);
+        record.says([("pilot_dn", "/DC=org/DC=example/O=Grid/CN=Pilot Robot")]);
+        record.says([("user_dn", "/DC=org/DC=example/O=Grid/CN=Bob Brown"), ("vo", "testvo")]);
+        record.says([("issuer_dn", "/DC=org/DC=example/CN=Example Grid Root CA")]);
+        record.says([("target_user", "tprd001"), ("target_uid", "5001"), ("target_gid", "5000")]);
+        record.says([("command", "/usr/bin/true"), ("args", "'two words' '' it\\x27s"), ("cwd", "/tmp")]);
+        record.says([("batch", "PBS_JOBID=8.ce,SLURM_JOB_ID=4711"), ("glexec_id", "job 17"), ("decision", "permit")]);
+        assert!(record["fqans"].starts_with("/testvo/Role=production"), "{record:?}");
+        assert!(record["target_gids"].split(',').any(|gid| gid == "4000"), "{record:?}");
+        assert!(record["lease"].contains("%2fcn%3dbob%20brown"), "{record:?}");
+        assert!(record["caller_pid"].parse::<u32>().is_ok() && !record["serial"].is_empty(), "{record:?}");
+        assert!(!record.has("code") && !record.has("reason"), "{record:?}");
+        assert_eq!(run.reported()["call"], record["call"]);
+    }
+}
+
+#[test]
+fn two_calls_have_two_ids() {
+    let site = Site::new();
+    let calls: Vec<String> = (0..2).map(|_| alice(&site).glexec(["true"]).record()["call"].clone()).collect();
+    assert_ne!(calls[0], calls[1]);
+}
+
+/// What somebody would say who wants to forge a record, disguise one, or upset who reads it.
+const HOSTILE: [&[u8]; 9] = [
+    b"a\nevent=start call=0 decision=permit",
+    b"a\r\nNov 22 12:00:00 host glexec[1]: event=start decision=permit",
+    b"\x1b[2J\x1b]0;title\x07\x08\x7f",
+    b"\" decision=permit \"",
+    b"\\\" decision=permit \\",
+    b"%n%n%s%s%1$n",
+    "\u{202e}timrep=noisiced\u{2028}\u{85}\u{feff}".as_bytes(),
+    b"\xff\xfe\xc3\x28\xf0\x9f",
+    b"'; reboot; ' ] [x@1 decision=\"permit\"]",
+];
+
+#[track_caller]
+fn is_one_record_of_the_caller(site: &Site, run: &Run, before: usize, decision: &str) {
+    let record = run.record();
+    record.says([("decision", decision), ("caller_uid", "2000"), ("event", "start")]);
+    let lines = lines(site);
+    assert_eq!(lines.len(), before + 1, "{lines:?}");
+    let line = lines.last().unwrap();
+    assert!(!line.chars().any(|c| c.is_control() || "\u{202e}\u{2028}\u{feff}".contains(c)), "{line:?}");
+    assert!(line.len() < 8192 && line.contains("Z worker001 glexec["), "{line:?}");
+}
+
+#[test]
+fn hostile_text_stays_in_its_field_of_its_line() {
+    let site = Site::new();
+    let mut before = 0;
+    for hostile in HOSTILE {
+        let pilot = alice(&site).env("GLEXEC_ID", text(hostile)).env("PBS_JOBID", text(hostile)).arg0(text(hostile));
+        let run = pilot.glexec([text(b"/usr/bin/printf"), text(b"%s|"), text(hostile), text(b"last")]);
+        assert_eq!(run.exits(0).stdout_bytes(), [hostile, b"|last|"].concat(), "{run}");
+        is_one_record_of_the_caller(&site, &run, before, "permit");
+        before += 1;
+        let run = pilot.clone().glexec([text(hostile)]);
+        run.refused(201, "command.not-found");
+        is_one_record_of_the_caller(&site, &run, before, "deny");
+        before += 1;
+        let file = [b"/home/pilot/".as_slice(), hostile].concat();
+        let run = pilot.clone().env("GLEXEC_CLIENT_CERT", text(&file)).glexec(["true"]);
+        run.refused(201, "credential.unreadable");
+        is_one_record_of_the_caller(&site, &run, before, "deny");
+        before += 1;
+        let run = pilot.clone().env("GLEXEC_TARGET_PROXY", text(&[b"/root/", hostile].concat())).glexec(["true"]);
+        run.refused(201, "target-proxy.not-writable");
+        is_one_record_of_the_caller(&site, &run, before, "deny");
+        before += 1;
+        let run = pilot.clone().env("GLEXEC_MODE", text(hostile)).glexec(["true"]);
+        run.refused(201, "invocation.mode");
+        is_one_record_of_the_caller(&site, &run, before, "deny");
+        before += 1;
+    }
+}
+
+#[test]
+fn hostile_text_reaches_syslog_as_one_message_too() {
+    let site = Site::with_syslog();
+    for hostile in HOSTILE {
+        let run = alice(&site).env("GLEXEC_ID", text(hostile)).glexec([text(b"/usr/bin/true"), text(hostile)]);
+        run.succeeds_with("").record().says([("decision", "permit"), ("caller_uid", "2000")]);
+    }
+    // rsyslogd parsed every one of them as RFC 5424, and structured data and message say the same.
+    let log = site.read("/var/log/messages.structured");
+    let structured: Vec<&str> = log.lines().filter(|line| line.contains(" glexec ")).collect();
+    assert_eq!(structured.len(), HOSTILE.len());
+    for line in structured {
+        assert!(line.contains("[glexec@32473 "), "{line}");
+        Record::parse_all(line)[0].says([
+            ("decision", "permit"),
+            ("command", "/usr/bin/true"),
+            ("target_user", "alice"),
+        ]);
+    }
+    assert_eq!(site.records().len(), HOSTILE.len());
+}
+
+#[test]
+fn records_are_bounded_and_payloads_are_not() {
+    let long = "A".repeat(130_000);
+    let many: Vec<String> = (0..5000).map(|n| n.to_string()).collect();
+    for (site, syslog) in [(Site::new(), false), (Site::with_syslog(), true)] {
+        let pilot = alice(&site).env("GLEXEC_ID", long.clone()).env("PBS_JOBID", long.clone());
+        let run = pilot.glexec(["/usr/bin/printf", "%s", &long]);
+        assert!(run.exits(0).stdout().len() == long.len());
+        let record = run.record();
+        assert!(record["args"].len() <= 1024 && record["glexec_id"].len() <= 256, "{record:?}");
+        let count = pilot.glexec(["sh", "-c", "echo $#", "sh"].map(str::to_owned).into_iter().chain(many.clone()));
+        let record = count.succeeds_with("5000\n").record();
+        assert!(record["args"].starts_with("-c 'echo $#' sh 0 1 2") && record["args"].ends_with(" ..."), "{record:?}");
+        let log = if syslog { "/var/log/messages.raw" } else { "/var/log/glexec/glexec.log" };
+        assert!(site.read(log).lines().all(|line| line.len() < 8192));
+        let refused = pilot.glexec([&long]);
+        refused.refused(201, "command.not-found");
+        assert!(refused.stderr().len() < 1000 && refused.record()["command"].len() <= 256, "{refused}");
+    }
+}
+
+#[test]
+fn the_log_is_roots_alone_whatever_the_callers_umask() {
+    let site = Site::new();
+    alice(&site).sh("umask 0; exec /usr/sbin/glexec true").exits(0);
+    assert_eq!(site.sh("stat -c '%a %U' /var/log/glexec/glexec.log"), "600 root\n");
+    alice(&site).glexec(["cat", "/var/log/glexec/glexec.log"]).exits(1);
+}
+
+#[test]
+pub fn without_a_record_nothing_runs() {
+    for site in Site::in_both_modes() {
+        for [name, unusable] in [
+            ["no directory", "mv /var/log/glexec /var/log/other"],
+            ["no syslog daemon", "sed -i 's/^log_destination.*/log_destination = \"syslog\"/' /etc/glexec.conf"],
+        ] {
+            site.sh(unusable);
+            let run = alice(&site).reporting().glexec(["touch", "/tmp/ran"]);
+            run.refused_without_record(202, "audit.unavailable");
+            let report = run.reported();
+            assert_eq!((&report["code"], &report["transient"]), (&json!("audit.unavailable"), &json!(true)), "{name}");
+            assert!(!site.exists("/tmp/ran"), "{name}");
+            assert_eq!(site.sh("ls /tmp"), "", "{name}: a proxy is left");
+        }
+        site.set("audit_required = false");
+        alice(&site).glexec(["id", "-un"]).succeeds_with("alice\n");
+    }
+}
+
+#[test]
+fn a_syslog_daemon_that_does_not_read_is_none() {
+    let site = Site::with(|site| site.configure(|text| text.replace("\"file\"", "\"syslog\"")));
+    let _daemon = UnixDatagram::bind(site.host_path("/dev/log")).unwrap();
+    site.sh("chmod 666 /dev/log");
+    alice(&site).glexec(["id", "-un"]).succeeds_with("alice\n");
+    let other = UnixDatagram::unbound().unwrap();
+    other.set_nonblocking(true).unwrap();
+    other.connect(site.host_path("/dev/log")).unwrap();
+    while other.send(b"full").is_ok() {}
+    let run = alice(&site).reporting().glexec(["touch", "/tmp/ran"]);
+    run.refused_without_record(202, "audit.unavailable");
+    assert!(!site.exists("/tmp/ran") && run.reported()["transient"] == json!(true), "{run}");
+}
+
+#[test]
+fn records_are_written_at_every_level() {
+    let site = Site::new();
+    for level in 1..=5 {
+        site.set(&format!("log_level = {level}"));
+        alice(&site).glexec(["true"]).record().says([("decision", "permit")]);
+        site.pilot().credential("rita").glexec(["true"]).refused(203, "credential.revoked");
+        site.configure(|text| text.replace(&format!("log_level = {level}\n"), ""));
+    }
+}
+
+#[test]
+fn syslog_gets_the_configured_facility_and_a_severity() {
+    let site = Site::with_syslog();
+    alice(&site).glexec(["true"]).record();
+    site.set("syslog_facility = \"LOG_LOCAL3\"");
+    alice(&site).glexec(["true"]).record();
+    alice(&site).glexec(["/no/such"]).record();
+    // facility * 8 + severity (RFC 5424 section 6.2.1): daemon and local3; notice for a permit, warning for a refusal.
+    let log = site.read("/var/log/messages.raw");
+    let priorities = log.lines().filter(|line| line.contains(" glexec ")).map(|line| line.split('>').next().unwrap());
+    assert_eq!(priorities.collect::<Vec<_>>(), ["<29", "<157", "<156"]);
+}
+
+#[test]
+fn a_log_that_others_may_write_is_no_log() {
+    for insecure in ["chmod 777 /var/log/glexec", "install -m 666 /dev/null /var/log/glexec/glexec.log"] {
+        let site = Site::new();
+        site.sh(insecure);
+        alice(&site).glexec(["touch", "/tmp/ran"]).refused_without_record(202, "audit.unavailable");
+        assert!(!site.exists("/tmp/ran"));
+    }
+    let site = Site::new();
+    site.sh("ln -s /tmp/elsewhere /var/log/glexec/glexec.log");
+    alice(&site).glexec(["touch", "/tmp/ran"]).refused_without_record(202, "audit.unavailable");
+    assert!(!site.exists("/tmp/ran") && !site.exists("/tmp/elsewhere"));
+}
+
+#[test]
+fn a_full_disk_leaves_no_half_record_and_nothing_runs() {
+    let site = Site::new();
+    // The room that is left ends in the middle of a record.
+    site.sh("mount -t tmpfs -o size=8k,mode=755 tmpfs /var/log/glexec && head -c 4000 /dev/zero > /var/log/glexec/glexec.log && \
+        chmod 600 /var/log/glexec/glexec.log && head -c 4096 /dev/zero > /var/log/glexec/other");
+    alice(&site).glexec(["touch", "/tmp/ran"]).refused_without_record(202, "audit.unavailable");
+    assert!(!site.exists("/tmp/ran"));
+    assert_eq!(site.sh("stat -c %s /var/log/glexec/glexec.log"), "4000\n");
+    site.sh("rm /var/log/glexec/other");
+    alice(&site).glexec(["id", "-un"]).succeeds_with("alice\n");
+}
+
+/// A caller with a lower limit; with `hard`, one that nobody without CAP_SYS_RESOURCE can raise again.
+fn limited<'s>(site: &'s Site, resource: Resource, limit: u64, hard: bool) -> Caller<'s> {
+    alice(site).first(move || {
+        let ceiling = if hard { limit } else { getrlimit(resource)?.1 };
+        Ok(setrlimit(resource, limit, ceiling)?)
+    })
+}
+
+/// Either the payload ran as Alice and the log says so, or glexec refused or failed cleanly and nothing ran.
+#[track_caller]
+fn ran_recorded_or_not_at_all(site: &Site, run: &Run, what: &str) {
+    assert!(!run.stderr().contains("panicked"), "{what}: {run}");
+    let permitted =
+        run.records().iter().any(|record| record["decision"] == "permit" && record["target_user"] == "alice");
+    let ran = site.exists("/tmp/ran");
+    assert!(!ran || permitted, "{what}: something ran without a record: {run}");
+    assert!(!run.stdout().contains("uid=0") && !run.stdout().contains("uid=2000"), "{what}: {run}");
+    match (permitted, run.code()) {
+        // How the payload fares under its limit is its own business.
+        (true, code) => assert!(code != Some(0) || ran, "{what}: {run}"),
+        // 127 and signals come from the loader or the kernel, before the first instruction of the program.
+        (false, Some(code)) => assert!(matches!(code, 127 | 201..=203), "{what}: {run}"),
+        (false, None) => assert_ne!(run.signal(), Some(Signal::SIGABRT as i32), "{what}: {run}"),
+    }
+    if ran {
+        assert_eq!(site.sh("stat -c %U /tmp/ran && rm /tmp/ran"), "alice\n", "{what}");
+    }
+}
+
+const TRACE: [&str; 3] = ["sh", "-c", "id; : > /tmp/ran"];
+
+#[test]
+fn soft_limits_neither_suppress_the_record_nor_stop_the_payload() {
+    for site in Site::in_both_modes() {
+        for (resource, limit) in [
+            (Resource::RLIMIT_FSIZE, 0),
+            (Resource::RLIMIT_NPROC, 1),
+            (Resource::RLIMIT_CORE, 0),
+            (Resource::RLIMIT_NOFILE, 4),
+            (Resource::RLIMIT_MEMLOCK, 0),
+            (Resource::RLIMIT_SIGPENDING, 0),
+        ] {
+            // What the payload can still do is its own business: `true` needs little.
+            let run = limited(&site, resource, limit, false).glexec(["true"]);
+            run.record().says([("decision", "permit"), ("target_user", "alice")]);
+            assert!(matches!(run.code(), Some(0 | 127)), "{resource:?}: {run}"); // 127: the payload's loader
+        }
+    }
+}
+
+/// Limits that stop a call somewhere between its start and its end.
+fn limits() -> impl Iterator<Item = (Resource, u64)> {
+    let files = (3..16).map(|n| (Resource::RLIMIT_NOFILE, n));
+    let memory = [4, 12, 32, 64].map(|mb| (Resource::RLIMIT_AS, mb << 20));
+    let data = [0, 1, 4].map(|mb| (Resource::RLIMIT_DATA, mb << 20));
+    let stack = [64, 256].map(|kb| (Resource::RLIMIT_STACK, kb << 10));
+    let others = [(Resource::RLIMIT_FSIZE, 0), (Resource::RLIMIT_FSIZE, 100), (Resource::RLIMIT_NPROC, 1)];
+    files.chain(memory).chain(data).chain(stack).chain(others)
+}
+
+#[test]
+fn no_soft_limit_makes_a_payload_run_unrecorded_or_unswitched() {
+    for site in Site::in_both_modes() {
+        for (resource, limit) in limits() {
+            let run = limited(&site, resource, limit, false).glexec(TRACE);
+            ran_recorded_or_not_at_all(&site, &run, &format!("{resource:?} {limit}"));
+        }
+    }
+}
+
+#[test]
+fn no_hard_limit_makes_a_payload_run_unrecorded_or_unswitched() {
+    for site in Site::in_both_modes() {
+        for (resource, limit) in limits() {
+            let run = limited(&site, resource, limit, true).glexec(TRACE);
+            ran_recorded_or_not_at_all(&site, &run, &format!("hard {resource:?} {limit}"));
+        }
+    }
+}
+
+#[test]
+fn limits_do_not_make_a_revoked_proxy_good() {
+    let site = Site::new();
+    for files in 3..24 {
+        let rita = site.pilot().credential("rita");
+        let run = rita.first(move || Ok(setrlimit(Resource::RLIMIT_NOFILE, files, files)?)).glexec(TRACE);
+        assert!(matches!(run.code(), Some(127 | 202 | 203)), "{files}: {run}");
+        assert!(!site.exists("/tmp/ran"), "{files}: {run}");
+    }
+}
+
+#[test]
+fn the_report_of_a_success_names_the_account() {
+    for site in Site::in_both_modes() {
+        let run = site.pilot().credential("bob").reporting().glexec(["id", "-u"]);
+        let record = run.succeeds_with("5001\n").record();
+        let expected = json!({
+            "outcome": "success", "call": record["call"], "account": "tprd001", "uid": 5001, "gid": 5000, "gids": [5000, 4000],
+        });
+        assert_eq!(run.reported(), expected);
+    }
+}
+
+#[test]
+fn the_payload_does_not_inherit_the_report() {
+    for site in Site::in_both_modes() {
+        let run = alice(&site).reporting().glexec(["sh", "-c", "ls /proc/$$/fd; echo ${GLEXEC_REPORT_FD-unset}"]);
+        run.succeeds_with("0\n1\n2\nunset\n");
+        assert_eq!(run.reported()["outcome"], "success");
+    }
+}
+
+#[test]
+fn a_report_may_have_the_number_that_glexec_would_use_next() {
+    for site in Site::in_both_modes() {
+        let script = "for fd in 3 4 5 6; do eval \"GLEXEC_REPORT_FD=$fd /usr/sbin/glexec id -un $fd>report\"; \
+            cut -c1-20 report; done";
+        alice(&site).sh(script).succeeds_with(&"alice\n{\"outcome\":\"success\"\n".repeat(4));
+    }
+}
+
+#[test]
+fn the_report_ends_when_the_payload_begins() {
+    // Who waits for the end of the report does not wait for the end of the payload.
+    for site in Site::in_both_modes() {
+        let script = "mkfifo done; exec 5<>done; \
+            line=$( { GLEXEC_REPORT_FD=7 /usr/sbin/glexec sh -c 'cat' 7>&1 1>&- <done 5>&- & } | cat ); \
+            echo $line | cut -c1-20; exec 5>&-; wait";
+        alice(&site).sh(script).succeeds_with("{\"outcome\":\"success\"\n");
+    }
+}
+
+#[test]
+fn a_report_that_nobody_can_read_is_refused_or_ignored() {
+    let site = Site::with_syslog(); // it is refused before the configuration is read
+    for bad in ["", "x", "-1", "0", "1", "2", "3 ", "99", "2147483648", "99999999999999999999"] {
+        alice(&site).env("GLEXEC_REPORT_FD", bad).glexec(["true"]).refused(201, "invocation.report-fd");
+    }
+    // It is open, but nothing can be written to it: the exit code says the same.
+    let script = "exec 7</dev/null 8>/dev/full; for fd in 7 8; do GLEXEC_REPORT_FD=$fd /usr/sbin/glexec id -un; done";
+    alice(&site).sh(script).succeeds_with("alice\nalice\n");
+}
+
+#[test]
+fn a_reader_that_is_gone_does_not_change_the_outcome() {
+    let site = Site::new();
+    let script = "mkfifo pipe; exec 7<>pipe 8>pipe 7<&-; GLEXEC_REPORT_FD=8 /usr/sbin/glexec true; echo $?; \
+        GLEXEC_REPORT_FD=8 /usr/sbin/glexec /no/such 2>&8; echo $?; /usr/sbin/glexec /no/such 2>/dev/full; echo $?";
+    alice(&site).sh(script).succeeds_with("0\n201\n201\n");
+    assert_eq!(site.records().len(), 3);
+}

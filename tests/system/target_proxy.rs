@@ -1,0 +1,252 @@
+//! The payload's own copy of the proxy: where it goes, whose it is, what it never replaces.
+
+use crate::site::{Caller, GLEXEC, Run, Site, material_file};
+use nix::fcntl::{FcntlArg, Flock, FlockArg, fcntl};
+use nix::libc;
+
+fn alice(site: &Site) -> Caller<'_> {
+    site.pilot().credential("alice")
+}
+
+/// The payload tells about its proxy, then shows it.
+const SHOW: [&str; 3] = ["sh", "-c", "stat -c '%U %G %a %h %F' \"$X509_USER_PROXY\" && cat \"$X509_USER_PROXY\""];
+const ITS_OWN: &[u8] = b"alice alice 600 1 regular file\n";
+
+#[track_caller]
+fn shows(run: &Run, proxy: &str) {
+    let expected = [ITS_OWN, &material_file(&format!("proxies/{proxy}.pem"))].concat();
+    assert!(run.exits(0).stdout_bytes() == expected, "{run}");
+}
+
+fn at<'s>(site: &'s Site, path: &str) -> Caller<'s> {
+    alice(site).env("GLEXEC_TARGET_PROXY", path)
+}
+
+#[test]
+fn without_a_name_it_is_a_new_file_of_the_targets() {
+    for site in Site::in_both_modes() {
+        shows(&alice(&site).glexec(SHOW), "alice");
+        let names: Vec<String> =
+            (0..2).map(|_| alice(&site).glexec(["sh", "-c", "echo $X509_USER_PROXY"]).stdout()).collect();
+        for name in &names {
+            let random = name.strip_prefix("/tmp/x509up_u3000.glexec.").and_then(|rest| rest.strip_suffix('\n'));
+            assert!(random.is_some_and(|random| random.len() == 6), "{name:?}");
+        }
+        assert_ne!(names[0], names[1]);
+    }
+}
+
+#[test]
+fn dev_null_means_no_copy() {
+    for site in Site::in_both_modes() {
+        at(&site, "/dev/null").glexec(["sh", "-c", "echo ${X509_USER_PROXY-none}"]).succeeds_with("none\n");
+        assert_eq!(site.sh("ls /tmp; stat -c %F /dev/null"), "character special file\n");
+    }
+}
+
+#[test]
+fn a_site_that_makes_no_copies_makes_none() {
+    let site = Site::new();
+    site.set("create_target_proxy = false");
+    for pilot in [alice(&site), at(&site, "/home/alice/proxy"), at(&site, "/root/x")] {
+        pilot.glexec(["sh", "-c", "echo ${X509_USER_PROXY-none}"]).succeeds_with("none\n");
+    }
+    assert_eq!(site.sh("ls /tmp /home/alice"), "/home/alice:\n\n/tmp:\n");
+}
+
+#[test]
+fn a_named_copy_is_written_there_and_stays() {
+    for site in Site::in_both_modes() {
+        shows(&at(&site, "/home/alice/proxy").glexec(SHOW), "alice");
+        assert_eq!(site.sh("stat -c '%U %a' /home/alice/proxy"), "alice 600\n");
+        // The caller's umask does not count.
+        at(&site, "/home/alice/other").sh(&format!("umask 0; exec {GLEXEC} true")).exits(0);
+        at(&site, "/home/alice/third").sh(&format!("umask 777; exec {GLEXEC} true")).exits(0);
+        assert_eq!(site.sh("cd /home/alice && stat -c %a other third"), "600\n600\n");
+    }
+}
+
+#[test]
+fn a_relative_path_starts_at_the_callers_working_directory() {
+    let site = Site::new();
+    site.sh("mkdir -m 1777 /tmp/job");
+    let run = at(&site, "job/proxy").cwd("/tmp").glexec(["sh", "-c", "echo $X509_USER_PROXY"]);
+    run.succeeds_with("/tmp/job/proxy\n");
+    assert_eq!(site.sh("stat -c %U /tmp/job/proxy"), "alice\n");
+}
+
+#[test]
+fn an_empty_name_is_refused() {
+    let site = Site::new();
+    at(&site, "").glexec(["true"]).refused(201, "target-proxy.not-writable");
+}
+
+#[test]
+fn an_own_file_is_replaced_not_rewritten() {
+    let site = Site::new();
+    site.sh("cd /home/alice && echo old > proxy && chown alice: proxy && chmod 644 proxy && ln proxy before");
+    shows(&at(&site, "/home/alice/proxy").glexec(SHOW), "alice");
+    // Who had the old file open keeps it, whole.
+    assert_eq!(site.sh("cd /home/alice && cat before && ls -A | tr '\\n' ' '"), "old\nbefore proxy ");
+}
+
+#[test]
+fn nothing_but_an_own_regular_file_is_replaced() {
+    let site = Site::new();
+    site.sh("cd /home/alice && mkdir dir && ln -s /etc/motd dangling && ln -s own link && mkfifo pipe && touch roots own && \
+        chown -h alice: . dir dangling link pipe own && chmod 666 roots");
+    site.pilot().sh("echo precious > /tmp/of-the-pilot; chmod 666 /tmp/of-the-pilot").exits(0);
+    let before = site.sh("cd /home/alice && ls -lRi --time-style=full-iso . /tmp/of-the-pilot");
+    for path in ["dir", "dangling", "link", "pipe", "roots"] {
+        at(&site, &format!("/home/alice/{path}")).glexec(["touch", "/tmp/ran"]).refused(201, "target-proxy.foreign");
+    }
+    for path in ["/tmp/of-the-pilot", "/etc/passwd", "/dev/zero", "/usr/sbin/glexec"] {
+        at(&site, path).glexec(["touch", "/tmp/ran"]).refused(201, "target-proxy.foreign");
+    }
+    assert_eq!(site.sh("cd /home/alice && ls -lRi --time-style=full-iso . /tmp/of-the-pilot"), before);
+    assert!(!site.exists("/tmp/ran") && !site.exists("/etc/motd"));
+}
+
+#[test]
+fn the_target_must_be_able_to_write_there() {
+    let site = Site::new();
+    site.pilot().sh("mkdir -m 755 /tmp/of-the-pilot").exits(0);
+    for path in [
+        "/tmp/of-the-pilot/x",
+        "/home/pilot/x",
+        "/root/x",
+        "/etc/x",
+        "/no/such/dir/x",
+        "/etc/passwd/x",
+        "/proc/x",
+        "/",
+        "/tmp/..",
+        "/home/alice/.",
+        "/home/alice/x/",
+    ] {
+        let run = at(&site, path).glexec(["touch", "/tmp/ran"]);
+        assert_eq!(run.code(), Some(201), "{path}: {run}");
+        assert!(
+            ["target-proxy.not-writable", "target-proxy.foreign"].contains(&run.record()["code"].as_str()),
+            "{run}"
+        );
+        assert!(!site.exists("/tmp/ran"), "{path}");
+    }
+    let long = format!("/home/alice/{}", "x".repeat(300));
+    at(&site, &long).glexec(["true"]).refused(201, "target-proxy.not-writable");
+}
+
+#[test]
+fn directories_that_others_may_write_are_the_targets_own_business() {
+    let site = Site::new();
+    site.sh("mkdir /home/alice/open && chown alice: /home/alice/open && chmod 711 /home/alice && chmod 777 /home/alice/open");
+    shows(&at(&site, "/home/alice/open/proxy").glexec(SHOW), "alice");
+    // A link that the pilot has put there is not followed.
+    site.pilot().sh("ln -s /home/alice/victim /home/alice/open/link").exits(0);
+    at(&site, "/home/alice/open/link").glexec(["true"]).refused(201, "target-proxy.foreign");
+    assert!(!site.exists("/home/alice/victim"));
+}
+
+#[test]
+fn the_source_proxy_is_copied_when_it_is_the_same_persons() {
+    for site in Site::in_both_modes() {
+        let pilot = |source: &str| {
+            let content = material_file(&format!("proxies/{source}.pem"));
+            alice(&site).file_in("GLEXEC_SOURCE_PROXY", "source.pem", &content)
+        };
+        shows(&pilot("alice-nested").glexec(SHOW), "alice-nested");
+        shows(&pilot("alice").glexec(SHOW), "alice");
+        pilot("bob-plain").glexec(["true"]).refused(201, "credential.identity-mismatch");
+        pilot("alice-expired").glexec(["true"]).refused(201, "credential.expired");
+        pilot("uma").glexec(["true"]).refused(203, "credential.unknown-ca");
+        let gone = alice(&site).env("GLEXEC_SOURCE_PROXY", "/no/such/file");
+        gone.glexec(["true"]).refused(201, "credential.unreadable");
+    }
+}
+
+#[test]
+fn a_call_without_a_command_renews_the_proxy() {
+    for site in Site::in_both_modes() {
+        let pilot = at(&site, "/home/alice/proxy").reporting();
+        for _ in 0..2 {
+            let run = pilot.glexec::<&str>([]);
+            run.succeeds_with("").record().says([("decision", "permit"), ("target_user", "alice")]);
+            assert!(!run.record().has("command"), "{run}");
+            assert_eq!(run.reported()["outcome"], "success");
+        }
+        assert_eq!(site.read("/home/alice/proxy").into_bytes(), material_file("proxies/alice.pem"));
+        let inode = || site.sh("stat -c %i /home/alice/proxy");
+        let before = inode();
+        let newer = material_file("proxies/alice-nested.pem");
+        pilot.clone().file_in("GLEXEC_CLIENT_CERT", "newer.pem", &newer).glexec::<&str>([]).succeeds_with("");
+        assert!(inode() != before && site.read("/home/alice/proxy").into_bytes() == newer);
+    }
+}
+
+#[test]
+fn a_refused_call_leaves_no_copy() {
+    for site in Site::in_both_modes() {
+        alice(&site).glexec(["/no/such/command"]).refused(201, "command.not-found");
+        at(&site, "/home/alice/proxy").glexec(["/no/such/command"]).refused(201, "command.not-found");
+        site.sh("mv /var/log/glexec /var/log/other");
+        alice(&site).glexec(["true"]).refused_without_record(202, "audit.unavailable");
+        at(&site, "/home/alice/proxy").glexec(["true"]).refused_without_record(202, "audit.unavailable");
+        assert_eq!(site.sh("ls -A /tmp /home/alice"), "/home/alice:\n\n/tmp:\n");
+    }
+}
+
+#[test]
+fn a_proxy_that_is_being_written_is_waited_for() {
+    for mechanism in ["flock", "fcntl"] {
+        let site = Site::new();
+        site.set(&format!("input_lock_mechanism = \"{mechanism}\""));
+        let pilot = alice(&site).file_in("GLEXEC_CLIENT_CERT", "renewed.pem", b"half a");
+        let file = site.file(&pilot.client_cert());
+        let running;
+        if mechanism == "flock" {
+            let held = Flock::lock(file, FlockArg::LockExclusiveNonblock).unwrap();
+            running = pilot.start(GLEXEC, ["id", "-un"]);
+            let pid = running.pid_in_site();
+            running.wait_until(&format!("ls -l /proc/{pid}/fd | grep -q renewed.pem"));
+            site.write(&pilot.client_cert(), material_file("proxies/alice.pem"));
+            drop(held);
+        } else {
+            let (start, whole) = (0, 0);
+            let (l_type, l_whence) = (libc::F_WRLCK.try_into().unwrap(), libc::SEEK_SET.try_into().unwrap());
+            let lock = libc::flock { l_type, l_whence, l_start: start, l_len: whole, l_pid: 0 };
+            fcntl(&file, FcntlArg::F_SETLK(&lock)).unwrap();
+            running = pilot.start(GLEXEC, ["id", "-un"]);
+            let pid = running.pid_in_site();
+            running.wait_until(&format!("ls -l /proc/{pid}/fd | grep -q renewed.pem"));
+            site.write(&pilot.client_cert(), material_file("proxies/alice.pem")); // its close(2) drops the lock
+            drop(file);
+        }
+        running.finish().succeeds_with("alice\n");
+    }
+}
+
+#[test]
+fn a_target_proxy_that_is_being_read_is_waited_for() {
+    let site = Site::new();
+    site.write("/home/alice/proxy", "old");
+    site.chown("/home/alice/proxy", "alice");
+    let held = Flock::lock(site.file("/home/alice/proxy"), FlockArg::LockExclusiveNonblock).unwrap();
+    let running = at(&site, "/home/alice/proxy").start(GLEXEC, ["id", "-un"]);
+    let pid = running.pid_in_site();
+    running.wait_until(&format!("ls -l /proc/{pid}/fd | grep -q /home/alice/proxy"));
+    assert_eq!(site.read("/home/alice/proxy"), "old");
+    drop(held);
+    running.finish().succeeds_with("alice\n");
+    assert_eq!(site.read("/home/alice/proxy").into_bytes(), material_file("proxies/alice.pem"));
+}
+
+#[test]
+fn a_site_without_locks_waits_for_none() {
+    let site = Site::new();
+    site.set("input_lock_mechanism = \"disabled\"\ntarget_lock_mechanism = \"disabled\"");
+    let pilot = at(&site, "/home/alice/proxy");
+    pilot.glexec(["true"]).exits(0);
+    let _client = Flock::lock(site.file(&pilot.client_cert()), FlockArg::LockExclusiveNonblock).unwrap();
+    let _target = Flock::lock(site.file("/home/alice/proxy"), FlockArg::LockExclusiveNonblock).unwrap();
+    pilot.glexec(["id", "-un"]).succeeds_with("alice\n");
+}
