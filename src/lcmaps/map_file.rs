@@ -12,6 +12,8 @@ use crate::config::values::AbsolutePath;
 use crate::lcmaps::fnmatch;
 use crate::lcmaps::subject::Subject;
 use crate::sys::dir::{FileError, read_trusted};
+use memchr::memmem::Finder;
+use memchr::{memchr, memchr_iter, memchr2, memchr3};
 
 /// Largest map or ban file: half a million long lines; more is a mistake, and the whole file is held in memory.
 pub const MAX_FILE: u64 = 64 * 1024 * 1024;
@@ -77,8 +79,14 @@ pub struct MalformedLine {
 
 /// The lines of a file that say something, in order.
 pub fn lines(bytes: &[u8]) -> impl Iterator<Item = Result<Line<'_>, MalformedLine>> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    (1..).zip(bytes.split(|b| *b == b'\n')).filter_map(|(number, line)| {
+    lines_from(bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes), 1)
+}
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The same for a part of a file that starts with this line.
+fn lines_from(bytes: &[u8], first: usize) -> impl Iterator<Item = Result<Line<'_>, MalformedLine>> {
+    (first..).zip(bytes.split(|b| *b == b'\n')).filter_map(|(number, line)| {
         let line = trim_start(line.strip_suffix(b"\r").unwrap_or(line), is_blank);
         if matches!(line.first(), None | Some(b'#')) { None } else { Some(parse(number, line)) }
     })
@@ -174,22 +182,118 @@ pub struct Lookup {
 }
 
 /// Finds the first mapping of the wanted kind whose line stands for the subject.
+///
+/// The file is gone through in blocks of whole lines. Most blocks have nothing that could matter, which is seen without
+/// looking at their lines one by one: no spelling of the subject, no pattern, nothing that could be malformed.
 pub fn lookup(bytes: &[u8], subject: &Subject, matching: Matching, wanted: Wanted) -> Lookup {
-    let mut notes = Vec::new();
-    for line in lines(bytes) {
-        match line {
-            Ok(line) if stands_for(line.name, subject, matching) => {
-                if let Some(found) = mapping(line.mappings, wanted) {
-                    let found = String::from_utf8_lossy(&found).into_owned();
-                    return Lookup { found: Some((found, line.number)), notes };
+    let mut lookup = Lookup::default();
+    let filter = Filter::new(subject, matching);
+    let mut rest = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+    let mut number = 1_usize;
+    while !rest.is_empty() && lookup.found.is_none() {
+        let end = rest.get(BLOCK..).and_then(|after| memchr(b'\n', after));
+        let end = end.map_or(rest.len(), |end| end.saturating_add(BLOCK).saturating_add(1));
+        let (block, after) = rest.split_at_checked(end).unwrap_or((rest, &[]));
+        if filter.may_matter(block) {
+            lookup.search(lines_from(block, number), subject, matching, wanted);
+        }
+        number = number.saturating_add(memchr_iter(b'\n', block).count());
+        rest = after;
+    }
+    lookup
+}
+
+impl Lookup {
+    /// Goes through lines until one maps.
+    fn search<'a>(
+        &mut self,
+        lines: impl Iterator<Item = Result<Line<'a>, MalformedLine>>,
+        subject: &Subject,
+        matching: Matching,
+        wanted: Wanted,
+    ) {
+        for line in lines {
+            match line {
+                Ok(line) if stands_for(line.name, subject, matching) => {
+                    if let Some(found) = mapping(line.mappings, wanted) {
+                        self.found = Some((String::from_utf8_lossy(&found).into_owned(), line.number));
+                        return;
+                    }
                 }
+                Ok(_) => {}
+                Err(malformed) if self.notes.len() < MAX_NOTES => self.notes.push(malformed.to_string()),
+                Err(_) => {}
             }
-            Ok(_) => {}
-            Err(malformed) if notes.len() < MAX_NOTES => notes.push(malformed.to_string()),
-            Err(_) => {}
         }
     }
-    Lookup { found: None, notes }
+}
+
+/// Size of a block in bytes, up to the end of its last line: small enough for the fastest cache.
+const BLOCK: usize = 4096;
+
+/// How much of a name is searched for, from its end, in bytes.
+const END: usize = 12;
+
+/// Says which blocks of a file need to be read line by line.
+struct Filter<'s> {
+    ends: Vec<Finder<'s>>,
+    matching: Matching,
+}
+
+impl<'s> Filter<'s> {
+    fn new(subject: &'s Subject, matching: Matching) -> Self {
+        // The names of a file begin alike and end differently: a search for the end meets fewer that only look like it.
+        let end = |name: &'s [u8]| name.get(name.len().saturating_sub(END)..).unwrap_or(name);
+        Filter { ends: subject.spellings().map(|name| Finder::new(end(name))).collect(), matching }
+    }
+
+    /// Whether a line of the block may stand for the subject or be malformed.
+    fn may_matter(&self, block: &[u8]) -> bool {
+        self.ends.iter().any(|end| end.find(block).is_some())
+            || (self.matching == Matching::Wildcards && memchr3(b'*', b'?', b'[', block).is_some())
+            || memchr2(b'\\', 0, block).is_some()
+            || has_odd_quotes(block)
+    }
+}
+
+/// The highest bit of each of eight bytes.
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
+/// The high bits of those of eight bytes that are equal to `byte`.
+fn equal(eight: u64, byte: u8) -> u64 {
+    let differing = eight ^ u64::from_le_bytes([byte; 8]);
+    // Adding cannot carry from byte to byte: the high bits are masked away first.
+    !((differing & !HIGH).wrapping_add(!HIGH) | differing) & HIGH
+}
+
+/// Whether a line has an odd number of quotes. Where all have an even number and nothing is escaped, every name that
+/// starts with a quote ends with one.
+///
+/// Eight bytes at a time without a branch, since there are quotes everywhere: in the high bit of each byte stands whether
+/// the number of quotes up to it is odd, which must not be so at the end of a line.
+fn has_odd_quotes(block: &[u8]) -> bool {
+    let (mut odd, mut found) = (0_u64, 0_u64);
+    let mut eights = block.chunks_exact(8);
+    let mut take = |eight: [u8; 8]| {
+        let eight = u64::from_le_bytes(eight);
+        let mut parity = equal(eight, b'"');
+        parity ^= parity << 8;
+        parity ^= parity << 16;
+        parity ^= parity << 32;
+        parity ^= odd;
+        found |= parity & equal(eight, b'\n');
+        odd = if parity >> 63 == 1 { HIGH } else { 0 };
+    };
+    for eight in &mut eights {
+        take(<[u8; 8]>::try_from(eight).unwrap_or_default());
+    }
+    // The last line may have no end of its own.
+    let mut last = [b'\n'; 8];
+    for (to, from) in last.iter_mut().zip(eights.remainder()) {
+        *to = *from;
+    }
+    take(last);
+    found != 0
 }
 
 #[cfg(test)]
@@ -277,7 +381,77 @@ mod tests {
         assert_eq!(notes[1], "line 3: a backslash at the end of the line");
     }
 
+    /// The definition: every line in its turn.
+    fn plainly(file: &[u8], subject: &Subject, matching: Matching, wanted: Wanted) -> Lookup {
+        let mut lookup = Lookup::default();
+        lookup.search(lines(file), subject, matching, wanted);
+        lookup
+    }
+
+    #[test]
+    #[ignore = "a measurement: cargo test --release --lib memorys_speed -- --ignored --nocapture"]
+    #[allow(clippy::disallowed_macros)]
+    fn a_large_map_file_is_searched_at_the_memorys_speed() {
+        type Search = fn(&[u8], &Subject, Matching, Wanted) -> Lookup;
+        let line = |n: usize| format!("\"/DC=org/DC=example/O=Grid/CN=Somebody {n:06}\" account{n:06}\n");
+        let file: String = (0..100_000).map(line).collect();
+        let last = "/DC=org/DC=example/O=Grid/CN=Somebody 099999".to_owned();
+        let subject = Subject::mapped(&Dn::try_from(last).unwrap());
+        for matching in [Matching::Exact, Matching::Wildcards] {
+            let searches: [(&str, Search); 2] = [("lookup", lookup), ("plainly", plainly)];
+            for (what, search) in searches {
+                let measure = |_| {
+                    let started = std::time::Instant::now();
+                    assert!(search(file.as_bytes(), &subject, matching, Wanted::Name).found.is_some());
+                    started.elapsed()
+                };
+                let mut times: Vec<_> = (0..21).map(measure).collect();
+                times.sort();
+                println!("{what} {matching:?}: {:?} for {} bytes", times[10], file.len());
+            }
+        }
+    }
+
+    const PIECES: [&str; 17] = [
+        "\"/O=x/CN=Alice\" la .p\n",
+        "\"/O=x/CN=Bob\" lb\n",
+        "/O=x/CN=Alice lc\n",
+        "\"/O=x/*\" .q ld\n",
+        "\"/O=x/CN=Alice\n",
+        "x\\\n",
+        "\"a\" b\\\n",
+        "\"",
+        "\\",
+        "\0",
+        "# \"x\n",
+        "\r\n",
+        "\"a\" b # \"\n",
+        "\n",
+        "\"/O=x/CN=Alice\"\n",
+        "/O=x/CN=Alice",
+        "\"/O=x/CN=[A]lice\" .r\n",
+    ];
+
     proptest! {
+        #[test]
+        fn the_fast_search_finds_what_the_definition_says(
+            pieces in proptest::collection::vec(0_usize..PIECES.len(), 0..40), padding in 0_usize..3,
+        ) {
+            // Ordinary lines in between, so that the borders of blocks fall everywhere.
+            let padding = "\"/O=x/CN=Somebody Else\" le\n".repeat([0, 70, 140][padding]);
+            let pieces: Vec<&str> = pieces.into_iter().map(|piece| PIECES[piece]).collect();
+            let file = pieces.join(&padding);
+            let subject = Subject::mapped(&Dn::try_from("/O=x/CN=Alice".to_owned()).unwrap());
+            for matching in [Matching::Exact, Matching::Wildcards] {
+                for wanted in [Wanted::Name, Wanted::Pool] {
+                    prop_assert_eq!(
+                        lookup(file.as_bytes(), &subject, matching, wanted),
+                        plainly(file.as_bytes(), &subject, matching, wanted)
+                    );
+                }
+            }
+        }
+
         #[test]
         fn any_name_that_can_be_quoted_is_found_and_nothing_panics(
             name in "/[ -!#-\\[\\]-~]{1,40}", junk in proptest::collection::vec(any::<u8>(), 0..60),

@@ -46,6 +46,11 @@ impl Subject {
         Subject { spellings: fqan.spellings().into_iter().map(String::into_bytes).collect() }
     }
 
+    /// All spellings.
+    pub fn spellings(&self) -> impl Iterator<Item = &[u8]> {
+        self.spellings.iter().map(Vec::as_slice)
+    }
+
     /// Whether one of the spellings satisfies a condition.
     pub fn any(&self, condition: impl Fn(&[u8]) -> bool) -> bool {
         self.spellings.iter().any(|name| condition(name))
