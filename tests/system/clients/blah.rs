@@ -42,7 +42,7 @@ fn blah_takes_the_output_of_id_but_its_last_byte_as_the_uid() {
 #[test]
 fn blah_sees_the_end_of_both_pipes_while_the_command_lives_and_kills_its_group() {
     in_both_modes(|site| {
-        // BLAH executes /bin/kill with these arguments; that of procps 4.0.2 takes the group for something else.
+        // BLAH executes /bin/kill with these arguments; that of procps 4.0.2 reads the first digit of the group only.
         for kill in ["kill -s SIGTERM", "kill -15"] {
             blah(site).sh("rm -f ended.*").exits(0);
             // glexec leads the group, and the readers see when their pipes end.
