@@ -59,7 +59,10 @@ fn judge_files(user: &str, source: &str, certificates: &str, vomsdir: &str, roun
         Ok(answer) => answer.user.subject.to_string(),
         Err(refusal) => refusal.reason().code().to_owned(),
     };
-    let peak = getrusage(UsageWho::RUSAGE_SELF).unwrap().max_rss() as f64 / 1024.0;
+    // Not ru_maxrss, which starts with what the parent had.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak = peak.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0;
     println!("{spent:.2} | {peak:.1} | `{said}`");
 }
 

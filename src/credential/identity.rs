@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use crate::credential::voms::vo;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -77,7 +78,9 @@ impl TryFrom<String> for Fqan {
             !s.is_empty() && s.chars().all(allowed) && s != "." && s != ".."
         };
         let parts = parts(&text);
+        // Its VO names a directory of the site and stands in records.
         let good = text.len() <= MAX_FQAN
+            && parts.groups.split('/').nth(1).is_some_and(vo::is_vo)
             && parts.groups.strip_prefix('/').is_some_and(|groups| groups.split('/').all(word))
             && [parts.role, parts.capability].into_iter().flatten().all(word);
         if good { Ok(Fqan(text)) } else { Err(Malformed("FQAN")) }
@@ -285,6 +288,8 @@ mod tests {
             "/vo/gr oup",
             "/vo/Role=a\n",
             "/vo*",
+            "/.vo",
+            &format!("/{}", "v".repeat(256)),
             "vo/Role=x/Capability=y",
             "//Role=x/Capability=y",
         ] {

@@ -199,3 +199,28 @@ pub fn document(name: &str, text: &str) {
         assert!(old == text, "to bring {name} up to date: WRITE_DOCS=1 cargo test --test trust");
     }
 }
+
+/// Times, names and trust are read the same wherever and by whomever: the same cases in a strange environment.
+#[test]
+fn the_environment_changes_no_verdict() {
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "--test-threads=1"]);
+    for group in [
+        "every_certificate_must_be_valid_now_and_both_ends_belong_to_the_time",
+        "names_that_look_alike_are_different_people",
+        "only_the_ca_directory_is_trusted",
+    ] {
+        command.arg(format!("corpus::each::{group}"));
+    }
+    command.env_clear().envs([
+        ("TZ", "Pacific/Kiritimati"),
+        ("LC_ALL", "tr_TR.UTF-8"),
+        ("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"),
+        ("X509_CERT_DIR", "/nonexistent"),
+        ("X509_VOMS_DIR", "/nonexistent"),
+        ("OPENSSL_CONF", "/nonexistent"),
+    ]);
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("3 passed"), "{said}");
+}
