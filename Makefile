@@ -40,7 +40,7 @@ test: packages format-check lint build  ## everything: format, lints, unit, prop
 FUZZ_SECONDS = 20
 MUTATIONS = 1000000
 fuzz:  ## fuzz every target for FUZZ_SECONDS=20 each, then try MUTATIONS=1000000 mutations of a good file (root)
-	@cd fuzz && for target in $$(cargo +nightly fuzz list); do \
+	@cd fuzz && targets=$$(cargo +nightly fuzz list) && for target in $$targets; do \
 		echo "fuzz: $$target" && mkdir -p "work/$$target" && \
 		cargo +nightly fuzz run -s none "$$target" "work/$$target" "corpus/$$target" -- \
 			-max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=512 -print_final_stats=1 2>&1 | \
