@@ -47,6 +47,7 @@ fuzz:  ## fuzz every target for FUZZ_SECONDS=20 each, then try MUTATIONS=1000000
 			tee "work/$$target.log" | grep -E 'DONE|ERROR|panicked|stat::number_of_executed' && \
 		! grep -q 'ERROR' "work/$$target.log" || exit 1; \
 	done
+	@rm -rf /tmp/glexec-fuzz-[0-9]*
 	@MUTATIONS=$(MUTATIONS) $(CARGO) test --locked --release --quiet --test trust mutation -- --nocapture
 
 lint: packages rust-tools  ## clippy and shellcheck; warnings are errors
