@@ -50,13 +50,14 @@ bench: packages build  ## measure whole calls beside sudo, doas and setpriv (roo
 FUZZ_SECONDS = 20
 MUTATIONS = 1000000
 fuzz:  ## fuzz every target for FUZZ_SECONDS=20 each, then try MUTATIONS=1000000 mutations of a good file (root)
-	@cd fuzz && for target in $$(cargo +nightly fuzz list); do \
+	@cd fuzz && targets=$$(cargo +nightly fuzz list) && for target in $$targets; do \
 		echo "fuzz: $$target" && mkdir -p "work/$$target" && \
 		cargo +nightly fuzz run -s none "$$target" "work/$$target" "corpus/$$target" -- \
 			-max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=512 -print_final_stats=1 2>&1 | \
 			tee "work/$$target.log" | grep -E 'DONE|ERROR|panicked|stat::number_of_executed' && \
 		! grep -q 'ERROR' "work/$$target.log" || exit 1; \
 	done
+	@rm -rf /tmp/glexec-fuzz-[0-9]*
 	@MUTATIONS=$(MUTATIONS) $(CARGO) test --locked --release --quiet --test trust mutation -- --nocapture
 
 lint: packages rust-tools  ## clippy and shellcheck; warnings are errors

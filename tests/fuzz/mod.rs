@@ -54,6 +54,11 @@ pub fn pem_file(data: &[u8]) {
     let _ = pem::first_certificate(data.to_vec());
 }
 
+/// Where the trust directories are copied to, for this process.
+pub fn place() -> PathBuf {
+    format!("/tmp/glexec-fuzz-{}", std::process::id()).into()
+}
+
 /// The trust directories, copied to where they belong to whoever runs this and nobody else can write.
 struct Site {
     trust: Trust,
@@ -64,7 +69,7 @@ struct Site {
 fn site() -> &'static Site {
     static SITE: OnceLock<Site> = OnceLock::new();
     SITE.get_or_init(|| {
-        let place = PathBuf::from(format!("/tmp/glexec-fuzz-{}", std::process::id()));
+        let place = place();
         let copy = |from: &str, to: &Path| {
             std::fs::create_dir_all(to).unwrap();
             std::fs::set_permissions(to, std::fs::Permissions::from_mode(0o755)).unwrap();
