@@ -388,30 +388,6 @@ mod tests {
         lookup
     }
 
-    #[test]
-    #[ignore = "a measurement: cargo test --release --lib memorys_speed -- --ignored --nocapture"]
-    #[allow(clippy::disallowed_macros)]
-    fn a_large_map_file_is_searched_at_the_memorys_speed() {
-        type Search = fn(&[u8], &Subject, Matching, Wanted) -> Lookup;
-        let line = |n: usize| format!("\"/DC=org/DC=example/O=Grid/CN=Somebody {n:06}\" account{n:06}\n");
-        let file: String = (0..100_000).map(line).collect();
-        let last = "/DC=org/DC=example/O=Grid/CN=Somebody 099999".to_owned();
-        let subject = Subject::mapped(&Dn::try_from(last).unwrap());
-        for matching in [Matching::Exact, Matching::Wildcards] {
-            let searches: [(&str, Search); 2] = [("lookup", lookup), ("plainly", plainly)];
-            for (what, search) in searches {
-                let measure = |_| {
-                    let started = std::time::Instant::now();
-                    assert!(search(file.as_bytes(), &subject, matching, Wanted::Name).found.is_some());
-                    started.elapsed()
-                };
-                let mut times: Vec<_> = (0..21).map(measure).collect();
-                times.sort();
-                println!("{what} {matching:?}: {:?} for {} bytes", times[10], file.len());
-            }
-        }
-    }
-
     const PIECES: [&str; 17] = [
         "\"/O=x/CN=Alice\" la .p\n",
         "\"/O=x/CN=Bob\" lb\n",
