@@ -99,8 +99,8 @@ pub struct Plan {
     pub plugins: BTreeMap<String, Plugin>,
     /// The policy for [`Mode::GetAccount`].
     pub get_account: Policy,
-    /// The policy for [`Mode::VerifyAccount`].
-    pub verify_account: Policy,
+    /// The policy for [`Mode::VerifyAccount`], where the site has one.
+    pub verify_account: Option<Policy>,
 }
 
 /// Who the payload will be.
@@ -289,7 +289,10 @@ fn map_with(plan: &Plan, context: &Context<'_>) -> Outcome<Mapping> {
 fn gather(plan: &Plan, context: &Context<'_>) -> Outcome<Gathered> {
     let policy = match context.mode {
         Mode::GetAccount => &plan.get_account,
-        Mode::VerifyAccount => &plan.verify_account,
+        Mode::VerifyAccount => plan.verify_account.as_ref().ok_or_else(|| {
+            let sentence = "this site has no policy for GLEXEC_MODE=lcmaps_verify_account";
+            Refusal::new(Reason::ConfigInvalid, sentence).detail("lcmaps_verify_account_policy names none")
+        })?,
     };
     let gathered = policy.run(Gathered::default(), |name, gathered| match plan.plugins.get(name) {
         Some(plugin) => plugin.run(context, gathered),

@@ -238,6 +238,18 @@ fn the_two_modes_can_have_policies_of_their_own() {
     alice(&site).env("GLEXEC_MODE", "lcmaps_verify_account").glexec(["id", "-un"]).refused(203, "lcmaps.no-mapping");
 }
 
+#[test]
+fn a_site_without_a_policy_for_verification_works_but_for_verification() {
+    let site = Site::new();
+    site.configure(|text| text.replace("default = [", "get = ["));
+    alice(&site).glexec(["id", "-un"]).refused_without_record(202, "config.invalid");
+    site.set("lcmaps_get_account_policy = \"get\"");
+    alice(&site).glexec(["id", "-un"]).succeeds_with("alice\n");
+    alice(&site).env("GLEXEC_MODE", "lcmaps_verify_account").glexec(["id", "-un"]).refused(202, "config.invalid");
+    site.set("lcmaps_verify_account_policy = \"default\"");
+    alice(&site).glexec(["id", "-un"]).refused_without_record(202, "config.invalid");
+}
+
 fn is_transient(run: &Run, code: &str) {
     run.refused(203, code);
     run.record().says([("transient", "true")]);

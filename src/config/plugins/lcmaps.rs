@@ -147,7 +147,12 @@ impl Lcmaps {
             let missing = || ConfigError::invalid(format!("there is no LCMAPS policy named {name:?}"), span.clone());
             policies.get(name.as_str()).cloned().ok_or_else(missing)
         };
-        let (get_account, verify_account) = (chosen(&names.get_account)?, chosen(&names.verify_account)?);
+        let get_account = chosen(&names.get_account)?;
+        // Who names no policy for it does without lcmaps_verify_account, which hardly anybody uses.
+        let verify_account = match &names.verify_account {
+            (_, Some(_)) => Some(chosen(&names.verify_account)?),
+            (default, None) => policies.get(default.as_str()).cloned(),
+        };
         Ok(Plan { plugins, get_account, verify_account })
     }
 }
