@@ -13,7 +13,7 @@ use std::os::fd::OwnedFd;
 #[derive(Serialize)]
 #[serde(tag = "outcome", rename_all = "lowercase")]
 enum Report<'a> {
-    Success { call: &'a str, account: &'a str, uid: u32, gid: u32, gids: Vec<u32> },
+    Success { call: &'a str, transient: bool, account: &'a str, uid: u32, gid: u32, gids: Vec<u32> },
     Refused { call: &'a str, code: &'a str, class: &'a str, exit_code: u8, transient: bool, message: &'a str },
 }
 
@@ -33,7 +33,7 @@ impl Reporter {
         let mut gids: Vec<u32> = gids.map(|gid| gid.get()).collect();
         gids.dedup();
         let (uid, gid) = (target.uid.get(), target.gid.get());
-        self.write(&Report::Success { call, account: &target.name, uid, gid, gids });
+        self.write(&Report::Success { call, transient: false, account: &target.name, uid, gid, gids });
     }
 
     /// Reports a refusal.

@@ -339,7 +339,7 @@ fn the_report_of_a_success_names_the_account() {
         let run = site.pilot().credential("bob").reporting().glexec(["id", "-u"]);
         let record = run.succeeds_with("5001\n").record();
         let expected = json!({
-            "outcome": "success", "call": record["call"], "account": "tprd001", "uid": 5001, "gid": 5000, "gids": [5000, 4000],
+            "outcome": "success", "call": record["call"], "transient": false, "account": "tprd001", "uid": 5001, "gid": 5000, "gids": [5000, 4000],
         });
         assert_eq!(run.reported(), expected);
     }
