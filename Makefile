@@ -89,7 +89,7 @@ endif
 	install -m 644 etc/glexec.conf $(DESTDIR)$(PREFIX)/share/doc/glexec/glexec.conf.example
 	install -d $(DESTDIR)$(PREFIX)/share/doc/glexec/plugins
 	install -m 644 docs/plugins/* $(DESTDIR)$(PREFIX)/share/doc/glexec/plugins/
-	install -m 644 LICENSE $(wildcard README.md CHANGELOG.md docs/*.md) $(DESTDIR)$(PREFIX)/share/doc/glexec/
+	install -m 644 LICENSE $(wildcard README.md SECURITY.md CHANGELOG.md docs/*.md) $(DESTDIR)$(PREFIX)/share/doc/glexec/
 	install -m 644 docs/frameworks/*.md $(DESTDIR)$(PREFIX)/share/doc/glexec/frameworks/
 
 clean:  ## remove what was built
