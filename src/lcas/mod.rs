@@ -251,7 +251,11 @@ fn authorize_with<'a>(
 
 /// Says for the log which plug-in refused whom.
 fn named(refusal: &Refusal, plugin: &Plugin, who: &str) -> Refusal {
-    let text = format!("LCAS plug-in {} on the {who}: {}", plugin.name(), refusal.for_log());
+    let plugin = format!("LCAS plug-in {} on the {who}", plugin.name());
+    let text = match refusal.only_for_log() {
+        Some(detail) => format!("{plugin}: {detail}"),
+        None => plugin,
+    };
     Refusal::new(refusal.reason(), refusal.sentence()).detail(text)
 }
 
