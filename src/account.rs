@@ -5,7 +5,7 @@
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::sys::shadow;
 use crate::sys::time::now;
-use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
+use nix::unistd::{Gid, Group, User, getgrouplist};
 use std::ffi::CString;
 use std::path::PathBuf;
 
@@ -106,8 +106,6 @@ pub struct LookupFailed {
 pub trait AccountDatabase {
     /// The account of this name.
     fn user(&self, name: &str) -> Result<Option<UserEntry>, LookupFailed>;
-    /// The account of this id.
-    fn user_by_uid(&self, uid: u32) -> Result<Option<UserEntry>, LookupFailed>;
     /// The id of the group of this name.
     fn group(&self, name: &str) -> Result<Option<u32>, LookupFailed>;
     /// The name of the group of this id.
@@ -120,7 +118,8 @@ pub trait AccountDatabase {
 #[derive(Clone, Copy, Debug)]
 pub struct Nss;
 
-fn failed(what: impl Into<String>) -> impl FnOnce(nix::Error) -> LookupFailed {
+/// What a lookup of something says when the database does not answer.
+pub fn failed(what: impl Into<String>) -> impl FnOnce(nix::Error) -> LookupFailed {
     let what = what.into();
     move |errno| LookupFailed { what, why: errno.desc().to_owned() }
 }
@@ -141,10 +140,6 @@ fn entry(user: User) -> Result<UserEntry, LookupFailed> {
 impl AccountDatabase for Nss {
     fn user(&self, name: &str) -> Result<Option<UserEntry>, LookupFailed> {
         User::from_name(name).map_err(failed(name))?.map(entry).transpose()
-    }
-
-    fn user_by_uid(&self, uid: u32) -> Result<Option<UserEntry>, LookupFailed> {
-        User::from_uid(Uid::from_raw(uid)).map_err(failed(format!("uid {uid}")))?.map(entry).transpose()
     }
 
     fn group(&self, name: &str) -> Result<Option<u32>, LookupFailed> {
@@ -270,9 +265,6 @@ pub(crate) mod tests {
         fn user(&self, name: &str) -> Result<Option<UserEntry>, LookupFailed> {
             self.answer(self.find(|user| user.0 == name))
         }
-        fn user_by_uid(&self, uid: u32) -> Result<Option<UserEntry>, LookupFailed> {
-            self.answer(self.find(|user| user.1 == uid))
-        }
         fn group(&self, name: &str) -> Result<Option<u32>, LookupFailed> {
             self.answer(self.groups.iter().find(|group| group.0 == name).map(|group| group.1))
         }
@@ -340,7 +332,6 @@ pub(crate) mod tests {
         assert_eq!(account(&Nss, "root", LIMITS).unwrap_err().reason(), Reason::AccountForbidden);
         assert_eq!(group(&Nss, "root", LIMITS).unwrap_err().reason(), Reason::AccountForbidden);
         assert_eq!(account(&Nss, "no-such-account", LIMITS).unwrap_err().reason(), Reason::AccountUnknown);
-        assert_eq!(Nss.user_by_uid(0).unwrap().unwrap().name, "root");
         assert_eq!(Nss.group_by_gid(0).unwrap().unwrap(), "root");
     }
 }

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use crate::account;
 use crate::config::Config;
 use crate::invocation::caller::Caller;
 use crate::lcmaps::Mapping;
@@ -24,10 +25,7 @@ impl ServiceAccount {
             let sentence = "the site's service_user cannot be used";
             Refusal::new(Reason::VerifierFailed, sentence).detail(format!("{name}: {why}"))
         };
-        let user = User::from_name(name).map_err(|errno| {
-            let sentence = "the account database cannot be reached";
-            Refusal::new(Reason::AccountLookup, sentence).detail(errno.to_string())
-        })?;
+        let user = User::from_name(name).map_err(account::failed(name))?;
         let user = user.ok_or_else(|| unusable("no such account"))?;
         if user.uid.is_root() || user.gid.as_raw() == 0 {
             return Err(unusable("it is root or in group root"));

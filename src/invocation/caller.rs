@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use crate::account;
 use crate::config::Config;
 use crate::invocation::white_list;
 use crate::reason::{Outcome, Reason, Refusal};
@@ -27,16 +28,13 @@ pub struct Caller {
 impl Caller {
     /// Finds the account of the real user id, and its membership in the groups that the white lists name.
     pub fn identify(uid: Uid, gid: Gid, config: &Config) -> Outcome<Caller> {
-        let lookup_failed = |errno: Errno| {
-            Refusal::new(Reason::AccountLookup, "the account database cannot be reached").detail(errno.to_string())
-        };
-        let user = User::from_uid(uid).map_err(lookup_failed)?;
+        let user = User::from_uid(uid).map_err(account::failed(format!("uid {uid}")))?;
         let user = user.ok_or_else(|| {
             Refusal::new(Reason::CallerUnknown, format!("your user id {uid} has no account on this machine"))
         })?;
         let named = white_list::groups_named(&config.glexec.user_white_list)
             .chain(white_list::groups_named(&config.glexec.omission_private_key_white_list));
-        let groups = memberships(&user, named).map_err(lookup_failed)?;
+        let groups = memberships(&user, named).map_err(account::failed(format!("the groups of {}", user.name)))?;
         let pid = getpid().as_raw();
         Ok(Caller { uid: uid.as_raw(), gid: gid.as_raw(), pid, name: user.name, groups })
     }

@@ -132,7 +132,6 @@ impl Prepared {
 
     /// Becomes the target account, for good.
     pub fn switch(self, limits: &Limits) -> Outcome<Switched> {
-        identity::leave_keyring().map_err(|errno| failed(&format!("keyring: {errno}")))?;
         identity::become_for_good(&self.actor).map_err(|why| failed(&why))?;
         terminal::leave().map_err(|why| failed(&why))?;
         umask(Mode::from_bits_truncate(self.umask));

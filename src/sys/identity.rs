@@ -86,10 +86,10 @@ pub fn acting_as<T>(actor: &Actor, work: impl FnOnce() -> T) -> Result<T, Errno>
 const JOIN_SESSION_KEYRING: libc::c_int = 1;
 
 /// Leaves the caller's session keyring, which execve(2) hands on and whose keys whoever possesses it can read, for a new
-/// and empty one (session-keyring(7)). To be called as root, whose quota for keys is not the accounts'.
+/// and empty one (session-keyring(7)). Done as root, whose quota for keys is not the accounts'.
 ///
 /// A kernel without keys, or a container that forbids them, has nothing to leave.
-pub fn leave_keyring() -> Result<(), Errno> {
+fn leave_keyring() -> Result<(), Errno> {
     // SAFETY: a null name asks for an anonymous keyring; no memory is touched.
     let rc = unsafe { libc::syscall(libc::SYS_keyctl, JOIN_SESSION_KEYRING, std::ptr::null::<libc::c_char>()) };
     match Errno::result(rc) {
@@ -98,7 +98,7 @@ pub fn leave_keyring() -> Result<(), Errno> {
     }
 }
 
-/// Takes the identity of `actor` for good and proves it: all ids are the new ones, root cannot be regained, and no
+/// Takes the identity of `actor` for good and proves it: the caller's keyring is left behind, all ids are the new ones, root cannot be regained, and no
 /// capability is left in any set.
 ///
 /// On an error the process must run nothing and end.
@@ -109,6 +109,7 @@ pub fn become_for_good(actor: &Actor) -> Result<(), String> {
     if privileged || uid.as_raw() == u32::MAX || gid.as_raw() == u32::MAX {
         return Err("not an identity to become".into());
     }
+    leave_keyring().map_err(step("keyring"))?;
     let groups = actor.groups.clone().unwrap_or_default();
     setgroups(&groups).map_err(step("setgroups"))?;
     setresgid(gid, gid, gid).map_err(step("setresgid"))?;

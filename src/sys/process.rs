@@ -1,5 +1,6 @@
 //! Child processes of the privileged program: forked, confined, with a deadline and one bounded answer.
 
+use crate::sys::descriptors;
 use crate::sys::identity::{self, Actor};
 use crate::sys::sandbox;
 use nix::errno::Errno;
@@ -108,38 +109,13 @@ fn confined(
     }
 }
 
-/// Puts /dev/null on 0 to 2 and closes everything but the answer and the readable directories: the child must not be
-/// able to read the caller's input or to speak to its terminal.
+/// Lets go of everything but the answer and the readable directories: the child must not be able to read the caller's
+/// input or to speak to its terminal.
 fn keep_only(answer_on: &OwnedFd, readable: &[BorrowedFd<'_>]) -> Result<(), Errno> {
-    let null = nix::fcntl::open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, nix::sys::stat::Mode::empty())?;
-    for fd in 0..=2 {
-        // SAFETY: dup2 onto 0, 1 or 2, which no object of this process owns.
-        Errno::result(unsafe { libc::dup2(null.as_raw_fd(), fd) })?;
-    }
+    descriptors::release_standard()?;
     let mut keep: Vec<RawFd> = readable.iter().map(AsRawFd::as_raw_fd).collect();
     keep.push(answer_on.as_raw_fd());
-    keep.sort_unstable();
-    let mut next = 3;
-    for fd in keep {
-        close_range(next, fd.saturating_sub(1))?;
-        next = fd.saturating_add(1);
-    }
-    // `null` is among what is closed: its object must not close the number again.
-    std::mem::forget(null);
-    close_range(next, RawFd::MAX)
-}
-
-/// Closes every descriptor from a number on, in a child that will become another program.
-pub(super) fn close_from(first: RawFd) -> Result<(), Errno> {
-    close_range(first, RawFd::MAX)
-}
-
-fn close_range(first: RawFd, last: RawFd) -> Result<(), Errno> {
-    if first > last {
-        return Ok(());
-    }
-    // SAFETY: the child never uses again what it closes here; it ends by _exit.
-    Errno::result(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) }).map(drop)
+    descriptors::close_all_but(&keep)
 }
 
 /// Reads until the child closes its end, within the deadline and the bound.

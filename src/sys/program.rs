@@ -3,7 +3,7 @@
 
 use crate::sys::identity::{self, Actor};
 use crate::sys::start::proc_text;
-use crate::sys::{process, supervise};
+use crate::sys::{descriptors, process, supervise};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -137,7 +137,7 @@ fn become_program(program: &Program<'_>, words: &[CString], parent: Pid, ends: [
         }
         chdir("/").map_err(|e| format!("chdir: {e}"))?;
         umask(Mode::from_bits_truncate(0o077));
-        process::close_from(3).map_err(|e| format!("close_range: {e}"))
+        descriptors::close_all_but(&[]).map_err(|e| format!("close_range: {e}"))
     };
     let why = match (prepare(), words.first()) {
         (Err(why), _) => why,

@@ -1,5 +1,6 @@
 //! The first steps of a setuid program: take what the caller gave into owned memory, and stop inheriting.
 
+use crate::sys::descriptors;
 use crate::sys::dir::FileError;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
@@ -113,23 +114,10 @@ pub fn close_descriptors(report: Option<RawFd>) -> Option<OwnedFd> {
         // SAFETY: F_SETFD on a number that is not open fails and does nothing.
         fd >= 3 && fcntl(unsafe { BorrowedFd::borrow_raw(fd) }, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).is_ok()
     });
-    match keep {
-        None => close_range(3, libc::c_uint::MAX),
-        Some(fd) => {
-            let fd = fd as libc::c_uint;
-            if fd > 3 {
-                close_range(3, fd.saturating_sub(1));
-            }
-            close_range(fd.saturating_add(1), libc::c_uint::MAX);
-        }
-    }
+    // A kernel without close_range(2) is older than the Landlock that the verifier needs: such a call is refused there.
+    let _ = descriptors::close_all_but(keep.as_slice());
     // SAFETY: the descriptor is open, and nobody else in this process owns it.
     keep.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
-}
-
-fn close_range(first: libc::c_uint, last: libc::c_uint) {
-    // SAFETY: closes numbers that no object of this process owns yet.
-    unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
 }
 
 /// The caller's resource limits, to be given back to the payload.

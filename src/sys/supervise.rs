@@ -2,14 +2,12 @@
 
 use crate::sys::start::proc_text;
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, UsageWho, getrusage, setrlimit};
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
-use nix::sys::stat::Mode;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Gid, Pid, Uid, fork, getpid, setgroups, setresgid, setresuid, setsid};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -37,16 +35,6 @@ pub fn split() -> Result<Side, Errno> {
 pub fn end(code: i32) -> ! {
     // SAFETY: _exit does not return.
     unsafe { libc::_exit(code) }
-}
-
-/// Puts /dev/null on descriptors 0 to 2, so that nothing of the caller's is held.
-pub fn release_standard_descriptors() -> Result<(), Errno> {
-    let null = nix::fcntl::open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())?;
-    for fd in 0..=2 {
-        // SAFETY: dup2 onto 0, 1 or 2, which no object of this process owns.
-        Errno::result(unsafe { libc::dup2(null.as_raw_fd(), fd) })?;
-    }
-    Ok(())
 }
 
 /// Signals that the front hands on to the payload.

@@ -21,6 +21,7 @@ use crate::lcmaps::Mapping;
 use crate::payload::become_payload;
 use crate::payload::switch::Prepared;
 use crate::reason::{self, Reason, Refusal};
+use crate::sys::descriptors;
 use crate::sys::start::Limits;
 use crate::sys::supervise::{self, Ended, Line, Side};
 use nix::errno::Errno;
@@ -122,9 +123,8 @@ fn be_front(lingering: Lingering<'_>, signals: &SignalFd, line: Line, monitor: P
     let Lingering { mut call, target, .. } = lingering;
     let target = (Uid::from_raw(target.uid.get()), Gid::from_raw(target.gid.get()));
     call.release_report();
-    let released = supervise::become_front(call.ids(), target).and_then(|()| {
-        supervise::release_standard_descriptors().and_then(|()| chdir("/")).map_err(|errno| errno.to_string())
-    });
+    let released = supervise::become_front(call.ids(), target)
+        .and_then(|()| descriptors::release_standard().and_then(|()| chdir("/")).map_err(|errno| errno.to_string()));
     let outcome = match released {
         Ok(()) => front::relay(signals, &line, monitor).map_err(|errno| errno.to_string()),
         Err(why) => Err(why),
@@ -197,7 +197,7 @@ fn watch(
 ) -> i32 {
     let Lingering { mut call, prepared, config, .. } = lingering;
     call.release_report();
-    let released = supervise::leave_caller().and_then(|()| supervise::release_standard_descriptors());
+    let released = supervise::leave_caller().and_then(|()| descriptors::release_standard());
     let over = match released.and_then(|()| chdir("/")) {
         Ok(()) => monitor::watch(signals, line, front, payload, config.linger_grace.duration()),
         // No payload without supervision.
