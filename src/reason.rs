@@ -153,7 +153,7 @@ catalogue! {
     CredentialLimitedRefused "credential.limited-refused" Authorization Useless "Limited proxies are refused here (limited_proxy).";
     CredentialLimitedRequired "credential.limited-required" Authorization Useless "Only limited proxies are accepted here (limited_proxy).";
     CredentialLifetime       "credential.lifetime"        Authorization Useless "A proxy is valid for longer than max_proxy_lifetime.";
-    CredentialPilotMissing   "credential.pilot-missing"   Client Useless "The site requires the pilot's own proxy (pilot_proxy) and X509_USER_PROXY is not set.";
+    CredentialPilotMissing   "credential.pilot-missing"   Client Useless "The site requires the pilot's own proxy (pilot_proxy, or an LCAS plug-in that says which pilots may run) and X509_USER_PROXY is not set.";
 
     VomsMalformed            "voms.ac-malformed"          Client Useless "A VOMS attribute certificate cannot be parsed.";
     VomsExpired              "voms.ac-expired"            Client Useless "The VOMS attributes have expired; renew them.";

@@ -96,6 +96,11 @@ impl Plugin {
         }
     }
 
+    /// Whether somebody must be found good by it: a pilot that is nobody passes a ban, but no list of who may.
+    fn admits(&self) -> bool {
+        matches!(self, Plugin::Userallow { .. } | Plugin::Voms { .. } | Plugin::Exec(_))
+    }
+
     /// Judges the user or the pilot; `who` says which.
     fn judge(
         &self,
@@ -217,8 +222,8 @@ impl<'a> Authorized<'a> {
 
 /// Runs the plug-ins in order; the first refusal wins. Without plug-ins everybody may run.
 ///
-/// A pilot without a proxy of its own is nobody that a plug-in could judge; whether it may do without is for
-/// `pilot_proxy` to say.
+/// A pilot without a proxy of its own is nobody whom a list could ban; whether it may do without is for `pilot_proxy` to
+/// say. A plug-in that says who may run refuses it: otherwise a pilot could escape by unsetting X509_USER_PROXY.
 pub fn authorize<'a>(
     plan: &'a Plan,
     user: &'a Identity,
@@ -242,11 +247,19 @@ fn authorize_with<'a>(
             Whose::Pilot => [None, pilot.map(|_| PILOT)],
             Whose::Both => [Some(USER), pilot.map(|_| PILOT)],
         };
+        if plugin.admits() && *whose != Whose::User && pilot.is_none() {
+            return Err(named(&no_pilot(), plugin, PILOT));
+        }
         for who in judged.into_iter().flatten() {
             plugin.judge(who, user, pilot, context).map_err(|refusal| named(&refusal, plugin, who))?;
         }
     }
     Ok(Authorized { user, pilot, plan, notes: std::mem::take(&mut context.notes) })
+}
+
+fn no_pilot() -> Refusal {
+    let sentence = "this site judges the pilot, too: set X509_USER_PROXY to the pilot's own proxy";
+    Refusal::new(Reason::CredentialPilotMissing, sentence)
 }
 
 /// Says for the log which plug-in refused whom.
@@ -341,6 +354,34 @@ mod tests {
         }
         assert_eq!(reason(&plan(&[Whose::Pilot]), "/CN=bad", None, ban), None);
         assert_eq!(reason(&plan(&[Whose::Pilot, Whose::User]), "/CN=bad", None, ban), Some(Reason::LcasUserban));
+    }
+
+    #[test]
+    fn a_list_of_who_may_run_refuses_a_pilot_that_is_nobody() {
+        let file: AbsolutePath = PathBuf::from("/list").try_into().unwrap();
+        let all: Option<&'static [u8]> = Some(b"\"/*\"\n\"/CN=a\"\n");
+        let exec = Exec { program: file.clone(), arguments: vec![], timeout: std::time::Duration::from_secs(1) };
+        let plugins = [
+            Plugin::Userallow { file: file.clone() },
+            Plugin::Voms { file, format: Format::Simple },
+            Plugin::Exec(exec),
+        ];
+        let fqans = vec!["/vo".to_owned().try_into().unwrap()];
+        let user = Identity { fqans, ..who("/CN=a") };
+        let call = Circumstances::default();
+        for plugin in plugins {
+            for whose in [Whose::User, Whose::Pilot, Whose::Both] {
+                let plan = Plan::new(vec![Configured { plugin: plugin.clone(), whose }]);
+                let judge = |pilot| {
+                    let programs = &Answers(0, "");
+                    let mut context = Context { files: &Memory(all), call: &call, programs, notes: Vec::new() };
+                    authorize_with(&plan, &user, pilot, &mut context).err().map(|refusal| refusal.reason())
+                };
+                assert_eq!(judge(Some(&user)), None, "{plan:?}");
+                let expected = (whose != Whose::User).then_some(Reason::CredentialPilotMissing);
+                assert_eq!(judge(None), expected, "{plan:?}");
+            }
+        }
     }
 
     #[test]

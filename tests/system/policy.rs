@@ -199,3 +199,14 @@ fn an_expired_account_is_refused_but_one_without_password_is_not() {
     site.sh("rm /etc/shadow");
     alice.glexec(["id", "-un"]).succeeds_with("alice\n");
 }
+
+#[test]
+fn a_pilot_cannot_escape_a_list_of_pilots_by_hiding_its_proxy() {
+    let site = with_lcas("type = \"voms\"\nfile = \"/etc/lcas/pilots\"\nsubject = \"pilot\"");
+    site.write("/etc/lcas/pilots", "\"/testvo/Role=pilot/*\"\n");
+    let pilot = site.pilot().credential("alice");
+    pilot.clone().own_proxy("pilot").glexec(["id", "-un"]).succeeds_with("alice\n");
+    pilot.clone().own_proxy("bob").glexec(["id"]).refused(203, "lcas.voms");
+    pilot.glexec(["id"]).refused(201, "credential.pilot-missing");
+    pilot.env("X509_USER_PROXY", "/no/such/file").glexec(["id"]).refused(201, "credential.pilot-missing");
+}
