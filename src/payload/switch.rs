@@ -55,13 +55,18 @@ struct Command {
     environment: Vec<CString>,
 }
 
-/// Finds the command and writes the target proxy, acting as the target account.
-pub fn prepare(target: &Mapping, wish: &Wish<'_>, config: &Glexec) -> Outcome<Prepared> {
-    let actor = Actor {
+/// The target account as an actor.
+pub fn actor(target: &Mapping) -> Actor {
+    Actor {
         uid: Uid::from_raw(target.uid.get()),
         gid: Gid::from_raw(target.gid.get()),
         groups: Some(target.groups.iter().map(|gid| Gid::from_raw(gid.get())).collect()),
-    };
+    }
+}
+
+/// Finds the command and writes the target proxy, acting as the target account.
+pub fn prepare(target: &Mapping, wish: &Wish<'_>, config: &Glexec) -> Outcome<Prepared> {
+    let actor = actor(target);
     let as_target = || -> Outcome<(Option<PathBuf>, Option<Copy>)> {
         let path = match wish.payload {
             Some(payload) => {
