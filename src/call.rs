@@ -18,6 +18,9 @@ use crate::sys::{identity, self_check};
 use nix::unistd::{Gid, Uid, geteuid, getpid};
 use std::io::Write;
 
+/// What the kernel says for an id that means nothing where it is asked for (user_namespaces(7), overflowuid).
+const NOBODY_KNOWS_WHO: u32 = 65534;
+
 /// What is known of a call so far.
 pub struct Call {
     /// The caller's environment.
@@ -45,7 +48,12 @@ impl Call {
         // The kernel's random numbers do not fail; an id of zeros is better than no record.
         let id = Record::id().unwrap_or_else(|_| "0".repeat(16));
         let mut record = Record::start(&id);
-        record.process(inherited.uid.as_raw(), inherited.gid.as_raw(), getpid().as_raw());
+        let (uid, gid) = match self_check::in_initial_user_namespace() {
+            // Whoever makes a user namespace is whom they like in it, root for instance.
+            Some(false) => (NOBODY_KNOWS_WHO, NOBODY_KNOWS_WHO),
+            _ => (inherited.uid.as_raw(), inherited.gid.as_raw()),
+        };
+        record.process(uid, gid, getpid().as_raw());
         Call {
             report_usable: wanted == ReportFd::Unset || report.is_some(),
             report: Reporter::new(report),
