@@ -7,9 +7,8 @@ use crate::audit::log::Log;
 use crate::audit::record::Record;
 use crate::config::glexec::Glexec;
 use crate::config::values::LogLevel;
-use crate::credential::verifier::VerifiedIdentity;
+use crate::decision::Known;
 use crate::invocation::environment::{Environment, ReportFd};
-use crate::lcas::Authorized;
 use crate::lcmaps::Mapping;
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::report::Reporter;
@@ -86,26 +85,19 @@ impl Call {
         self.log.get_or_insert_with(Log::early)
     }
 
-    /// Notes whom the credentials stand for.
-    pub fn identified(&mut self, verified: &VerifiedIdentity) {
-        self.record.identities(&verified.user, verified.pilot.as_ref());
-        for note in &verified.notes {
-            self.note(note);
+    /// Puts down what came out of the decision, also where it refused.
+    pub fn know(&mut self, known: &Known) {
+        if let Some(caller) = &known.caller {
+            self.record.caller(caller);
         }
-    }
-
-    /// Notes what the authorization plug-ins passed over.
-    pub fn authorized(&mut self, authorized: &Authorized<'_>) {
-        for note in authorized.notes() {
-            self.note(note);
+        if let Some(verified) = &known.verified {
+            self.record.identities(&verified.user, verified.pilot.as_ref());
+            for note in &verified.notes {
+                self.note(note);
+            }
         }
-    }
-
-    /// Notes the account that the policy gave.
-    pub fn mapped(&mut self, mapping: &Mapping) {
-        self.record.mapping(mapping);
-        for note in &mapping.notes {
-            self.note(note);
+        for note in known.trail.notes() {
+            self.note(&note);
         }
     }
 
