@@ -16,6 +16,7 @@ mod credential_files;
 mod environment;
 mod linger;
 mod main_job;
+mod packages;
 mod policy;
 mod refusals;
 mod sandbox;
