@@ -13,10 +13,12 @@ use crate::invocation::command_line::{self, Ask, Payload};
 use crate::lcmaps::Mapping;
 use crate::outside::AsServiceUser;
 use crate::payload::become_payload;
+use crate::payload::linger::epilogue::{self, Epilogue, Facts};
 use crate::payload::linger::{self, Lingering};
 use crate::payload::switch::{self, Prepared, Wish};
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::service::ServiceAccount;
+use crate::sys::identity::Need;
 use crate::sys::start::{self, Inherited, Limits};
 use crate::sys::time::now;
 use crate::{call, lcas, lcmaps};
@@ -41,9 +43,11 @@ fn refuse(inherited: &Inherited, refusal: Refusal) -> u8 {
 fn answer(inherited: &Inherited, payload: Option<&Payload>) -> u8 {
     let mut call = Call::begin(inherited);
     let refusal = match authorize(&mut call, inherited, payload) {
-        Ok(Authorized { prepared, limits, target, config }) if config.glexec.linger && prepared.has_command() => {
+        Ok(Authorized { prepared, limits, target, config, epilogue })
+            if config.glexec.linger && prepared.has_command() =>
+        {
             let refusal;
-            let lingering = Lingering { call, prepared, limits, target: &target, config: &config.glexec };
+            let lingering = Lingering { call, prepared, limits, target: &target, config: &config.glexec, epilogue };
             (call, refusal) = linger::supervise(lingering);
             refusal
         }
@@ -64,6 +68,7 @@ struct Authorized {
     limits: Limits,
     target: Mapping,
     config: Config,
+    epilogue: Option<Epilogue>,
 }
 
 /// Every step may refuse; each takes what the one before has proved.
@@ -72,6 +77,8 @@ fn authorize(call: &mut Call, inherited: &Inherited, payload: Option<&Payload>) 
     call.check_report()?;
 
     let config = load::load()?;
+    let needs: Vec<Need> = epilogue::need(&config.glexec).into_iter().collect();
+    call::settle(&needs)?;
     call.open_log(&config.glexec);
     call.record.wish(payload, inherited.cwd.as_deref(), &call.environment);
 
@@ -96,6 +103,13 @@ fn authorize(call: &mut Call, inherited: &Inherited, payload: Option<&Payload>) 
     service.check_target(&target, &caller, &config)?;
     call.mapped(&target);
 
+    let epilogue = match payload {
+        Some(payload) => {
+            let facts = Facts { caller: &caller, groups: &inherited.groups, target: &target, payload };
+            Epilogue::find(&config.glexec, &facts)?
+        }
+        None => None,
+    };
     let wish = Wish {
         authorized: &authorized,
         payload,
@@ -106,7 +120,7 @@ fn authorize(call: &mut Call, inherited: &Inherited, payload: Option<&Payload>) 
     };
     let prepared = switch::prepare(&target, &wish, &config.glexec)?;
     match call.audit(&config.glexec) {
-        Ok(()) => Ok(Authorized { prepared, limits, target, config }),
+        Ok(()) => Ok(Authorized { prepared, limits, target, config, epilogue }),
         Err(refusal) => {
             prepared.undo();
             Err(refusal)
