@@ -208,9 +208,9 @@ fn watch(
     refused: &OwnedFd,
     started: Instant,
 ) -> i32 {
-    let Lingering { mut call, prepared, config, epilogue, .. } = lingering;
+    let Lingering { mut call, prepared, config, mut epilogue, .. } = lingering;
     call.release_report();
-    let (at_front, at_payload) = (supervise::place(front), supervise::place(payload));
+    epilogue.iter_mut().for_each(|epilogue| epilogue.note(supervise::place(front), supervise::place(payload)));
     let released = supervise::leave_caller()
         .and_then(|()| descriptors::release_standard())
         .and_then(|()| chdir("/"))
@@ -231,7 +231,7 @@ fn watch(
     record.ended(&over, started.elapsed(), &supervise::usage());
     // Where nothing was executed there is nothing to clean up.
     if let Some(epilogue) = epilogue.filter(|_| executed) {
-        let done = epilogue.run(signals, at_front, at_payload, over.ended);
+        let done = epilogue.run(signals, over.ended);
         record.epilogue(done);
         if !done.is_good() {
             let sentence = "the payload ran, but the site's epilogue failed";
