@@ -3,7 +3,9 @@
 #![allow(unsafe_code, clippy::as_conversions, clippy::disallowed_methods)]
 
 pub mod caller_file;
+pub mod capabilities;
 pub mod descriptors;
+pub mod detached;
 pub mod dir;
 pub mod identity;
 pub mod lock;

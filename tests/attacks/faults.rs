@@ -88,8 +88,8 @@ fn extent() -> Extent {
 
 /// The numbers of the calls that are hit.
 fn hit(count: usize, extent: Extent) -> Vec<usize> {
-    let step = if extent == Extent::Everything { 1 } else { (count / 8).max(1) };
-    (1..=count).filter(|n| *n <= 4 || *n == count || n % step == 0).collect()
+    let step = if extent == Extent::Everything { 1 } else { (count / 5).max(1) };
+    (1..=count).filter(|n| *n <= 3 || *n == count || n % step == 0).collect()
 }
 
 fn failing(counts: &BTreeMap<String, usize>, extent: Extent) -> Vec<Fault> {
@@ -276,12 +276,15 @@ fn killed_at_any_system_call_nothing_is_half_done() {
     nothing_went_wrong(&all);
 }
 
+/// How often each outcome was seen in each mode.
+type Modes<'m> = BTreeMap<&'m str, BTreeMap<String, usize>>;
+
 /// With `FAULTS=all WRITE_DOCS=1` the outcomes become the page's table of this title.
 fn document(title: &str, all: &[(&str, Fault, Outcome)]) {
     if extent() == Extent::Sample || std::env::var_os("WRITE_DOCS").is_none() {
         return;
     }
-    let mut rows: BTreeMap<(&str, &str), BTreeMap<&str, BTreeMap<String, usize>>> = BTreeMap::new();
+    let mut rows: BTreeMap<(&str, &str), Modes> = BTreeMap::new();
     for (mode, fault, outcome) in all {
         let row = rows.entry((&fault.system_call, &fault.what)).or_default();
         *row.entry(mode).or_default().entry(outcome.name()).or_default() += 1;

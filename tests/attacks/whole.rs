@@ -335,7 +335,7 @@ fn no_random_call_does_what_it_must_not() {
     }
     let mut ran_at_all = 0;
     for number in 0..calls {
-        let mut dice = Dice((seed << 32 | number + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        let mut dice = Dice(((seed << 32) | (number + 1)).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
         dice.roll();
         let mode = (number % 2) as usize;
         let (site, original) = (&sites[mode], &originals[mode]);
