@@ -84,12 +84,20 @@ pub struct Site {
 impl Site {
     /// A new site, which logs to a file.
     pub fn new() -> Site {
-        Site::enter(false)
+        Site::enter(&[])
     }
 
     /// A new site with a real rsyslogd, which glexec logs to.
     pub fn with_syslog() -> Site {
-        Site::enter(true)
+        Site::enter(&["--syslog".into()])
+    }
+
+    /// A new site that has glexec-admin, too.
+    pub fn with_admin() -> Site {
+        let built = PathBuf::from(env!("CARGO_BIN_EXE_glexec-admin"));
+        let beside =
+            option_env_os("GLEXEC_UNDER_TEST").map(|program| Path::new(&program).with_file_name("glexec-admin"));
+        Site::enter(&["--admin".into(), beside.unwrap_or(built).into()])
     }
 
     /// A new site whose files are changed before the test begins.
@@ -104,12 +112,10 @@ impl Site {
         [Site::new(), Site::with(Site::linger)]
     }
 
-    fn enter(syslog: bool) -> Site {
+    fn enter(options: &[OsString]) -> Site {
         let program = option_env_os("GLEXEC_UNDER_TEST").unwrap_or_else(|| env!("CARGO_BIN_EXE_glexec").into());
         let mut enter = Command::new(script("enter"));
-        if syslog {
-            enter.arg("--syslog");
-        }
+        enter.args(options);
         // `cat` ends when the pipe closes, which happens even if the test run is killed: no site outlives it.
         enter.arg("--glexec").arg(program).arg(material()).args(["--", "sh", "-c", "echo $SITE_PID; exec cat"]);
         let mut keeper = enter.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("tests/site/enter starts");
@@ -126,7 +132,7 @@ impl Site {
             namespaces: ["ns/mnt", "ns/uts", "ns/ipc"].map(open).into(),
             pid_namespace: open("ns/pid"),
             root,
-            syslog,
+            syslog: options.iter().any(|option| option == "--syslog"),
         }
     }
 
