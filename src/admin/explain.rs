@@ -373,7 +373,7 @@ fn found(matter: &Matter<'_>, target: &Mapping, config: &Config, eyes: &Eyes) ->
             })?;
             Ok(Some(found?.display().to_string()))
         }
-        Eyes::Own => Ok(Some(format!("{}, to be found by the account", payload.command.display()))),
+        Eyes::Own => Ok(Some(format!("{}, to be found by the account", Path::new(&payload.command).display()))),
     }
 }
 

@@ -14,6 +14,7 @@ mod companions;
 mod configuration;
 mod credential_files;
 mod environment;
+mod epilogue;
 mod explain;
 mod linger;
 mod main_job;
