@@ -18,6 +18,7 @@ mod epilogue;
 mod explain;
 mod linger;
 mod main_job;
+mod packages;
 mod policy;
 mod refusals;
 mod sandbox;

@@ -56,6 +56,14 @@ fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/site").join(name)
 }
 
+/// One of our programs: beside the one under test, or as cargo has built it.
+fn built(name: &str) -> PathBuf {
+    match option_env_os("GLEXEC_UNDER_TEST") {
+        Some(glexec) => Path::new(&glexec).with_file_name(name),
+        None => Path::new(env!("CARGO_BIN_EXE_glexec")).with_file_name(name),
+    }
+}
+
 /// A file of the credentials made for this run, as `certs/alice.pem` or `keys/user.key`: for tests that make more.
 pub fn material_file(name: &str) -> Vec<u8> {
     fs::read(material().join(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
@@ -84,20 +92,24 @@ pub struct Site {
 impl Site {
     /// A new site, which logs to a file.
     pub fn new() -> Site {
-        Site::enter(&[])
+        Site::enter(&[("--glexec", built("glexec"))], false)
     }
 
     /// A new site with a real rsyslogd, which glexec logs to.
     pub fn with_syslog() -> Site {
-        Site::enter(&["--syslog".into()])
+        Site::enter(&[("--glexec", built("glexec"))], true)
     }
 
     /// A new site that has glexec-admin, too.
     pub fn with_admin() -> Site {
-        let built = PathBuf::from(env!("CARGO_BIN_EXE_glexec-admin"));
-        let beside =
-            option_env_os("GLEXEC_UNDER_TEST").map(|program| Path::new(&program).with_file_name("glexec-admin"));
-        Site::enter(&["--admin".into(), beside.unwrap_or(built).into()])
+        Site::enter(&[("--glexec", built("glexec")), ("--admin", built("glexec-admin"))], false)
+    }
+
+    /// A new site that nobody has installed glexec in, and that has neither its account nor its configuration.
+    pub fn without_glexec() -> Site {
+        let site = Site::enter(&[], false);
+        site.sh("rm /etc/glexec.conf; rmdir /var/log/glexec; sed -i /^glexec:/d /etc/passwd /etc/group /etc/shadow");
+        site
     }
 
     /// A new site whose files are changed before the test begins.
@@ -112,12 +124,16 @@ impl Site {
         [Site::new(), Site::with(Site::linger)]
     }
 
-    fn enter(options: &[OsString]) -> Site {
-        let program = option_env_os("GLEXEC_UNDER_TEST").unwrap_or_else(|| env!("CARGO_BIN_EXE_glexec").into());
+    fn enter(programs: &[(&str, PathBuf)], syslog: bool) -> Site {
         let mut enter = Command::new(script("enter"));
-        enter.args(options);
+        if syslog {
+            enter.arg("--syslog");
+        }
+        for (option, program) in programs {
+            enter.arg(option).arg(program);
+        }
         // `cat` ends when the pipe closes, which happens even if the test run is killed: no site outlives it.
-        enter.arg("--glexec").arg(program).arg(material()).args(["--", "sh", "-c", "echo $SITE_PID; exec cat"]);
+        enter.arg(material()).args(["--", "sh", "-c", "echo $SITE_PID; exec cat"]);
         let mut keeper = enter.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("tests/site/enter starts");
         let mut line = String::new();
         BufReader::new(keeper.stdout.take().unwrap()).read_line(&mut line).expect("tests/site/enter answers");
@@ -132,7 +148,7 @@ impl Site {
             namespaces: ["ns/mnt", "ns/uts", "ns/ipc"].map(open).into(),
             pid_namespace: open("ns/pid"),
             root,
-            syslog: options.iter().any(|option| option == "--syslog"),
+            syslog,
         }
     }
 
