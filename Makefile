@@ -20,7 +20,7 @@ CARGO_OF_USER = $(shell getent passwd '$(SUDO_USER)' | cut -d: -f6)/.cargo/bin
 BUILDER = $(if $(and $(SUDO_USER),$(filter 0,$(shell id -u))),$(if $(shell command -v cargo),,sudo -H -u $(SUDO_USER) env PATH=$(CARGO_OF_USER):$(PATH) $(if $(CARGO_TARGET_DIR),CARGO_TARGET_DIR=$(TARGET))))
 CARGO = $(BUILDER) cargo
 
-SCRIPTS = .ci/run benches/run demo/run src/companions/mkgltempdir $(addprefix packaging/,build-deb build-rpm install-missing source-tree) $(addprefix tests/site/,enter make-pki make-root prepare)
+SCRIPTS = .ci/run benches/run demo/run src/companions/mkgltempdir $(addprefix packaging/,build-deb build-rpm install-missing source-tree) $(addprefix tests/site/,enter make-pki make-root prepare) tests/attacks/faults.sh
 
 .PHONY: all bench build deb demo test fuzz faults supply-chain sanitize mutants lint format-check fmt install rpm clean help packages rust rust-tools
 .NOTPARALLEL: # what a target needs is done in the order it is written
