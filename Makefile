@@ -39,11 +39,14 @@ test: packages format-check lint build  ## everything: format, lints, unit, prop
 	@echo "test: all passed"
 
 ROUNDS = 100
-bench: packages build  ## measure whole calls beside sudo, doas and setpriv (root or sudo; ROUNDS=100)
-	@echo "bench: $(ROUNDS) rounds in a private site"
-	@measure=$$($(CARGO) bench --locked --quiet --bench calls --no-run --message-format=json | \
-		sed -n 's/.*"executable":"\([^"]*\/calls-[^"]*\)".*/\1/p') && \
-		$(SUDO) benches/run $(PROGRAM) "$$measure" $(ROUNDS)
+PART =
+WRITE =
+bench: packages build  ## measure, beside others too (root or sudo): ROUNDS=100 PART="beside growth load …" WRITE=1 (into docs/)
+	@packaging/install-missing bench
+	@echo "bench: $(ROUNDS) rounds in private sites"
+	@measure=$$($(CARGO) bench --locked --quiet --bench measure --no-run --message-format=json | \
+		sed -n 's/.*"executable":"\([^"]*\/measure-[^"]*\)".*/\1/p') && \
+		$(SUDO) benches/run $(PROGRAM) "$$measure" $(ROUNDS) $(PART) $(if $(WRITE),--write)
 
 # The engine needs nightly: rustup toolchain install nightly && cargo install cargo-fuzz --locked
 FUZZ_SECONDS = 20
