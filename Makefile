@@ -2,6 +2,10 @@
 
 PREFIX = /usr
 DESTDIR =
+MANUAL = $(PREFIX)/share/man
+COMPLETIONS_BASH = $(PREFIX)/share/bash-completion/completions
+COMPLETIONS_ZSH = $(PREFIX)/share/zsh/vendor-completions
+COMPLETIONS_FISH = $(PREFIX)/share/fish/vendor_completions.d
 TARGET = $(abspath $(or $(CARGO_TARGET_DIR),target))
 PROGRAM = $(TARGET)/release/glexec
 # Unprivileged helpers of the callers; the .pl names are the historic ones, which pilots look for beside glexec.
@@ -90,6 +94,12 @@ endif
 	install -m 755 $(ADMIN_PROGRAM) $(DESTDIR)$(PREFIX)/sbin/glexec-admin
 	test -e $(DESTDIR)/etc/glexec.conf || install -m 644 etc/glexec.conf $(DESTDIR)/etc/glexec.conf
 	install -m 644 etc/glexec.conf $(DESTDIR)$(PREFIX)/share/doc/glexec/glexec.conf.example
+	install -d $(DESTDIR)$(MANUAL)/man1 $(DESTDIR)$(MANUAL)/man5 $(DESTDIR)$(MANUAL)/man7 $(DESTDIR)$(MANUAL)/man8
+	for section in 1 5 7 8; do install -m 644 docs/man/*.$$section $(DESTDIR)$(MANUAL)/man$$section/ || exit 1; done
+	install -d $(DESTDIR)$(COMPLETIONS_BASH) $(DESTDIR)$(COMPLETIONS_ZSH) $(DESTDIR)$(COMPLETIONS_FISH)
+	install -m 644 packaging/completions/bash/* $(DESTDIR)$(COMPLETIONS_BASH)/
+	install -m 644 packaging/completions/zsh/* $(DESTDIR)$(COMPLETIONS_ZSH)/
+	install -m 644 packaging/completions/fish/* $(DESTDIR)$(COMPLETIONS_FISH)/
 	install -d $(DESTDIR)$(PREFIX)/share/doc/glexec/plugins
 	install -m 644 docs/plugins/* $(DESTDIR)$(PREFIX)/share/doc/glexec/plugins/
 	install -m 644 LICENSE $(wildcard README.md SECURITY.md CHANGELOG.md docs/*.md) $(DESTDIR)$(PREFIX)/share/doc/glexec/

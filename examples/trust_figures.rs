@@ -34,8 +34,7 @@ fn cpu(who: UsageWho) -> f64 {
     (seconds(usage.user_time()) + seconds(usage.system_time())) * 1000.0
 }
 
-/// Judges files so many times in a process of its own; prints the milliseconds of one time, the peak of memory in MiB,
-/// and what was said.
+/// Judges files in a process of its own; prints the milliseconds, the peak of memory in MiB, and what was said.
 fn judge_files(user: &str, source: &str, certificates: &str, vomsdir: &str) {
     glexec::sys::openssl::prepare();
     let (user, source) = (std::fs::read(user).unwrap(), std::fs::read(source).unwrap());

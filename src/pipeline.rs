@@ -3,23 +3,18 @@
 
 #![forbid(unsafe_code)]
 
-use crate::account::{self, Nss};
+use crate::call;
 use crate::call::Call;
-use crate::circumstances::Circumstances;
+use crate::circumstances::Purpose;
 use crate::config::{Config, load};
-use crate::credential::{files, verifier};
-use crate::invocation::caller::Caller;
+use crate::decision::{self, Decided, Known, Matter, Privileged};
 use crate::invocation::command_line::{self, Ask, Payload};
 use crate::lcmaps::Mapping;
-use crate::outside::AsServiceUser;
 use crate::payload::become_payload;
 use crate::payload::linger::{self, Lingering};
 use crate::payload::switch::{self, Prepared, Wish};
 use crate::reason::{Outcome, Reason, Refusal};
-use crate::service::ServiceAccount;
 use crate::sys::start::{self, Inherited, Limits};
-use crate::sys::time::now;
-use crate::{call, lcas, lcmaps};
 
 /// Runs one call; returns the exit code when the process has not become the payload.
 pub fn main() -> u8 {
@@ -66,7 +61,7 @@ struct Authorized {
     config: Config,
 }
 
-/// Every step may refuse; each takes what the one before has proved.
+/// Decides, prepares and records.
 fn authorize(call: &mut Call, inherited: &Inherited, payload: Option<&Payload>) -> Outcome<Authorized> {
     let limits = call::harden(inherited)?;
     call.check_report()?;
@@ -75,32 +70,20 @@ fn authorize(call: &mut Call, inherited: &Inherited, payload: Option<&Payload>) 
     call.open_log(&config.glexec);
     call.record.wish(payload, inherited.cwd.as_deref(), &call.environment);
 
-    let caller = Caller::identify(inherited.uid, inherited.gid, &config)?;
-    call.record.caller(&caller);
-    caller.check_white_list(&config)?;
-
-    let request = call.environment.request()?;
-    let raw = files::read(&request, &caller, &config)?;
-
-    let service = ServiceAccount::find(&config, &caller)?;
-    let now = now()?;
-    let verified = verifier::verify(&raw, &service, &caller, &config, now)?;
-    call.identified(&verified);
-
-    let circumstances = Circumstances::of(&caller, inherited, payload, &config, now);
-    let programs = AsServiceUser(service.actor());
-    let authorized = lcas::authorize(&config.lcas, &verified.user, verified.pilot.as_ref(), &circumstances, &programs)?;
-    call.authorized(&authorized);
-    let id_limits = account::Limits { min_uid: config.glexec.min_uid, min_gid: config.glexec.min_gid };
-    let target = lcmaps::map(&config.lcmaps, request.mode, &authorized, &Nss, id_limits, &circumstances, &programs)?;
-    service.check_target(&target, &caller, &config)?;
-    call.mapped(&target);
+    let (uid, gid, groups, cwd) = (inherited.uid, inherited.gid, &inherited.groups, inherited.cwd.as_deref());
+    let matter = Matter { uid, gid, groups, cwd, payload, purpose: Purpose::Call };
+    let mut known = Known::default();
+    let request = call.environment.request();
+    let decided = decision::decide(&matter, request, &config, &Privileged, &mut known);
+    call.know(&known);
+    let Decided { raw, request, target } = decided?;
+    call.record.mapping(&target);
 
     let wish = Wish {
-        authorized: &authorized,
+        lcas: &config.lcas,
         payload,
         environment: &call.environment,
-        cwd: inherited.cwd.as_deref(),
+        cwd,
         target_proxy: &request.target,
         proxy: raw.source().bytes(),
     };

@@ -12,7 +12,7 @@ mod output;
 
 use crate::config::load;
 use crate::sys::{plain, start};
-use clap::{Arg, Command, value_parser};
+use clap::{Arg, Command, ValueHint, value_parser};
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,8 @@ const MAX_FILE: u64 = 1024 * 1024;
 /// Everything about the command line in one place.
 pub fn definition() -> Command {
     let file = |name: &'static str, help: &'static str| {
-        Arg::new(name).long(name).value_name("FILE").value_parser(value_parser!(PathBuf)).help(help)
+        let path = Arg::new(name).long(name).value_name("FILE").value_parser(value_parser!(PathBuf));
+        path.value_hint(ValueHint::FilePath).help(help)
     };
     Command::new("glexec-admin").about("Helps to configure glexec.").subcommand_required(true).subcommand(
         Command::new("migrate")

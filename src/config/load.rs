@@ -53,20 +53,25 @@ pub struct Mistake {
 /// Reads the configuration as root; refuses what somebody else could have written.
 pub fn load() -> Outcome<Config> {
     let path = Path::new(CONFIG_FILE);
-    let file = read_trusted(path, MAX_BYTES).map_err(|error| not_loaded(&error))?;
+    let file = read_trusted(path, MAX_BYTES).map_err(|error| not_loaded(path, &error))?;
     let text = std::str::from_utf8(&file.bytes).map_err(|_| {
         Refusal::new(Reason::ConfigSyntax, format!("the site's configuration {CONFIG_FILE} is not UTF-8 text"))
     })?;
     parse(text).map_err(|mistake| describe(&mistake, &file))
 }
 
-fn not_loaded(error: &FileError) -> Refusal {
+/// What glexec would say of a configuration that it cannot use as it lies there; `None` where it would read it.
+pub fn would_refuse(path: &Path) -> Option<Refusal> {
+    read_trusted(path, MAX_BYTES).err().map(|error| not_loaded(path, &error))
+}
+
+fn not_loaded(path: &Path, error: &FileError) -> Refusal {
     let (reason, sentence) = match error {
         FileError::Missing(_) => (Reason::ConfigMissing, "does not exist"),
         FileError::Insecure { .. } => (Reason::ConfigInsecure, "can be written by others than root"),
         FileError::Unreadable { .. } | FileError::Unusable { .. } => (Reason::ConfigUnreadable, "cannot be read"),
     };
-    Refusal::new(reason, format!("the site's configuration {CONFIG_FILE} {sentence}")).detail(error.to_string())
+    Refusal::new(reason, format!("the site's configuration {} {sentence}", path.display())).detail(error.to_string())
 }
 
 /// The caller gets the position; the text only where it could read the file itself.

@@ -566,7 +566,9 @@ impl<'s> Running<'s> {
         if let Some(mut report) = report {
             report.read_to_string(&mut text).unwrap();
         }
-        Run { site, output: output.unwrap(), elapsed, report: text, records_before, what }
+        let run = Run { site, output: output.unwrap(), elapsed, report: text, records_before, what };
+        assert!(!run.stderr().contains("panicked"), "it panicked\n{run}");
+        run
     }
 }
 
@@ -634,7 +636,6 @@ impl Run<'_> {
     #[track_caller]
     pub fn exits(&self, code: i32) -> &Self {
         assert!(self.code() == Some(code), "exit code {code} expected\n{self}");
-        assert!(!self.stderr().contains("panicked"), "it panicked\n{self}");
         self
     }
 
