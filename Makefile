@@ -102,7 +102,7 @@ endif
 	install -m 644 packaging/completions/fish/* $(DESTDIR)$(COMPLETIONS_FISH)/
 	install -d $(DESTDIR)$(PREFIX)/share/doc/glexec/plugins
 	install -m 644 docs/plugins/* $(DESTDIR)$(PREFIX)/share/doc/glexec/plugins/
-	install -m 644 LICENSE $(wildcard README.md SECURITY.md CHANGELOG.md docs/*.md) $(DESTDIR)$(PREFIX)/share/doc/glexec/
+	install -m 644 LICENSE $(wildcard README.md SECURITY.md CHANGELOG.md docs/*.md docs/*.svg) $(DESTDIR)$(PREFIX)/share/doc/glexec/
 	install -m 644 docs/frameworks/*.md $(DESTDIR)$(PREFIX)/share/doc/glexec/frameworks/
 
 clean:  ## remove what was built

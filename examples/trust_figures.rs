@@ -8,7 +8,7 @@
 #[path = "../tests/forge/mod.rs"]
 mod forge;
 
-use forge::hostile::{Hostile, large_crl, maze};
+use forge::hostile::{Hostile, maze};
 use forge::site::*;
 use forge::*;
 use glexec::config::credentials::Credentials;

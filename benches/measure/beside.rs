@@ -45,11 +45,7 @@ fn cases(site: &Site) -> Vec<Case> {
         other(LAUNCHER, &["/usr/sbin/launch", TRUE], "bob"),
         Case {
             caller: Who::Root,
-            ..other(
-                SETPRIV,
-                &["/usr/bin/setpriv", "--reuid=alice", "--regid=alice", "--init-groups", TRUE],
-                "bob",
-            )
+            ..other(SETPRIV, &["/usr/bin/setpriv", "--reuid=alice", "--regid=alice", "--init-groups", TRUE], "bob")
         },
         other(SUDO, &["/usr/bin/sudo", "-n", "-u", "alice", TRUE], "bob"),
         other(DOAS, &["/usr/bin/doas", "-n", "-u", "alice", TRUE], "bob"),

@@ -71,7 +71,8 @@ impl Grid {
         fs::write(format!("{path}/{hash}.0"), pem_cert(ca)).unwrap();
         fs::write(format!("{path}/{hash}.r0"), pem("X509 CRL", &self.crl(ca, 1))).unwrap();
         let name = format!("{BASE}/CN={}", common_name(ca));
-        let policy = format!("access_id_CA X509 '{name}'\npos_rights globus CA:sign\ncond_subjects globus '\"{BASE}/*\"'\n");
+        let policy =
+            format!("access_id_CA X509 '{name}'\npos_rights globus CA:sign\ncond_subjects globus '\"{BASE}/*\"'\n");
         fs::write(format!("{path}/{hash}.signing_policy"), policy).unwrap();
     }
 

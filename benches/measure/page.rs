@@ -172,7 +172,7 @@ fn phases_table(phases: &Phases) -> String {
     let medians: Vec<f64> = phases.phases.iter().map(|phase| quantile(&phase.us, 0.5)).collect();
     let sum: f64 = medians.iter().sum();
     let mut text = format!(
-        "{} traced calls. The whole call: {:.2} ms, traced {:.2} ms (medians). System calls until the payload: \
+        "{} traced calls, with others between them. The whole call takes {:.2} ms, traced {:.2} ms (medians). System calls until the payload: \
          {} by the privileged process, {} by the verifier.\n\n| phase | µs | p90 | of the call |\n|---|---:|---:|---:|\n",
         phases.traced_ms.len(),
         quantile(&phases.plain_ms, 0.5),
@@ -187,7 +187,8 @@ fn phases_table(phases: &Phases) -> String {
     if let Some(lookups) = &phases.lookups {
         let (median, high) = (quantile(&lookups.us, 0.5), quantile(&lookups.us, 0.9));
         let (part, count) = (100.0 * median / sum, phases.lookups_a_call);
-        writeln!(text, "| *within these: {count} account database look-ups* | {median:.0} | {high:.0} | {part:.0} % |").unwrap();
+        writeln!(text, "| *within these: {count} account database look-ups* | {median:.0} | {high:.0} | {part:.0} % |")
+            .unwrap();
     }
     text
 }
@@ -216,7 +217,8 @@ fn verification_table(verifications: &[Verification]) -> String {
     for Verification { name, inside_ms, group } in verifications {
         let [ours, openssl] = [verification::OURS, verification::OPENSSL]
             .map(|name| group.case(name).map_or(f64::NAN, |case| quantile(&case.ms, 0.5)));
-        let ratio = group.ratio(verification::OURS, verification::OPENSSL).map_or(String::new(), |ratio| ratio.to_string());
+        let ratio =
+            group.ratio(verification::OURS, verification::OPENSSL).map_or(String::new(), |ratio| ratio.to_string());
         writeln!(text, "| {name} | {inside_ms:.2} | {ours:.2} | {openssl:.2} | {ratio} |").unwrap();
     }
     text

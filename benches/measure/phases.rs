@@ -16,7 +16,7 @@ const EVENTS: [&str; 5] = [
 
 const WARM_UP: usize = 5;
 
-/// Calls with VOMS attributes and an existing lease, first as they are, then traced.
+/// Calls with VOMS attributes and an existing lease, as they are and traced in turn.
 pub fn run(site: &Site, callers: &mut Callers, rounds: usize) -> Option<Phases> {
     eprintln!("bench: phases");
     site.configure(&site.config);
@@ -30,10 +30,9 @@ pub fn run(site: &Site, callers: &mut Callers, rounds: usize) -> Option<Phases> 
     for _ in 0..WARM_UP {
         made(&call);
     }
-    let plain_ms = (0..rounds).map(|_| made(&call).ms()).collect();
     let trace = Trace::start(&EVENTS)?;
     let mut figures = Phases {
-        plain_ms,
+        plain_ms: Vec::new(),
         traced_ms: Vec::new(),
         phases: Vec::new(),
         lookups: None,
@@ -41,6 +40,9 @@ pub fn run(site: &Site, callers: &mut Callers, rounds: usize) -> Option<Phases> 
         system_calls: [0, 0],
     };
     for _ in 0..rounds {
+        trace.off(&EVENTS);
+        figures.plain_ms.push(made(&call).ms());
+        trace.on(&EVENTS);
         let call = made(&call);
         add(&mut figures, &call, &trace.take());
     }

@@ -7,7 +7,7 @@ const WIDTH: f64 = 900.0;
 /// Where the bars start, after their names.
 const LEFT: f64 = 330.0;
 const BAR: f64 = 22.0;
-const CHART: (f64, f64) = (200.0, 110.0);
+const CHART: (f64, f64) = (225.0, 110.0);
 
 pub fn draw(beside: &Group, growth: &[Group]) -> String {
     let mut body = String::new();
@@ -15,9 +15,9 @@ pub fn draw(beside: &Group, growth: &[Group]) -> String {
     let rows = growth.len().div_ceil(3);
     for (number, group) in growth.iter().enumerate() {
         let (column, row) = ((number % 3) as f64, (number / 3) as f64);
-        chart(&mut body, group, 40.0 + column * 290.0, below + 50.0 + row * (CHART.1 + 75.0));
+        chart(&mut body, group, 40.0 + column * 290.0, below + 55.0 + row * (CHART.1 + 75.0));
     }
-    let height = below + 50.0 + rows as f64 * (CHART.1 + 75.0);
+    let height = below + 55.0 + rows as f64 * (CHART.1 + 75.0);
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height:.0}\" font-family=\"sans-serif\" \
          font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n{body}</svg>\n"
@@ -46,7 +46,8 @@ fn bars(body: &mut String, group: &Group) -> f64 {
         let colour = if case.name.starts_with("glexec") { "#2b6cb0" } else { "#b0b7c0" };
         text(body, LEFT - 8.0, y + 14.0, "end", &case.name);
         let (x, width, height) = (LEFT, scale(spread.median) - LEFT, BAR - 6.0);
-        writeln!(body, "<rect x=\"{x}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height}\" fill=\"{colour}\"/>").unwrap();
+        writeln!(body, "<rect x=\"{x}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height}\" fill=\"{colour}\"/>")
+            .unwrap();
         let middle = y + height / 2.0;
         line(body, (scale(spread.low), middle), (scale(spread.high), middle), "black");
         text(body, scale(spread.high) + 6.0, y + 13.0, "start", &format!("{:.2}", spread.median));
@@ -64,8 +65,8 @@ fn chart(body: &mut String, group: &Group, left: f64, top: f64) {
     let x = |number: usize| left + 20.0 + number as f64 * (width - 20.0) / (ratios.len().max(2) - 1) as f64;
     let y = |ratio: f64| top + height * (1.0 - ratio / highest);
     let (name, more) = group.name.split_once([':', ',', '(']).unwrap_or((&group.name, ""));
-    text(body, left, top - 18.0, "start", name.trim());
-    text(body, left, top - 4.0, "start", more.trim().trim_end_matches(')'));
+    text(body, left, top - 22.0, "start", name.trim());
+    text(body, left, top - 8.0, "start", more.trim().trim_end_matches(')'));
     for mark in [0.0, 1.0, highest] {
         line(body, (left, y(mark)), (left + width, y(mark)), "#d5d9de");
         text(body, left - 4.0, y(mark) + 4.0, "end", &format!("{mark:.1}"));

@@ -25,14 +25,25 @@ pub struct Event {
 pub enum What {
     Enter(i64),
     Exit(i64),
-    Fork { child: u32 },
-    Exec { program: String },
+    Fork {
+        child: u32,
+    },
+    Exec {
+        program: String,
+    },
     /// A process has ended.
     End,
     /// A kind of memory of an address space is now so large, in bytes.
-    Memory { space: u64, own: bool, kind: String, bytes: u64 },
+    Memory {
+        space: u64,
+        own: bool,
+        kind: String,
+        bytes: u64,
+    },
     /// An account database function was entered or left.
-    Lookup { entered: bool },
+    Lookup {
+        entered: bool,
+    },
 }
 
 pub struct Trace {
@@ -53,18 +64,28 @@ impl Trace {
         trace.set("trace_clock", "mono");
         trace.set("buffer_size_kb", "16384");
         for event in events {
-            trace.enable(event, OURS);
+            trace.set(&format!("events/{event}/filter"), OURS);
         }
+        trace.on(events);
         Some(trace)
+    }
+
+    pub fn on(&self, events: &[&str]) {
+        self.switch(events, "1");
+    }
+
+    pub fn off(&self, events: &[&str]) {
+        self.switch(events, "0");
+    }
+
+    fn switch(&self, events: &[&str], to: &str) {
+        for event in events {
+            self.set(&format!("events/{event}/enable"), to);
+        }
     }
 
     fn set(&self, file: &str, text: &str) {
         fs::write(self.instance.join(file), text).unwrap_or_else(|error| panic!("{file}: {error}"));
-    }
-
-    fn enable(&self, event: &str, filter: &str) {
-        self.set(&format!("events/{event}/filter"), filter);
-        self.set(&format!("events/{event}/enable"), "1");
     }
 
     /// Also traces the functions of the C library that ask the account database. Tells whether the kernel can.
@@ -78,7 +99,9 @@ impl Trace {
                 let events = fs::OpenOptions::new().append(true).open(self.root.join("uprobe_events"));
                 let written = events.and_then(|mut events| std::io::Write::write_all(&mut events, probe.as_bytes()));
                 if written.is_ok() {
-                    self.enable(&format!("glexec_bench/{prefix}_{function}"), OURS);
+                    let event = format!("glexec_bench/{prefix}_{function}");
+                    self.set(&format!("events/{event}/filter"), OURS);
+                    self.on(&[&event]);
                     added = true;
                 }
             }
@@ -104,7 +127,8 @@ impl Drop for Trace {
             let probes = fs::read_to_string(self.root.join("uprobe_events")).unwrap_or_default();
             for probe in probes.lines().filter_map(|line| line.split_whitespace().next()?.split_once(':')) {
                 let events = fs::OpenOptions::new().append(true).open(self.root.join("uprobe_events"));
-                let _ = events.and_then(|mut file| std::io::Write::write_all(&mut file, format!("-:{}", probe.1).as_bytes()));
+                let _ = events
+                    .and_then(|mut file| std::io::Write::write_all(&mut file, format!("-:{}", probe.1).as_bytes()));
             }
         }
         let _ = Command::new("/usr/bin/umount").arg(&self.root).status();
