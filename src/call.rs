@@ -12,6 +12,7 @@ use crate::invocation::environment::{Environment, ReportFd};
 use crate::lcmaps::Mapping;
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::report::Reporter;
+use crate::sys::identity::Need;
 use crate::sys::self_check::Failed;
 use crate::sys::start::{self, Inherited, Limits};
 use crate::sys::{identity, self_check};
@@ -149,12 +150,17 @@ impl Call {
         }
     }
 
+    /// Tells the log of a failure of a call whose record has been written.
+    pub fn complain(&mut self, failure: &Refusal) {
+        let text = format!("call={} code={}: {}", self.id, failure.reason(), failure.for_log());
+        self.log().message(LogLevel::Fatal, &text);
+    }
+
     /// Ends the call with a refusal: the record first, then, with the caller's own rights, its sentence and report.
     /// Returns the exit code.
     pub fn refuse(mut self, refusal: &Refusal) -> u8 {
         if self.recorded {
-            let text = format!("call={} code={}: {}", self.id, refusal.reason(), refusal.for_log());
-            self.log().message(LogLevel::Fatal, &text);
+            self.complain(refusal);
         } else {
             self.record.deny(refusal);
             let record = std::mem::take(&mut self.record);
@@ -180,7 +186,7 @@ pub fn say(inherited: &Inherited, text: &str) -> u8 {
 }
 
 /// Makes the process safe to hold privileges: checks itself, raises limits that could stop it half-way, forbids core
-/// dumps, keeps only the capabilities that it needs.
+/// dumps, keeps only the capabilities that some configuration may need.
 pub fn harden(inherited: &Inherited) -> Outcome<Limits> {
     self_check::check().map_err(|failed| {
         let (reason, sentence) = match failed {
@@ -207,4 +213,11 @@ pub fn harden(inherited: &Inherited) -> Outcome<Limits> {
     identity::drop_setgid(inherited.gid).map_err(|e| failed("setresgid")(e.to_string()))?;
     identity::reduce_capabilities().map_err(failed("capabilities"))?;
     Ok(limits)
+}
+
+/// The second step, with the configuration known: keeps the capabilities that what is in use needs.
+pub fn settle(needs: &[Need]) -> Outcome<()> {
+    identity::settle_capabilities(needs).map_err(|why| {
+        Refusal::new(Reason::SelfStartup, "glexec could not start safely").detail(format!("capabilities: {why}"))
+    })
 }

@@ -11,9 +11,11 @@ use crate::decision::{self, Decided, Known, Matter, Privileged};
 use crate::invocation::command_line::{self, Ask, Payload};
 use crate::lcmaps::Mapping;
 use crate::payload::become_payload;
+use crate::payload::linger::epilogue::{self, Epilogue, Facts};
 use crate::payload::linger::{self, Lingering};
 use crate::payload::switch::{self, Prepared, Wish};
 use crate::reason::{Outcome, Reason, Refusal};
+use crate::sys::identity::Need;
 use crate::sys::start::{self, Inherited, Limits};
 
 /// Runs one call; returns the exit code when the process has not become the payload.
@@ -36,9 +38,11 @@ fn refuse(inherited: &Inherited, refusal: Refusal) -> u8 {
 fn answer(inherited: &Inherited, payload: Option<&Payload>) -> u8 {
     let mut call = Call::begin(inherited);
     let refusal = match authorize(&mut call, inherited, payload) {
-        Ok(Authorized { prepared, limits, target, config }) if config.glexec.linger && prepared.has_command() => {
+        Ok(Authorized { prepared, limits, target, config, epilogue })
+            if config.glexec.linger && prepared.has_command() =>
+        {
             let refusal;
-            let lingering = Lingering { call, prepared, limits, target: &target, config: &config.glexec };
+            let lingering = Lingering { call, prepared, limits, target: &target, config: &config.glexec, epilogue };
             (call, refusal) = linger::supervise(lingering);
             refusal
         }
@@ -59,6 +63,7 @@ struct Authorized {
     limits: Limits,
     target: Mapping,
     config: Config,
+    epilogue: Option<Epilogue>,
 }
 
 /// Decides, prepares and records.
@@ -67,6 +72,8 @@ fn authorize(call: &mut Call, inherited: &Inherited, payload: Option<&Payload>) 
     call.check_report()?;
 
     let config = load::load()?;
+    let needs: Vec<Need> = epilogue::need(&config.glexec).into_iter().collect();
+    call::settle(&needs)?;
     call.open_log(&config.glexec);
     call.record.wish(payload, inherited.cwd.as_deref(), &call.environment);
 
@@ -79,6 +86,12 @@ fn authorize(call: &mut Call, inherited: &Inherited, payload: Option<&Payload>) 
     let Decided { raw, request, target } = decided?;
     call.record.mapping(&target);
 
+    let epilogue = match (payload, &known.caller) {
+        (Some(payload), Some(caller)) => {
+            Epilogue::find(&config.glexec, &Facts { caller, groups, target: &target, payload })?
+        }
+        _ => None,
+    };
     let wish = Wish {
         lcas: &config.lcas,
         payload,
@@ -89,7 +102,7 @@ fn authorize(call: &mut Call, inherited: &Inherited, payload: Option<&Payload>) 
     };
     let prepared = switch::prepare(&target, &wish, &config.glexec)?;
     match call.audit(&config.glexec) {
-        Ok(()) => Ok(Authorized { prepared, limits, target, config }),
+        Ok(()) => Ok(Authorized { prepared, limits, target, config, epilogue }),
         Err(refusal) => {
             prepared.undo();
             Err(refusal)

@@ -114,15 +114,10 @@ pub fn parse(text: &str) -> Result<Config, Mistake> {
 
 fn check(file: File) -> Result<Config, ConfigError> {
     let File { glexec, credentials, lcas, lcmaps } = file;
-    let epilogue = [
-        span_of("epilogue", &glexec.epilogue),
-        span_of("epilogue_user", &glexec.epilogue_user),
-        span_of("epilogue_group", &glexec.epilogue_group),
-        span_of("epilogue_timeout", &glexec.epilogue_timeout),
-    ];
-    if let Some((key, span)) = epilogue.into_iter().flatten().next() {
-        let message = format!("{key} is not supported yet");
-        return Err(ConfigError { message, span: Some(span), kind: ConfigErrorKind::NotSupported });
+    if let Some(epilogue) = glexec.epilogue.as_ref().filter(|_| !glexec.linger) {
+        let message = "epilogue needs linger = true: without it nothing of glexec is left to run it";
+        let (message, span) = (message.to_owned(), Some(epilogue.span()));
+        return Err(ConfigError { message, span, kind: ConfigErrorKind::Invalid });
     }
     // What is not used is checked all the same.
     let lcas = if glexec.use_lcas { lcas.check()? } else { lcas.check().map(|_| lcas::Plan::default())? };
@@ -136,10 +131,6 @@ fn check(file: File) -> Result<Config, ConfigError> {
 /// A policy's name and where it stands; defaults stand nowhere.
 fn named(policy: &Spanned<String>) -> (String, Option<Range<usize>>) {
     (policy.get_ref().clone(), Some(policy.span()).filter(|span| !span.is_empty()))
-}
-
-fn span_of<T>(key: &'static str, value: &Option<Spanned<T>>) -> Option<(&'static str, Range<usize>)> {
-    value.as_ref().map(|value| (key, value.span()))
 }
 
 /// Whether a file that is no TOML has the historic form: `key = value` without quotes below `[glexec]`.

@@ -4,6 +4,7 @@
 
 pub mod caller_file;
 pub mod descriptors;
+pub mod detached;
 pub mod dir;
 pub mod identity;
 pub mod lock;

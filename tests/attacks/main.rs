@@ -9,8 +9,10 @@
 mod aftermath;
 mod files;
 mod lifecycle;
+mod operation;
 mod process;
 #[path = "../system/site.rs"]
 #[allow(dead_code)] // the language of the system tests, of which these need a part
 mod site;
 mod table;
+mod trace;
