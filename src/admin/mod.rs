@@ -5,15 +5,16 @@
 mod convert_glexec;
 mod convert_lcas;
 mod convert_lcmaps;
+pub mod explain;
 mod lcas_db;
 mod lcmaps_db;
 mod migrate;
 mod output;
 
-use crate::config::load;
-use crate::sys::{plain, start};
-use clap::{Arg, Command, ValueHint, value_parser};
-use std::ffi::OsString;
+use crate::config::load::{self, Mistake};
+use crate::sys::plain;
+use crate::sys::start::{self, Inherited};
+use clap::{Arg, ArgMatches, Command, ValueHint, value_parser};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -26,22 +27,38 @@ pub fn definition() -> Command {
         let path = Arg::new(name).long(name).value_name("FILE").value_parser(value_parser!(PathBuf));
         path.value_hint(ValueHint::FilePath).help(help)
     };
-    Command::new("glexec-admin").about("Helps to configure glexec.").subcommand_required(true).subcommand(
-        Command::new("migrate")
-            .about("Prints a historic configuration as a glexec.conf of today, with comments on what needs a look.")
-            .arg(file("glexec-conf", "The historic glexec.conf"))
-            .arg(file("lcmaps-db", "The historic lcmaps.db"))
-            .arg(file("lcas-db", "The historic lcas.db"))
-            .arg(file("check", "Prints nothing, but checks that this glexec.conf can be loaded").exclusive(true))
-            .after_help("Without options: /etc/glexec.conf and the databases that it names."),
-    )
+    Command::new("glexec-admin")
+        .about("Helps to configure glexec.")
+        .subcommand_required(true)
+        .subcommand(
+            Command::new("migrate")
+                .about("Prints a historic configuration as a glexec.conf of today, with comments on what needs a look.")
+                .arg(file("glexec-conf", "The historic glexec.conf"))
+                .arg(file("lcmaps-db", "The historic lcmaps.db"))
+                .arg(file("lcas-db", "The historic lcas.db"))
+                .arg(file("check", "Prints nothing, but checks that this glexec.conf can be loaded").exclusive(true))
+                .after_help("Without options: /etc/glexec.conf and the databases that it names."),
+        )
+        .subcommand(explain::definition())
+}
+
+/// What a sub-command has to say, and its exit code.
+struct Said {
+    text: String,
+    code: u8,
+}
+
+impl From<String> for Said {
+    fn from(text: String) -> Self {
+        Said { text, code: 0 }
+    }
 }
 
 /// Runs the program; returns its exit code.
 pub fn main() -> u8 {
-    let arguments = start::take().arguments;
-    match run(arguments) {
-        Ok(text) => u8::from(std::io::stdout().write_all(text.as_bytes()).is_err()),
+    match run(start::take()) {
+        Ok(Said { text, code }) if std::io::stdout().write_all(text.as_bytes()).is_ok() => code,
+        Ok(_) => 1,
         Err(why) => {
             // Whoever does not listen still has the exit code.
             let _ = std::io::stderr().write_all(format!("{}\n", why.trim_end()).as_bytes());
@@ -50,13 +67,20 @@ pub fn main() -> u8 {
     }
 }
 
-fn run(arguments: Vec<OsString>) -> Result<String, String> {
-    let matches = match definition().try_get_matches_from(arguments) {
+fn run(inherited: Inherited) -> Result<Said, String> {
+    let matches = match definition().try_get_matches_from(&inherited.arguments) {
         Ok(matches) => matches,
-        Err(error) if !error.use_stderr() => return Ok(error.to_string()),
+        Err(error) if !error.use_stderr() => return Ok(error.to_string().into()),
         Err(error) => return Err(error.to_string()),
     };
-    let Some(("migrate", matches)) = matches.subcommand() else { return Err("no command".to_owned()) };
+    match matches.subcommand() {
+        Some(("migrate", matches)) => migrate(matches).map(Said::from),
+        Some(("explain", matches)) => explain::run(matches, inherited),
+        _ => Err("no command".to_owned()),
+    }
+}
+
+fn migrate(matches: &ArgMatches) -> Result<String, String> {
     let path = |name: &str| matches.get_one::<PathBuf>(name).map(PathBuf::as_path);
     if let Some(path) = path("check") {
         return check(path).map(|()| format!("{} can be loaded\n", path.display()));
@@ -71,8 +95,11 @@ fn read(path: &Path) -> Result<String, String> {
 }
 
 fn check(path: &Path) -> Result<(), String> {
-    load::parse(&read(path)?).map(drop).map_err(|mistake| {
-        let (line, column) = mistake.position;
-        format!("{}:{line}:{column}: {} ({})", path.display(), mistake.message, mistake.reason)
-    })
+    load::parse(&read(path)?).map(drop).map_err(|mistake| told(path, &mistake))
+}
+
+/// A mistake in a configuration with its place.
+fn told(path: &Path, mistake: &Mistake) -> String {
+    let (line, column) = mistake.position;
+    format!("{}:{line}:{column}: {} ({})", path.display(), mistake.message, mistake.reason)
 }

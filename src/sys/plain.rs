@@ -1,6 +1,8 @@
 //! Files as whoever runs the program may read them: for unprivileged tools only.
 
+use nix::unistd::Uid;
 use std::io::{Error, ErrorKind, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// Reads a text file of at most `limit` bytes.
@@ -11,4 +13,9 @@ pub fn read_text(path: &Path, limit: u64) -> Result<String, Error> {
         true => Ok(text),
         false => Err(Error::new(ErrorKind::FileTooLarge, "too large")),
     }
+}
+
+/// Whose a file is, links followed; `None` where that cannot be told.
+pub fn owner(path: &Path) -> Option<Uid> {
+    std::fs::metadata(path).ok().map(|status| Uid::from_raw(status.uid()))
 }

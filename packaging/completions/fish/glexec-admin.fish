@@ -26,11 +26,20 @@ end
 
 complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -s h -l help -d 'Print help'
 complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "migrate" -d 'Prints a historic configuration as a glexec.conf of today, with comments on what needs a look.'
+complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "explain" -d 'Prints how a call with this proxy would be decided, without any effect.'
 complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand migrate" -l glexec-conf -d 'The historic glexec.conf' -r -F
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand migrate" -l lcmaps-db -d 'The historic lcmaps.db' -r -F
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand migrate" -l lcas-db -d 'The historic lcas.db' -r -F
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand migrate" -l check -d 'Prints nothing, but checks that this glexec.conf can be loaded' -r -F
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand migrate" -s h -l help -d 'Print help'
-complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate help" -f -a "migrate" -d 'Prints a historic configuration as a glexec.conf of today, with comments on what needs a look.'
-complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand explain" -l config -d 'A glexec.conf to try instead of the installed one' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand explain" -l caller -d 'Who calls; root only' -r -f -a "(__fish_complete_users)"
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand explain" -l pilot-proxy -d 'The pilot\'s own proxy, as X509_USER_PROXY names it' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand explain" -l mode -d 'GLEXEC_MODE' -r -f -a "lcmaps_get_account\t''
+lcmaps_verify_account\t''"
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand explain" -l json -d 'Prints one line of JSON for programs'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand explain" -s h -l help -d 'Print help'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate explain help" -f -a "migrate" -d 'Prints a historic configuration as a glexec.conf of today, with comments on what needs a look.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate explain help" -f -a "explain" -d 'Prints how a call with this proxy would be decided, without any effect.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate explain help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
