@@ -45,11 +45,14 @@ test: packages format-check lint build deb rpm  ## everything: format, lints, un
 	@echo "test: all passed"
 
 ROUNDS = 100
-bench: packages build  ## measure whole calls beside sudo, doas and setpriv (root or sudo; ROUNDS=100)
-	@echo "bench: $(ROUNDS) rounds in a private site"
-	@measure=$$($(CARGO) bench --locked --quiet --bench calls --no-run --message-format=json | \
-		sed -n 's/.*"executable":"\([^"]*\/calls-[^"]*\)".*/\1/p') && \
-		$(SUDO) benches/run $(PROGRAM) "$$measure" $(ROUNDS)
+PART =
+WRITE =
+bench: packages build  ## measure, beside others too (root or sudo): ROUNDS=100 PART="beside growth load …" WRITE=1 (into docs/)
+	@packaging/install-missing bench
+	@echo "bench: $(ROUNDS) rounds in private sites"
+	@measure=$$($(CARGO) bench --locked --quiet --bench measure --no-run --message-format=json | \
+		sed -n 's/.*"executable":"\([^"]*\/measure-[^"]*\)".*/\1/p') && \
+		$(SUDO) benches/run $(PROGRAM) "$$measure" $(ROUNDS) $(PART) $(if $(WRITE),--write)
 
 # The engine needs nightly: rustup toolchain install nightly && cargo install cargo-fuzz --locked
 FUZZ_SECONDS = 20
@@ -143,7 +146,7 @@ endif
 	install -m 644 packaging/apparmor/* $(DESTDIR)$(PREFIX)/share/apparmor/extra-profiles/
 	install -d $(DESTDIR)$(PREFIX)/share/doc/glexec/plugins
 	install -m 644 docs/plugins/* $(DESTDIR)$(PREFIX)/share/doc/glexec/plugins/
-	install -m 644 LICENSE $(wildcard README.md SECURITY.md CHANGELOG.md docs/*.md) $(DESTDIR)$(PREFIX)/share/doc/glexec/
+	install -m 644 LICENSE $(wildcard README.md SECURITY.md CHANGELOG.md docs/*.md docs/*.svg) $(DESTDIR)$(PREFIX)/share/doc/glexec/
 	install -m 644 docs/frameworks/*.md $(DESTDIR)$(PREFIX)/share/doc/glexec/frameworks/
 
 deb: packages  ## make a Debian package of what `make` has built, in target/packages
