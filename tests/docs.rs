@@ -2,7 +2,9 @@
 
 // These lints are meant for code that runs privileged at a site.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+#![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+use glexec::audit::field::Field;
 use glexec::reason::{Reason, Retry};
 use std::fmt::Write;
 use std::path::Path;
@@ -24,17 +26,38 @@ fn table() -> String {
     table
 }
 
+/// The table of docs/audit.md as the catalogue has it.
+fn fields() -> String {
+    let mut table = String::from("| field | meaning |\n|---|---|\n");
+    for field in Field::ALL {
+        writeln!(table, "| `{field}` | {} |", field.meaning()).unwrap();
+    }
+    table
+}
+
+/// Compares what stands between a mark and the next empty line, or the end of the page, with its source.
+#[track_caller]
+fn is_generated(page: &str, mark: &str, table: &str) {
+    let old = read(page);
+    let mark = format!("<!-- {mark} -->\n");
+    let (before, after) = old.split_once(&mark).unwrap_or_else(|| panic!("{page} has no {mark}"));
+    let after = after.find("\n\n").map_or("", |at| &after[at + 1..]);
+    let new = format!("{before}{mark}{table}{after}");
+    if std::env::var_os("WRITE_DOCS").is_some() {
+        std::fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join(page), &new).unwrap();
+    } else {
+        assert_eq!(old, new, "to bring {page} up to date: WRITE_DOCS=1 cargo test --test docs");
+    }
+}
+
 #[test]
 fn the_list_of_reasons_is_the_catalogue() {
-    let old = read("docs/reasons.md");
-    let mark = "<!-- the catalogue -->\n";
-    let (before, _) = old.split_once(mark).expect("docs/reasons.md has a mark before its table");
-    let new = format!("{before}{mark}{}", table());
-    if std::env::var_os("WRITE_DOCS").is_some() {
-        std::fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reasons.md"), &new).unwrap();
-    } else {
-        assert_eq!(old, new, "to bring docs/reasons.md up to date: WRITE_DOCS=1 cargo test --test docs");
-    }
+    is_generated("docs/reasons.md", "the catalogue", &table());
+}
+
+#[test]
+fn the_list_of_fields_is_the_catalogue() {
+    is_generated("docs/audit.md", "the fields", &fields());
 }
 
 #[test]

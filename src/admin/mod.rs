@@ -7,14 +7,18 @@ mod convert_lcas;
 mod convert_lcmaps;
 mod lcas_db;
 mod lcmaps_db;
+mod log;
 mod migrate;
 mod output;
+mod progress;
+mod show;
 
 use crate::config::load;
+use crate::sys::start::Inherited;
 use crate::sys::{plain, start};
-use clap::{Arg, Command, value_parser};
-use std::ffi::OsString;
-use std::io::Write;
+use clap::{Arg, ArgMatches, Command, value_parser};
+use show::Look;
+use std::io::{BufWriter, Write, stderr, stdout};
 use std::path::{Path, PathBuf};
 
 /// Largest file that is read, in bytes.
@@ -22,40 +26,59 @@ const MAX_FILE: u64 = 1024 * 1024;
 
 /// Everything about the command line in one place.
 pub fn definition() -> Command {
+    Command::new("glexec-admin")
+        .about("Helps to configure glexec and to look after it.")
+        .subcommand_required(true)
+        .subcommand(migrate_definition())
+        .subcommand(log::definition())
+}
+
+fn migrate_definition() -> Command {
     let file = |name: &'static str, help: &'static str| {
         Arg::new(name).long(name).value_name("FILE").value_parser(value_parser!(PathBuf)).help(help)
     };
-    Command::new("glexec-admin").about("Helps to configure glexec.").subcommand_required(true).subcommand(
-        Command::new("migrate")
-            .about("Prints a historic configuration as a glexec.conf of today, with comments on what needs a look.")
-            .arg(file("glexec-conf", "The historic glexec.conf"))
-            .arg(file("lcmaps-db", "The historic lcmaps.db"))
-            .arg(file("lcas-db", "The historic lcas.db"))
-            .arg(file("check", "Prints nothing, but checks that this glexec.conf can be loaded").exclusive(true))
-            .after_help("Without options: /etc/glexec.conf and the databases that it names."),
-    )
+    Command::new("migrate")
+        .about("Prints a historic configuration as a glexec.conf of today, with comments on what needs a look.")
+        .arg(file("glexec-conf", "The historic glexec.conf"))
+        .arg(file("lcmaps-db", "The historic lcmaps.db"))
+        .arg(file("lcas-db", "The historic lcas.db"))
+        .arg(file("check", "Prints nothing, but checks that this glexec.conf can be loaded").exclusive(true))
+        .after_help("Without options: /etc/glexec.conf and the databases that it names.")
 }
 
 /// Runs the program; returns its exit code.
 pub fn main() -> u8 {
-    let arguments = start::take().arguments;
-    match run(arguments) {
-        Ok(text) => u8::from(std::io::stdout().write_all(text.as_bytes()).is_err()),
+    let inherited = start::take();
+    match run(&inherited) {
+        Ok(code) => code,
         Err(why) => {
             // Whoever does not listen still has the exit code.
-            let _ = std::io::stderr().write_all(format!("{}\n", why.trim_end()).as_bytes());
+            let _ = stderr().write_all(format!("{}\n", why.trim_end()).as_bytes());
             1
         }
     }
 }
 
-fn run(arguments: Vec<OsString>) -> Result<String, String> {
-    let matches = match definition().try_get_matches_from(arguments) {
+fn run(inherited: &Inherited) -> Result<u8, String> {
+    let matches = match definition().try_get_matches_from(&inherited.arguments) {
         Ok(matches) => matches,
-        Err(error) if !error.use_stderr() => return Ok(error.to_string()),
+        Err(error) if !error.use_stderr() => return say(&error.to_string()),
         Err(error) => return Err(error.to_string()),
     };
-    let Some(("migrate", matches)) = matches.subcommand() else { return Err("no command".to_owned()) };
+    let look = Look::of(&stdout(), &inherited.environment);
+    let mut out = BufWriter::new(stdout());
+    match matches.subcommand() {
+        Some(("migrate", matches)) => say(&migrate(matches)?),
+        Some(("log", matches)) => log::run(matches, look, &mut out, &mut stderr()).map(|()| 0),
+        _ => Err("no command".to_owned()),
+    }
+}
+
+fn say(text: &str) -> Result<u8, String> {
+    Ok(u8::from(stdout().write_all(text.as_bytes()).is_err()))
+}
+
+fn migrate(matches: &ArgMatches) -> Result<String, String> {
     let path = |name: &str| matches.get_one::<PathBuf>(name).map(PathBuf::as_path);
     if let Some(path) = path("check") {
         return check(path).map(|()| format!("{} can be loaded\n", path.display()));

@@ -1,14 +1,54 @@
 //! Files as whoever runs the program may read them: for unprivileged tools only.
 
+use std::ffi::OsString;
+use std::fs::File;
 use std::io::{Error, ErrorKind, Read};
 use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::SystemTime;
 
 /// Reads a text file of at most `limit` bytes.
 pub fn read_text(path: &Path, limit: u64) -> Result<String, Error> {
-    let mut text = String::new();
-    std::fs::File::open(path)?.take(limit.saturating_add(1)).read_to_string(&mut text)?;
-    match u64::try_from(text.len()).is_ok_and(|length| length <= limit) {
-        true => Ok(text),
+    String::from_utf8(read_bytes(path, limit)?).map_err(|_| Error::new(ErrorKind::InvalidData, "it is not UTF-8 text"))
+}
+
+/// Reads a file of at most `limit` bytes.
+pub fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    match u64::try_from(bytes.len()).is_ok_and(|length| length <= limit) {
+        true => Ok(bytes),
         false => Err(Error::new(ErrorKind::FileTooLarge, "too large")),
+    }
+}
+
+/// Opens a file; its size in bytes and when it was last written.
+pub fn open(path: &Path) -> Result<(File, u64, SystemTime), Error> {
+    let file = File::open(path)?;
+    let status = file.metadata()?;
+    Ok((file, status.len(), status.modified()?))
+}
+
+/// The names of a directory's entries.
+pub fn names(path: &Path) -> Result<Vec<OsString>, Error> {
+    std::fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.file_name())).collect()
+}
+
+/// A program of the system that is being read from.
+pub struct Program(Child);
+
+impl Program {
+    /// Starts a program, whose output can be read then; its errors go where ours go.
+    pub fn start(program: &Path, arguments: &[&str]) -> Result<(Self, ChildStdout), Error> {
+        let mut command = Command::new(program);
+        let mut child =
+            command.args(arguments).env("LC_ALL", "C").stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        let output = child.stdout.take().ok_or(ErrorKind::BrokenPipe)?;
+        Ok((Program(child), output))
+    }
+
+    /// Waits for its end; whether it succeeded.
+    pub fn finish(mut self) -> Result<bool, Error> {
+        Ok(self.0.wait()?.success())
     }
 }

@@ -8,6 +8,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
 
 mod audit;
+mod audit_log;
 mod clients;
 mod command;
 mod companions;
