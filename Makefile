@@ -2,10 +2,16 @@
 
 PREFIX = /usr
 DESTDIR =
+MANUAL = $(PREFIX)/share/man
+COMPLETIONS_BASH = $(PREFIX)/share/bash-completion/completions
+COMPLETIONS_ZSH = $(PREFIX)/share/zsh/vendor-completions
+COMPLETIONS_FISH = $(PREFIX)/share/fish/vendor_completions.d
 TARGET = $(abspath $(or $(CARGO_TARGET_DIR),target))
 PROGRAM = $(TARGET)/release/glexec
 # Unprivileged helpers of the callers; the .pl names are the historic ones, which pilots look for beside glexec.
 COMPANIONS = $(addprefix $(TARGET)/release/,glexec_wrapenv glexec_unwrapenv)
+# Where `make deb` and `make rpm` leave what they made.
+PACKAGES = $(TARGET)/packages
 ADMIN_PROGRAM = $(TARGET)/release/glexec-admin
 
 # Only what makes a test site needs root. cargo stays the user's own: also under `sudo make`, where root may not have one.
@@ -14,9 +20,9 @@ CARGO_OF_USER = $(shell getent passwd '$(SUDO_USER)' | cut -d: -f6)/.cargo/bin
 BUILDER = $(if $(and $(SUDO_USER),$(filter 0,$(shell id -u))),$(if $(shell command -v cargo),,sudo -H -u $(SUDO_USER) env PATH=$(CARGO_OF_USER):$(PATH) $(if $(CARGO_TARGET_DIR),CARGO_TARGET_DIR=$(TARGET))))
 CARGO = $(BUILDER) cargo
 
-SCRIPTS = .ci/run benches/run demo/run src/companions/mkgltempdir packaging/install-missing $(addprefix tests/site/,enter make-pki make-root prepare)
+SCRIPTS = .ci/run benches/run demo/run src/companions/mkgltempdir $(addprefix packaging/,build-deb build-rpm install-missing source-tree) $(addprefix tests/site/,enter make-pki make-root prepare)
 
-.PHONY: all bench build demo test fuzz lint format-check fmt install clean help packages rust rust-tools
+.PHONY: all bench build deb demo test fuzz lint format-check fmt install rpm clean help packages rust rust-tools
 .NOTPARALLEL: # what a target needs is done in the order it is written
 
 all: build
@@ -29,12 +35,12 @@ demo: packages build  ## show what glexec does, in a private site that vanishes 
 	@$(SUDO) demo/run $(PROGRAM)
 
 # Trusted files belong to root, sites are made by root: so every test runs as root. Who builds is whoever calls.
-test: packages format-check lint build  ## everything: format, lints, unit, property, integration and system tests (root or sudo)
+test: packages format-check lint build deb rpm  ## everything: format, lints, unit, property, integration and system tests (root or sudo)
 	@echo "test: building the tests"
 	@tests=$$($(CARGO) test --locked --quiet --no-run --message-format=json | \
 		sed -n 's/.*"overflow_checks":[a-z]*,"test":true}.*"executable":"\([^"]*\)".*/\1/p') && test -n "$$tests" && \
 		for test in $$tests; do \
-			echo "test: $${test##*/}" && $(SUDO) env GLEXEC_UNDER_TEST=$(PROGRAM) "$$test" --quiet || exit 1; \
+			echo "test: $${test##*/}" && $(SUDO) env GLEXEC_UNDER_TEST=$(PROGRAM) GLEXEC_PACKAGES=$(PACKAGES) "$$test" --quiet || exit 1; \
 		done
 	@echo "test: all passed"
 
@@ -87,10 +93,31 @@ endif
 	install -m 755 $(ADMIN_PROGRAM) $(DESTDIR)$(PREFIX)/sbin/glexec-admin
 	test -e $(DESTDIR)/etc/glexec.conf || install -m 644 etc/glexec.conf $(DESTDIR)/etc/glexec.conf
 	install -m 644 etc/glexec.conf $(DESTDIR)$(PREFIX)/share/doc/glexec/glexec.conf.example
+	install -d $(DESTDIR)$(MANUAL)/man1 $(DESTDIR)$(MANUAL)/man5 $(DESTDIR)$(MANUAL)/man7 $(DESTDIR)$(MANUAL)/man8
+	for section in 1 5 7 8; do install -m 644 docs/man/*.$$section $(DESTDIR)$(MANUAL)/man$$section/ || exit 1; done
+	install -d $(DESTDIR)$(COMPLETIONS_BASH) $(DESTDIR)$(COMPLETIONS_ZSH) $(DESTDIR)$(COMPLETIONS_FISH)
+	install -m 644 packaging/completions/bash/* $(DESTDIR)$(COMPLETIONS_BASH)/
+	install -m 644 packaging/completions/zsh/* $(DESTDIR)$(COMPLETIONS_ZSH)/
+	install -m 644 packaging/completions/fish/* $(DESTDIR)$(COMPLETIONS_FISH)/
+	install -d $(DESTDIR)/var/log/glexec $(DESTDIR)/etc/logrotate.d
+	install -m 644 packaging/logrotate $(DESTDIR)/etc/logrotate.d/glexec
+	install -d $(DESTDIR)$(PREFIX)/lib/sysusers.d $(DESTDIR)$(PREFIX)/lib/tmpfiles.d
+	install -m 644 packaging/sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/glexec.conf
+	install -m 644 packaging/tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/glexec.conf
+	install -d $(DESTDIR)$(PREFIX)/share/apparmor/extra-profiles
+	install -m 644 packaging/apparmor/* $(DESTDIR)$(PREFIX)/share/apparmor/extra-profiles/
 	install -d $(DESTDIR)$(PREFIX)/share/doc/glexec/plugins
 	install -m 644 docs/plugins/* $(DESTDIR)$(PREFIX)/share/doc/glexec/plugins/
 	install -m 644 LICENSE $(wildcard README.md SECURITY.md CHANGELOG.md docs/*.md) $(DESTDIR)$(PREFIX)/share/doc/glexec/
 	install -m 644 docs/frameworks/*.md $(DESTDIR)$(PREFIX)/share/doc/glexec/frameworks/
+
+deb: packages  ## make a Debian package of what `make` has built, in target/packages
+	@echo "deb: building and checking the Debian package"
+	@$(BUILDER) packaging/build-deb $(TARGET) $(PACKAGES)
+
+rpm: packages  ## make an RPM package of what `make` has built, in target/packages
+	@echo "rpm: building the RPM package"
+	@$(BUILDER) packaging/build-rpm $(TARGET) $(PACKAGES)
 
 clean:  ## remove what was built
 	@$(CARGO) clean

@@ -7,17 +7,20 @@ use crate::audit::log::Log;
 use crate::audit::record::Record;
 use crate::config::glexec::Glexec;
 use crate::config::values::LogLevel;
-use crate::credential::verifier::VerifiedIdentity;
+use crate::decision::Known;
 use crate::invocation::environment::{Environment, ReportFd};
-use crate::lcas::Authorized;
 use crate::lcmaps::Mapping;
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::report::Reporter;
+use crate::sys::identity::Need;
 use crate::sys::self_check::Failed;
 use crate::sys::start::{self, Inherited, Limits};
 use crate::sys::{identity, self_check};
 use nix::unistd::{Gid, Uid, geteuid, getpid};
 use std::io::Write;
+
+/// What the kernel says for an id that means nothing where it is asked for (user_namespaces(7), overflowuid).
+const NOBODY_KNOWS_WHO: u32 = 65534;
 
 /// What is known of a call so far.
 pub struct Call {
@@ -46,7 +49,12 @@ impl Call {
         // The kernel's random numbers do not fail; an id of zeros is better than no record.
         let id = Record::id().unwrap_or_else(|_| "0".repeat(16));
         let mut record = Record::start(&id);
-        record.process(inherited.uid.as_raw(), inherited.gid.as_raw(), getpid().as_raw());
+        let (uid, gid) = match self_check::in_initial_user_namespace() {
+            // Whoever makes a user namespace is whom they like in it, root for instance.
+            Some(false) => (NOBODY_KNOWS_WHO, NOBODY_KNOWS_WHO),
+            _ => (inherited.uid.as_raw(), inherited.gid.as_raw()),
+        };
+        record.process(uid, gid, getpid().as_raw());
         Call {
             report_usable: wanted == ReportFd::Unset || report.is_some(),
             report: Reporter::new(report),
@@ -78,26 +86,19 @@ impl Call {
         self.log.get_or_insert_with(Log::early)
     }
 
-    /// Notes whom the credentials stand for.
-    pub fn identified(&mut self, verified: &VerifiedIdentity) {
-        self.record.identities(&verified.user, verified.pilot.as_ref());
-        for note in &verified.notes {
-            self.note(note);
+    /// Puts down what came out of the decision, also where it refused.
+    pub fn know(&mut self, known: &Known) {
+        if let Some(caller) = &known.caller {
+            self.record.caller(caller);
         }
-    }
-
-    /// Notes what the authorization plug-ins passed over.
-    pub fn authorized(&mut self, authorized: &Authorized<'_>) {
-        for note in authorized.notes() {
-            self.note(note);
+        if let Some(verified) = &known.verified {
+            self.record.identities(&verified.user, verified.pilot.as_ref());
+            for note in &verified.notes {
+                self.note(note);
+            }
         }
-    }
-
-    /// Notes the account that the policy gave.
-    pub fn mapped(&mut self, mapping: &Mapping) {
-        self.record.mapping(mapping);
-        for note in &mapping.notes {
-            self.note(note);
+        for note in known.trail.notes() {
+            self.note(&note);
         }
     }
 
@@ -149,12 +150,17 @@ impl Call {
         }
     }
 
+    /// Tells the log of a failure of a call whose record has been written.
+    pub fn complain(&mut self, failure: &Refusal) {
+        let text = format!("call={} code={}: {}", self.id, failure.reason(), failure.for_log());
+        self.log().message(LogLevel::Fatal, &text);
+    }
+
     /// Ends the call with a refusal: the record first, then, with the caller's own rights, its sentence and report.
     /// Returns the exit code.
     pub fn refuse(mut self, refusal: &Refusal) -> u8 {
         if self.recorded {
-            let text = format!("call={} code={}: {}", self.id, refusal.reason(), refusal.for_log());
-            self.log().message(LogLevel::Fatal, &text);
+            self.complain(refusal);
         } else {
             self.record.deny(refusal);
             let record = std::mem::take(&mut self.record);
@@ -180,7 +186,7 @@ pub fn say(inherited: &Inherited, text: &str) -> u8 {
 }
 
 /// Makes the process safe to hold privileges: checks itself, raises limits that could stop it half-way, forbids core
-/// dumps, keeps only the capabilities that it needs.
+/// dumps, keeps only the capabilities that some configuration may need.
 pub fn harden(inherited: &Inherited) -> Outcome<Limits> {
     self_check::check().map_err(|failed| {
         let (reason, sentence) = match failed {
@@ -207,4 +213,11 @@ pub fn harden(inherited: &Inherited) -> Outcome<Limits> {
     identity::drop_setgid(inherited.gid).map_err(|e| failed("setresgid")(e.to_string()))?;
     identity::reduce_capabilities().map_err(failed("capabilities"))?;
     Ok(limits)
+}
+
+/// The second step, with the configuration known: keeps the capabilities that what is in use needs.
+pub fn settle(needs: &[Need]) -> Outcome<()> {
+    identity::settle_capabilities(needs).map_err(|why| {
+        Refusal::new(Reason::SelfStartup, "glexec could not start safely").detail(format!("capabilities: {why}"))
+    })
 }

@@ -4,11 +4,20 @@
 
 use crate::config::Config;
 use crate::config::values::SearchPath;
+use crate::decision::Matter;
 use crate::invocation::caller::Caller;
-use crate::invocation::command_line::Payload;
-use crate::sys::start::Inherited;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// What a decision is wanted for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// A call: whoever is permitted runs.
+    #[default]
+    Call,
+    /// An explanation: nobody runs, and nothing may change.
+    Explanation,
+}
 
 /// The circumstances of a call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,20 +38,23 @@ pub struct Circumstances {
     pub path: SearchPath,
     /// Seconds since 1970 UTC.
     pub now: i64,
+    /// What the decision is wanted for.
+    pub purpose: Purpose,
 }
 
 impl Circumstances {
     /// Takes what belongs to a policy out of what the call is made of.
-    pub fn of(caller: &Caller, inherited: &Inherited, payload: Option<&Payload>, config: &Config, now: i64) -> Self {
+    pub fn of(caller: &Caller, matter: &Matter<'_>, config: &Config, now: i64) -> Self {
         Circumstances {
             caller: caller.name.clone(),
             caller_uid: caller.uid,
             caller_gid: caller.gid,
-            caller_groups: inherited.groups.iter().map(|gid| gid.as_raw()).collect(),
-            command: payload.map(|payload| payload.command.clone()),
-            cwd: inherited.cwd.clone(),
+            caller_groups: matter.groups.iter().map(|gid| gid.as_raw()).collect(),
+            command: matter.payload.map(|payload| payload.command.clone()),
+            cwd: matter.cwd.map(Path::to_path_buf),
             path: config.glexec.path.clone(),
             now,
+            purpose: matter.purpose,
         }
     }
 }

@@ -7,7 +7,7 @@
 #![forbid(unsafe_code)]
 
 use crate::account;
-use crate::circumstances::Circumstances;
+use crate::circumstances::{Circumstances, Purpose};
 use crate::config::values::AbsolutePath;
 use crate::credential::identity::{Form, Identity};
 use crate::sys::dir::FileError;
@@ -77,6 +77,9 @@ pub struct Question<'a> {
     kind: &'static str,
     /// `user` or `pilot` (LCAS): who is judged; `get_account` or `verify_account` (LCMAPS).
     about: &'static str,
+    /// There where nobody is going to run: a plug-in that changes something must not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    explain: bool,
     user: Person<'a>,
     pilot: Option<Person<'a>>,
     caller: Caller<'a>,
@@ -129,6 +132,7 @@ impl<'a> Question<'a> {
             version: VERSION,
             kind,
             about,
+            explain: call.purpose == Purpose::Explanation,
             user: user.into(),
             pilot: pilot.map(Person::from),
             caller: Caller {

@@ -219,6 +219,9 @@ catalogue! {
     TargetProxyLocked        "target-proxy.locked"        Client Useless "Another process holds the lock of the target proxy for too long.";
 
     AuditUnavailable         "audit.unavailable"          System MayHelp "The audit record cannot be written (audit_required).";
+    EpilogueUnusable         "epilogue.unusable"          System Useless "The site's epilogue is missing, can be written by somebody else than root, or its user or group does not exist; nothing was run.";
+    EpilogueFailed           "epilogue.failed"            System Useless "The payload ran, but the site's epilogue failed or took too long; the end record says how it ended.";
+
     SwitchFailed             "switch.failed"              System Useless "The identity switch failed or could be undone; nothing was run.";
     SystemFailed             "system.failed"              System Useless "The system refused something that glexec needs; the log says what.";
 }

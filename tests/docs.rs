@@ -87,7 +87,9 @@ fn every_default_that_the_shipped_configuration_shows_is_the_default() {
         let mut credentials = config.credentials.clone();
         credentials.max_proxy_lifetime = None;
         credentials.max_ac_lifetime = None;
-        let mut glexec = format!("{:?}", config.glexec);
+        let mut glexec = config.glexec.clone();
+        glexec.epilogue = None;
+        let mut glexec = format!("{glexec:?}");
         for policy in ["lcmaps_get_account_policy", "lcmaps_verify_account_policy"] {
             let at = glexec.find(policy).unwrap();
             let end = glexec[at..].find('}').unwrap() + at;

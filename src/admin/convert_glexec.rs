@@ -102,9 +102,12 @@ pub fn write(old: &Old, policies: &Database, out: &mut Output) {
             }
             "omission_private_key_white_list" => patterns(key, words(value), out),
             "preserve_env_variables" => preserve(key, value, out),
-            "epilogue" | "epilogue_user" | "epilogue_group" | "epilogue_timeout" => {
-                look(key, value, "set it when this version of glexec knows it", out);
-            }
+            "epilogue" if !value.starts_with('/') => look(key, value, "not an absolute path", out),
+            "epilogue" | "epilogue_user" | "epilogue_group" => out.set(key, &quoted(value)),
+            "epilogue_timeout" => match value.parse::<std::num::NonZeroU32>() {
+                Ok(seconds) => out.set(key, &seconds.to_string()),
+                Err(_) => look(key, value, "no number of seconds", out),
+            },
             key => match GONE.iter().find(|(gone, _)| *gone == key) {
                 Some((_, why)) => out.comment(&format!("{key} = {value}: {why}")),
                 None => look(key, value, "unknown", out),

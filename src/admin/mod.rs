@@ -16,7 +16,7 @@ mod show;
 use crate::config::load;
 use crate::sys::start::Inherited;
 use crate::sys::{plain, start};
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgMatches, Command, ValueHint, value_parser};
 use show::Look;
 use std::io::{BufWriter, Write, stderr, stdout};
 use std::path::{Path, PathBuf};
@@ -35,7 +35,8 @@ pub fn definition() -> Command {
 
 fn migrate_definition() -> Command {
     let file = |name: &'static str, help: &'static str| {
-        Arg::new(name).long(name).value_name("FILE").value_parser(value_parser!(PathBuf)).help(help)
+        let path = Arg::new(name).long(name).value_name("FILE").value_parser(value_parser!(PathBuf));
+        path.value_hint(ValueHint::FilePath).help(help)
     };
     Command::new("migrate")
         .about("Prints a historic configuration as a glexec.conf of today, with comments on what needs a look.")

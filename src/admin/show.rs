@@ -175,13 +175,8 @@ mod tests {
     }
 
     #[test]
-    fn only_a_terminal_gets_colours() {
-        let none: [(&str, &str); 0] = [];
-        let file = tempfile();
-        assert_eq!(Look::of(&file, &none), Look::Plain);
-    }
-
-    fn tempfile() -> std::fs::File {
-        std::fs::File::open("/dev/null").unwrap()
+    fn a_pipe_gets_no_colours() {
+        let (reading, _writing) = nix::unistd::pipe().unwrap();
+        assert_eq!(Look::of(&reading, &[("NO_COLOR", "")]), Look::Plain);
     }
 }

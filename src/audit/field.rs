@@ -68,6 +68,7 @@ catalogue! {
     SysTime     "sys_time"    "The kernel's processor time for them, in seconds.";
     MaxRss      "max_rss"     "The largest resident memory that one process of them had, in KiB.";
     Killed      "killed"      "How many processes the payload left behind that had to be killed.";
+    Epilogue    "epilogue"    "How the site's epilogue ended, where there is one.";
 }
 
 impl fmt::Display for Field {

@@ -9,6 +9,7 @@ use crate::invocation::caller::Caller;
 use crate::invocation::command_line::Payload;
 use crate::invocation::environment::Environment;
 use crate::lcmaps::Mapping;
+use crate::payload::linger::epilogue::Done;
 use crate::payload::linger::monitor::Over;
 use crate::reason::{Refusal, Retry};
 use crate::sys::supervise::{Ended, Usage};
@@ -151,6 +152,11 @@ impl Record {
         self.set(Field::SysTime, seconds(usage.system).as_bytes(), MAX_TEXT);
         self.set(Field::MaxRss, usage.max_rss.to_string().as_bytes(), MAX_TEXT);
         self.set(Field::Killed, over.killed.to_string().as_bytes(), MAX_TEXT);
+    }
+
+    /// How the site's epilogue ended.
+    pub fn epilogue(&mut self, done: Done) {
+        self.set(Field::Epilogue, done.word().as_bytes(), MAX_TEXT);
     }
 
     /// Names and visible values in their order.

@@ -19,6 +19,8 @@ const HELP: &str = "\
 usage: glexec glexec_unwrapenv [--exclude=NAME[,NAME...]]... [--] COMMAND [ARGUMENT...]
 Sets the variables that GLEXEC_ENV carries (see glexec_wrapenv), then becomes the command. A command that is one word
 with shell characters in it is given to /bin/sh -c.
+  --exclude=NAME[,NAME...]  variables to leave as they are
+  -h, --help                print this help
 ";
 
 /// Exit codes of a command that cannot be executed, as shells have them.

@@ -21,6 +21,8 @@ use std::process::ExitCode;
 const HELP: &str = "\
 usage: export GLEXEC_ENV=`glexec_wrapenv [--exclude=NAME[,NAME...]]...`
 Prints the environment as one line for GLEXEC_ENV, which glexec hands on and glexec_unwrapenv unpacks.
+  --exclude=NAME[,NAME...]  variables to leave out
+  -h, --help                print this help
 ";
 
 /// Longest value that execve(2) accepts: 32 pages with `GLEXEC_ENV=` and the closing NUL.

@@ -6,6 +6,7 @@ use crate::config::values::{AbsolutePath, Facility, Lifetime, LogLevel, Preserve
 use crate::invocation::white_list::Pattern;
 use crate::sys::lock::Mechanism;
 use serde::Deserialize;
+use std::num::NonZeroU32;
 use toml::Spanned;
 
 /// Where records and messages go.
@@ -85,14 +86,14 @@ pub struct Glexec {
     pub audit_required: bool,
     /// Whom the verifier runs as.
     pub service_user: String,
-    /// A program to run after the payload.
+    /// A program of the site's to run after the payload.
     pub epilogue: Option<Spanned<AbsolutePath>>,
     /// Its user.
-    pub epilogue_user: Option<Spanned<String>>,
-    /// Its group.
-    pub epilogue_group: Option<Spanned<String>>,
-    /// Its time-out in seconds.
-    pub epilogue_timeout: Option<Spanned<u32>>,
+    pub epilogue_user: String,
+    /// Its group; empty: root's, or the user's own.
+    pub epilogue_group: String,
+    /// How many seconds it may take.
+    pub epilogue_timeout: NonZeroU32,
 }
 
 impl Default for Glexec {
@@ -122,9 +123,9 @@ impl Default for Glexec {
             audit_required: true,
             service_user: String::from("glexec"),
             epilogue: None,
-            epilogue_user: None,
-            epilogue_group: None,
-            epilogue_timeout: None,
+            epilogue_user: String::from("root"),
+            epilogue_group: String::new(),
+            epilogue_timeout: NonZeroU32::MIN.saturating_add(299),
         }
     }
 }

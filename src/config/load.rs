@@ -53,20 +53,25 @@ pub struct Mistake {
 /// Reads the configuration as root; refuses what somebody else could have written.
 pub fn load() -> Outcome<Config> {
     let path = Path::new(CONFIG_FILE);
-    let file = read_trusted(path, MAX_BYTES).map_err(|error| not_loaded(&error))?;
+    let file = read_trusted(path, MAX_BYTES).map_err(|error| not_loaded(path, &error))?;
     let text = std::str::from_utf8(&file.bytes).map_err(|_| {
         Refusal::new(Reason::ConfigSyntax, format!("the site's configuration {CONFIG_FILE} is not UTF-8 text"))
     })?;
     parse(text).map_err(|mistake| describe(&mistake, &file))
 }
 
-fn not_loaded(error: &FileError) -> Refusal {
+/// What glexec would say of a configuration that it cannot use as it lies there; `None` where it would read it.
+pub fn would_refuse(path: &Path) -> Option<Refusal> {
+    read_trusted(path, MAX_BYTES).err().map(|error| not_loaded(path, &error))
+}
+
+fn not_loaded(path: &Path, error: &FileError) -> Refusal {
     let (reason, sentence) = match error {
         FileError::Missing(_) => (Reason::ConfigMissing, "does not exist"),
         FileError::Insecure { .. } => (Reason::ConfigInsecure, "can be written by others than root"),
         FileError::Unreadable { .. } | FileError::Unusable { .. } => (Reason::ConfigUnreadable, "cannot be read"),
     };
-    Refusal::new(reason, format!("the site's configuration {CONFIG_FILE} {sentence}")).detail(error.to_string())
+    Refusal::new(reason, format!("the site's configuration {} {sentence}", path.display())).detail(error.to_string())
 }
 
 /// The caller gets the position; the text only where it could read the file itself.
@@ -109,15 +114,10 @@ pub fn parse(text: &str) -> Result<Config, Mistake> {
 
 fn check(file: File) -> Result<Config, ConfigError> {
     let File { glexec, credentials, lcas, lcmaps } = file;
-    let epilogue = [
-        span_of("epilogue", &glexec.epilogue),
-        span_of("epilogue_user", &glexec.epilogue_user),
-        span_of("epilogue_group", &glexec.epilogue_group),
-        span_of("epilogue_timeout", &glexec.epilogue_timeout),
-    ];
-    if let Some((key, span)) = epilogue.into_iter().flatten().next() {
-        let message = format!("{key} is not supported yet");
-        return Err(ConfigError { message, span: Some(span), kind: ConfigErrorKind::NotSupported });
+    if let Some(epilogue) = glexec.epilogue.as_ref().filter(|_| !glexec.linger) {
+        let message = "epilogue needs linger = true: without it nothing of glexec is left to run it";
+        let (message, span) = (message.to_owned(), Some(epilogue.span()));
+        return Err(ConfigError { message, span, kind: ConfigErrorKind::Invalid });
     }
     // What is not used is checked all the same.
     let lcas = if glexec.use_lcas { lcas.check()? } else { lcas.check().map(|_| lcas::Plan::default())? };
@@ -131,10 +131,6 @@ fn check(file: File) -> Result<Config, ConfigError> {
 /// A policy's name and where it stands; defaults stand nowhere.
 fn named(policy: &Spanned<String>) -> (String, Option<Range<usize>>) {
     (policy.get_ref().clone(), Some(policy.span()).filter(|span| !span.is_empty()))
-}
-
-fn span_of<T>(key: &'static str, value: &Option<Spanned<T>>) -> Option<(&'static str, Range<usize>)> {
-    value.as_ref().map(|value| (key, value.span()))
 }
 
 /// Whether a file that is no TOML has the historic form: `key = value` without quotes below `[glexec]`.

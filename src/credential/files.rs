@@ -49,37 +49,44 @@ impl RawCredentials {
 /// Reads the files as the caller.
 pub fn read(request: &Request, caller: &Caller, config: &Config) -> Outcome<RawCredentials> {
     let actor = Actor { uid: Uid::from_raw(caller.uid), gid: Gid::from_raw(caller.gid), groups: None };
+    read_as(&actor, request, config)
+}
+
+/// Reads the files as somebody whose they must be.
+pub fn read_as(actor: &Actor, request: &Request, config: &Config) -> Outcome<RawCredentials> {
+    acting_as(actor, || read_own(actor.uid, request, config)).map_err(|errno| {
+        Refusal::new(Reason::SystemFailed, "the caller's identity could not be taken").detail(errno.to_string())
+    })?
+}
+
+/// Reads the files with the permissions of the process; they must belong to `owner`.
+pub fn read_own(owner: Uid, request: &Request, config: &Config) -> Outcome<RawCredentials> {
     let lock = config.glexec.input_lock_mechanism;
     let one = |variable: &str, path: &Path| {
-        caller_file::read(path, actor.uid, lock)
+        caller_file::read(path, owner, lock)
             .map(RawCredential)
             .map_err(|why| (why == Refused::Unreadable(Errno::ENOENT), refusal(variable, path, &why)))
     };
-    let all = || -> Outcome<RawCredentials> {
-        let client = one("GLEXEC_CLIENT_CERT", &request.client).map_err(|(_, refusal)| refusal)?;
-        let source = match &request.source {
-            Some(path) => Some(one("GLEXEC_SOURCE_PROXY", path).map_err(|(_, refusal)| refusal)?),
-            None => None,
-        };
-        let source = source.filter(|source| source.bytes() != client.bytes());
-        let pilot = match (config.credentials.pilot_proxy, &request.pilot) {
-            (PilotProxy::Ignored, _) | (PilotProxy::Optional, None) => None,
-            (PilotProxy::Required, None) => {
-                let sentence = "this site requires the pilot's own proxy: set X509_USER_PROXY";
-                return Err(Refusal::new(Reason::CredentialPilotMissing, sentence));
-            }
-            (mode, Some(path)) => match one("X509_USER_PROXY", path) {
-                Ok(pilot) => Some(pilot),
-                // A stale variable names nothing: then there is no pilot's proxy.
-                Err((true, _)) if mode == PilotProxy::Optional => None,
-                Err((_, refusal)) => return Err(refusal),
-            },
-        };
-        Ok(RawCredentials { client, source, pilot })
+    let client = one("GLEXEC_CLIENT_CERT", &request.client).map_err(|(_, refusal)| refusal)?;
+    let source = match &request.source {
+        Some(path) => Some(one("GLEXEC_SOURCE_PROXY", path).map_err(|(_, refusal)| refusal)?),
+        None => None,
     };
-    acting_as(&actor, all).map_err(|errno| {
-        Refusal::new(Reason::SystemFailed, "the caller's identity could not be taken").detail(errno.to_string())
-    })?
+    let source = source.filter(|source| source.bytes() != client.bytes());
+    let pilot = match (config.credentials.pilot_proxy, &request.pilot) {
+        (PilotProxy::Ignored, _) | (PilotProxy::Optional, None) => None,
+        (PilotProxy::Required, None) => {
+            let sentence = "this site requires the pilot's own proxy: set X509_USER_PROXY";
+            return Err(Refusal::new(Reason::CredentialPilotMissing, sentence));
+        }
+        (mode, Some(path)) => match one("X509_USER_PROXY", path) {
+            Ok(pilot) => Some(pilot),
+            // A stale variable names nothing: then there is no pilot's proxy.
+            Err((true, _)) if mode == PilotProxy::Optional => None,
+            Err((_, refusal)) => return Err(refusal),
+        },
+    };
+    Ok(RawCredentials { client, source, pilot })
 }
 
 fn refusal(variable: &str, path: &Path, why: &Refused) -> Refusal {

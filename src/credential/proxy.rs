@@ -182,7 +182,7 @@ fn check_subject(certificate: &Certificate, proxy: &Proxy, issuer: &Certificate)
 }
 
 /// The generation, for people.
-fn title(proxy: &Proxy) -> &'static str {
+pub fn title(proxy: &Proxy) -> &'static str {
     match proxy.generation {
         ProxyType::Rfc3820 => "RFC 3820",
         ProxyType::Gt3 => "the GT3 draft",

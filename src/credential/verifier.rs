@@ -44,7 +44,7 @@ enum Verdict {
     Refused { code: String, sentence: String, detail: Option<String> },
 }
 
-/// Has the credentials judged.
+/// Has the credentials judged by a confined process of the service user.
 pub fn verify(
     raw: &RawCredentials,
     service: &ServiceAccount,
@@ -54,19 +54,30 @@ pub fn verify(
 ) -> Outcome<VerifiedIdentity> {
     let actor = service.actor();
     let trust = open_trust(config)?;
-    let may_omit = white_list::contains(&config.glexec.omission_private_key_white_list, caller);
-    let question = Question {
-        user: raw.client.bytes(),
-        source: raw.source.as_ref().map(|source| source.bytes()),
-        pilot: raw.pilot.as_ref().map(|pilot| pilot.bytes()),
-        key: if may_omit { KeyRule::MayBeAbsent } else { KeyRule::Required },
-    };
+    let question = question(raw, caller, config);
     let mut readable = vec![trust.cas.as_fd()];
     readable.extend(trust.voms.as_ref().map(Directory::as_fd));
     let how = Confinement { actor: &actor, readable: &readable, deadline: DEADLINE, max_answer: MAX_VERDICT };
     let work = || encode(judge(&question, &config.credentials, &trust, now));
     let bytes = process::ask_confined(&how, openssl::prepare, work).map_err(|why| failed(&why.to_string()))?;
     decode(&bytes)
+}
+
+/// Judges the credentials in this process: for programs without privilege only.
+pub fn verify_here(raw: &RawCredentials, caller: &Caller, config: &Config, now: i64) -> Outcome<VerifiedIdentity> {
+    let trust = open_trust(config)?;
+    openssl::prepare();
+    decode(&encode(judge(&question(raw, caller, config), &config.credentials, &trust, now)))
+}
+
+fn question<'a>(raw: &'a RawCredentials, caller: &Caller, config: &Config) -> Question<'a> {
+    let may_omit = white_list::contains(&config.glexec.omission_private_key_white_list, caller);
+    Question {
+        user: raw.client.bytes(),
+        source: raw.source.as_ref().map(|source| source.bytes()),
+        pilot: raw.pilot.as_ref().map(|pilot| pilot.bytes()),
+        key: if may_omit { KeyRule::MayBeAbsent } else { KeyRule::Required },
+    }
 }
 
 fn failed(why: &str) -> Refusal {

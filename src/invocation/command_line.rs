@@ -4,7 +4,7 @@
 
 use crate::reason::{Outcome, Reason, Refusal};
 use clap::builder::ValueParser;
-use clap::{Arg, ArgAction, Command};
+use clap::{Arg, ArgAction, Command, ValueHint};
 use std::ffi::OsString;
 
 /// The payload: a command and its arguments, byte for byte.
@@ -45,6 +45,7 @@ pub fn definition() -> Command {
                 .help("The command to run; without one, only the target proxy is (re)created")
                 .trailing_var_arg(true)
                 .num_args(0..)
+                .value_hint(ValueHint::CommandWithArguments)
                 .value_parser(ValueParser::os_string()),
         )
         .after_help(

@@ -1,59 +1,61 @@
 //! `check_executable`: the commands that may be run here.
 //!
 //! Judged is the path that will be executed, as it is written: a link that leads to a listed command is another path, and
-//! whoever may change a link could change it after the look. A command without `/` is judged twice: here one of the files
-//! that it may mean must be listed, so that nobody is mapped in vain; when the account is known and the search path has been
-//! gone through with its eyes, the file that was found must be. Where no command is run there is nothing to judge.
+//! whoever may change a link could change it after the look. A command without `/` means the first file of the search path
+//! that is listed: the others are passed over when the command is looked for with the account's eyes
+//! ([`super::Plan::lets_run`]), so that nobody is mapped in vain. Where no command is run there is nothing to judge.
 
 #![forbid(unsafe_code)]
 
+use super::Context;
 use crate::audit::escape::visible;
-use crate::circumstances::Circumstances;
-use crate::config::values::AbsolutePath;
 use crate::payload::command::candidates;
 use crate::reason::{Outcome, Reason, Refusal};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
 /// Longest command in a sentence, in bytes.
 const MAX_SHOWN: usize = 200;
 
-fn listed(commands: &[AbsolutePath], path: &Path) -> bool {
-    commands.iter().any(|command| command.as_path() == path)
-}
-
-fn refused(command: &[u8]) -> Refusal {
-    let shown = visible(command, MAX_SHOWN);
-    Refusal::new(Reason::LcasCheckExecutable, format!("{shown}: the site does not let this command be run"))
-}
-
 /// Refuses a command that can only be something that is not listed.
-pub(super) fn judge(commands: &[AbsolutePath], call: &Circumstances) -> Outcome<()> {
-    let Some(command) = &call.command else { return Ok(()) };
-    let possible = candidates(command, &call.path, call.cwd.as_deref());
-    match possible.iter().any(|path| listed(commands, path)) {
+pub(super) fn judge(context: &Context<'_>) -> Outcome<()> {
+    let Some(command) = &context.call.command else { return Ok(()) };
+    let possible = candidates(command, &context.call.path, context.call.cwd.as_deref());
+    match possible.iter().any(|path| context.plan.lets_run(path)) {
         true => Ok(()),
-        false => Err(refused(command.as_bytes())),
-    }
-}
-
-/// Refuses a file that is not listed.
-pub(super) fn check(commands: &[AbsolutePath], path: &Path) -> Outcome<()> {
-    match listed(commands, path) {
-        true => Ok(()),
-        false => Err(refused(path.as_os_str().as_bytes())),
+        false => {
+            let shown = visible(command.as_bytes(), MAX_SHOWN);
+            Err(Refusal::new(
+                Reason::LcasCheckExecutable,
+                format!("{shown}: the site does not let this command be run"),
+            ))
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::PathBuf;
+    use crate::circumstances::Circumstances;
+    use crate::config::values::AbsolutePath;
+    use crate::lcas::tests::{Memory, context};
+    use crate::lcas::{Configured, Plan, Plugin, Whose};
+    use std::path::{Path, PathBuf};
+
+    fn plan(lists: &[&[&str]]) -> Plan {
+        let path = |path: &&str| -> AbsolutePath { PathBuf::from(path).try_into().unwrap() };
+        let plugin = |list: &&[&str]| Plugin::CheckExecutable { commands: list.iter().map(path).collect() };
+        Plan::new(lists.iter().map(|list| Configured { plugin: plugin(list), whose: Whose::User }).collect())
+    }
+
+    fn passes(plan: &Plan, command: Option<&str>) -> bool {
+        let cwd = Some(PathBuf::from("/opt"));
+        let call = Circumstances { command: command.map(Into::into), cwd, ..Circumstances::default() };
+        judge(&context(plan, &Memory(None), &call)).is_ok()
+    }
 
     #[test]
     fn the_path_that_is_executed_must_be_listed() {
-        let commands: Vec<AbsolutePath> =
-            ["/usr/bin/id", "/opt/x"].map(|path| PathBuf::from(path).try_into().unwrap()).into();
+        let plan = plan(&[&["/usr/bin/id", "/opt/x"]]);
         let table = [
             (Some("/usr/bin/id"), true),
             (Some("/usr//bin/./id"), true),
@@ -66,12 +68,18 @@ mod tests {
             (Some(""), false),
             (None, true),
         ];
-        for (command, passes) in table {
-            let cwd = Some(PathBuf::from("/opt"));
-            let call = Circumstances { command: command.map(Into::into), cwd, ..Circumstances::default() };
-            assert_eq!(judge(&commands, &call).is_ok(), passes, "{command:?}");
+        for (command, expected) in table {
+            assert_eq!(passes(&plan, command), expected, "{command:?}");
         }
-        assert!(check(&commands, Path::new("/usr/bin/id")).is_ok());
-        assert_eq!(check(&commands, Path::new("/bin/id")).unwrap_err().reason(), Reason::LcasCheckExecutable);
+        assert!(plan.lets_run(Path::new("/usr/bin/id")) && !plan.lets_run(Path::new("/bin/id")));
+    }
+
+    #[test]
+    fn a_command_must_be_on_every_list() {
+        let plan = plan(&[&["/usr/bin/id", "/bin/id"], &["/usr/bin/id", "/bin/sh"]]);
+        assert!(passes(&plan, Some("/usr/bin/id")) && passes(&plan, Some("id")));
+        assert!(!passes(&plan, Some("/bin/id")) && !passes(&plan, Some("sh")));
+        // One list has a file of this name, the other list has another one.
+        assert!(!passes(&self::plan(&[&["/usr/bin/id"], &["/bin/id"]]), Some("id")));
     }
 }

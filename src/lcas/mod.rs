@@ -13,10 +13,12 @@ mod voms;
 use crate::circumstances::Circumstances;
 use crate::config::values::AbsolutePath;
 use crate::credential::identity::Identity;
-use crate::lcmaps::map_file::{Files, SiteFiles};
+use crate::lcmaps::map_file::Files;
 use crate::outside::{Exec, Programs};
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::sys::dir::FileError;
+use crate::trail::{Seen, Side, Step, Trail};
+use crate::world::World;
 use serde::Deserialize;
 use std::path::Path;
 
@@ -115,7 +117,7 @@ impl Plugin {
             Plugin::Userallow { file } => userallow::judge(file, &identity.subject, context),
             Plugin::Voms { file, format } => voms::judge(file, *format, identity, context),
             Plugin::Timeslots { file } => timeslots::judge(file, context),
-            Plugin::CheckExecutable { commands } => check_executable::judge(commands, context.call),
+            Plugin::CheckExecutable { .. } => check_executable::judge(context),
             Plugin::Exec(exec) => exec::judge(exec, who, user, pilot, context),
         }
     }
@@ -123,27 +125,21 @@ impl Plugin {
 
 /// What a plug-in works with.
 struct Context<'a> {
+    plan: &'a Plan,
     files: &'a dyn Files,
     call: &'a Circumstances,
     programs: &'a dyn Programs,
-    notes: Vec<String>,
+    seen: Vec<Seen>,
 }
 
 const USER: &str = "user";
 const PILOT: &str = "pilot";
+const CALL: &str = "call";
 
 impl Context<'_> {
     /// Reads a file that only root can have written.
     fn read(&self, path: &AbsolutePath) -> Outcome<Vec<u8>> {
         self.files.read(path).map_err(|error| file_refusal(&error))
-    }
-
-    /// Notes a line that was passed over.
-    fn note(&mut self, path: &AbsolutePath, what: &str) {
-        let note = format!("{}: {what}; the line was passed over", path.as_path().display());
-        if !self.notes.contains(&note) {
-            self.notes.push(note);
-        }
     }
 }
 
@@ -183,15 +179,21 @@ impl Plan {
     pub fn new(plugins: Vec<Configured>) -> Self {
         Plan { plugins }
     }
+
+    /// Whether the site lets a file be run: it is on every list of commands that there is.
+    pub fn lets_run(&self, path: &Path) -> bool {
+        self.plugins.iter().all(|configured| match &configured.plugin {
+            Plugin::CheckExecutable { commands } => commands.iter().any(|command| command.as_path() == path),
+            _ => true,
+        })
+    }
 }
 
 /// A user whom every plug-in let pass. Only such a user can be mapped.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Authorized<'a> {
     user: &'a Identity,
     pilot: Option<&'a Identity>,
-    plan: &'a Plan,
-    notes: Vec<String>,
 }
 
 impl<'a> Authorized<'a> {
@@ -204,20 +206,6 @@ impl<'a> Authorized<'a> {
     pub fn pilot(&self) -> Option<&'a Identity> {
         self.pilot
     }
-
-    /// What an administrator may want to know, for the log.
-    pub fn notes(&self) -> &[String] {
-        &self.notes
-    }
-
-    /// Refuses the file that the command turned out to be, where the site has a list that it is not on. Which of a
-    /// search path's files a name means is known only when the account is.
-    pub fn check_command(&self, path: &Path) -> Outcome<()> {
-        self.plan.plugins.iter().try_for_each(|configured| match &configured.plugin {
-            Plugin::CheckExecutable { commands } => check_executable::check(commands, path),
-            _ => Ok(()),
-        })
-    }
 }
 
 /// Runs the plug-ins in order; the first refusal wins. Without plug-ins everybody may run.
@@ -225,36 +213,37 @@ impl<'a> Authorized<'a> {
 /// A pilot without a proxy of its own is nobody whom a list could ban; whether it may do without is for `pilot_proxy` to
 /// say. A plug-in that says who may run refuses it: otherwise a pilot could escape by unsetting X509_USER_PROXY.
 pub fn authorize<'a>(
-    plan: &'a Plan,
+    plan: &Plan,
     user: &'a Identity,
     pilot: Option<&'a Identity>,
     call: &Circumstances,
-    programs: &dyn Programs,
+    world: &World<'_>,
+    trail: &mut Trail,
 ) -> Outcome<Authorized<'a>> {
-    authorize_with(plan, user, pilot, &mut Context { files: &SiteFiles, call, programs, notes: Vec::new() })
-}
-
-fn authorize_with<'a>(
-    plan: &'a Plan,
-    user: &'a Identity,
-    pilot: Option<&'a Identity>,
-    context: &mut Context<'_>,
-) -> Outcome<Authorized<'a>> {
+    let mut context = Context { plan, files: world.files, call, programs: world.programs, seen: Vec::new() };
     for Configured { plugin, whose } in &plan.plugins {
         let judged = match whose {
-            _ if !plugin.is_personal() => [Some("call"), None],
+            _ if !plugin.is_personal() => [Some(CALL), None],
             Whose::User => [Some(USER), None],
-            Whose::Pilot => [None, pilot.map(|_| PILOT)],
-            Whose::Both => [Some(USER), pilot.map(|_| PILOT)],
+            Whose::Pilot => [None, Some(PILOT)],
+            Whose::Both => [Some(USER), Some(PILOT)],
         };
-        if plugin.admits() && *whose != Whose::User && pilot.is_none() {
-            return Err(named(&no_pilot(), plugin, PILOT));
-        }
         for who in judged.into_iter().flatten() {
-            plugin.judge(who, user, pilot, context).map_err(|refusal| named(&refusal, plugin, who))?;
+            let answer = match (who, pilot) {
+                (PILOT, None) if plugin.admits() => Err(no_pilot()),
+                (PILOT, None) => continue,
+                _ => plugin.judge(who, user, pilot, &mut context),
+            };
+            trail.steps.push(Step {
+                side: Side::Authorization,
+                plugin: format!("{} on the {who}", plugin.name()),
+                seen: std::mem::take(&mut context.seen),
+                answer: answer.clone(),
+            });
+            answer.map_err(|refusal| named(&refusal, plugin, who))?;
         }
     }
-    Ok(Authorized { user, pilot, plan, notes: std::mem::take(&mut context.notes) })
+    Ok(Authorized { user, pilot })
 }
 
 fn no_pilot() -> Refusal {
@@ -280,6 +269,14 @@ mod tests {
     use crate::sys::dir::FileError;
     use crate::sys::program::Said;
     use std::path::PathBuf;
+
+    pub(super) fn world<'a>(files: &'a dyn Files, programs: &'a dyn Programs) -> World<'a> {
+        World { files, programs, accounts: &crate::account::Nss, leases: &crate::lcmaps::gridmapdir::Looking }
+    }
+
+    pub(super) fn context<'a>(plan: &'a Plan, files: &'a dyn Files, call: &'a Circumstances) -> Context<'a> {
+        Context { plan, files, call, programs: &NoPrograms, seen: Vec::new() }
+    }
 
     pub(super) struct Memory(pub(super) Option<&'static [u8]>);
 
@@ -327,8 +324,11 @@ mod tests {
     fn reason(plan: &Plan, user: &str, pilot: Option<&str>, file: Option<&'static [u8]>) -> Option<Reason> {
         let pilot = pilot.map(who);
         let call = Circumstances::default();
-        let mut context = Context { files: &Memory(file), call: &call, programs: &NoPrograms, notes: Vec::new() };
-        authorize_with(plan, &who(user), pilot.as_ref(), &mut context).err().map(|refusal| refusal.reason())
+        let memory = Memory(file);
+        let world = world(&memory, &NoPrograms);
+        authorize(plan, &who(user), pilot.as_ref(), &call, &world, &mut Trail::default())
+            .err()
+            .map(|refusal| refusal.reason())
     }
 
     #[test]
@@ -374,8 +374,11 @@ mod tests {
                 let plan = Plan::new(vec![Configured { plugin: plugin.clone(), whose }]);
                 let judge = |pilot| {
                     let programs = &Answers(0, "");
-                    let mut context = Context { files: &Memory(all), call: &call, programs, notes: Vec::new() };
-                    authorize_with(&plan, &user, pilot, &mut context).err().map(|refusal| refusal.reason())
+                    let memory = Memory(all);
+                    let world = world(&memory, programs);
+                    authorize(&plan, &user, pilot, &call, &world, &mut Trail::default())
+                        .err()
+                        .map(|refusal| refusal.reason())
                 };
                 assert_eq!(judge(Some(&user)), None, "{plan:?}");
                 let expected = (whose != Whose::User).then_some(Reason::CredentialPilotMissing);
@@ -387,10 +390,11 @@ mod tests {
     #[test]
     fn a_missing_file_refuses_and_the_log_names_plugin_and_person() {
         let call = Circumstances::default();
-        let mut context = Context { files: &Memory(None), call: &call, programs: &NoPrograms, notes: Vec::new() };
+        let memory = Memory(None);
+        let world = world(&memory, &NoPrograms);
         let plan = plan(&[Whose::User]);
         let user = who("/CN=a");
-        let refusal = authorize_with(&plan, &user, None, &mut context).unwrap_err();
+        let refusal = authorize(&plan, &user, None, &call, &world, &mut Trail::default()).unwrap_err();
         assert_eq!(refusal.reason(), Reason::LcasFileMissing);
         assert!(refusal.for_log().contains("LCAS plug-in userban on the user"), "{}", refusal.for_log());
         assert!(!refusal.sentence().contains("/ban"));
@@ -404,8 +408,9 @@ mod tests {
             let plan = Plan::new(vec![Configured { plugin, whose }]);
             let (user, call) =
                 (who("/CN=a"), Circumstances { command: Some("/bin/sh".into()), ..Circumstances::default() });
-            let mut context = Context { files: &Memory(None), call: &call, programs: &NoPrograms, notes: Vec::new() };
-            let refusal = authorize_with(&plan, &user, None, &mut context).unwrap_err();
+            let memory = Memory(None);
+            let world = world(&memory, &NoPrograms);
+            let refusal = authorize(&plan, &user, None, &call, &world, &mut Trail::default()).unwrap_err();
             assert_eq!(refusal.reason(), Reason::LcasCheckExecutable, "{whose:?}");
         }
     }
@@ -420,8 +425,9 @@ mod tests {
         let plan = Plan::new(vec![Configured { plugin: Plugin::Exec(exec), whose: Whose::User }]);
         let (user, call) = (who("/CN=a"), Circumstances::default());
         let ask = |programs: &dyn Programs| {
-            let mut context = Context { files: &Memory(None), call: &call, programs, notes: Vec::new() };
-            authorize_with(&plan, &user, None, &mut context).map(|_| ())
+            let memory = Memory(None);
+            let world = world(&memory, programs);
+            authorize(&plan, &user, None, &call, &world, &mut Trail::default()).map(|_| ())
         };
         assert_eq!(ask(&Answers(0, "")), Ok(()));
         let table = [

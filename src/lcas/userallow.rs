@@ -11,6 +11,7 @@ use crate::credential::identity::Dn;
 use crate::lcmaps::map_file::{Matching, lines, stands_for};
 use crate::lcmaps::subject::Subject;
 use crate::reason::{Outcome, Reason, Refusal};
+use crate::trail::Seen;
 
 /// Refuses a person whom the file does not name.
 pub(super) fn judge(path: &AbsolutePath, dn: &Dn, context: &mut Context<'_>) -> Outcome<()> {
@@ -26,10 +27,12 @@ pub(super) fn is_listed(path: &AbsolutePath, subjects: &[Subject], context: &mut
     for line in lines(&context.read(path)?) {
         match line {
             Ok(line) if subjects.iter().any(|subject| stands_for(line.name, subject, Matching::Wildcards)) => {
+                let says = String::from_utf8_lossy(line.name);
+                context.seen.push(Seen::line(path.as_path(), line.number, says));
                 return Ok(true);
             }
             Ok(_) => {}
-            Err(malformed) => context.note(path, &malformed.to_string()),
+            Err(malformed) => context.seen.push(Seen::passed_over(path.as_path(), malformed)),
         }
     }
     Ok(false)
@@ -39,7 +42,8 @@ pub(super) fn is_listed(path: &AbsolutePath, subjects: &[Subject], context: &mut
 mod tests {
     use super::*;
     use crate::circumstances::Circumstances;
-    use crate::lcas::tests::{Memory, NoPrograms};
+    use crate::lcas::Plan;
+    use crate::lcas::tests::{Memory, context};
     use std::path::PathBuf;
 
     #[test]
@@ -60,12 +64,13 @@ mod tests {
         let path = PathBuf::from("/list").try_into().unwrap();
         for (file, dn, passes) in table {
             let call = Circumstances::default();
-            let mut context =
-                Context { files: &Memory(Some(file)), call: &call, programs: &NoPrograms, notes: Vec::new() };
+            let (plan, memory) = (Plan::default(), Memory(Some(file)));
+            let mut context = context(&plan, &memory, &call);
             let outcome = judge(&path, &(*dn).to_owned().try_into().unwrap(), &mut context);
             let shown = String::from_utf8_lossy(file);
             assert_eq!(outcome.err().map(|r| r.reason()), (!passes).then_some(Reason::LcasUserallow), "{shown}");
-            assert_eq!(!context.notes.is_empty(), file.starts_with(b"\"/CN=x\n") || shown == "\"/CN=a\n", "{shown}");
+            let passed_over = context.seen.iter().any(|seen| matches!(seen, Seen::PassedOver { .. }));
+            assert_eq!(passed_over, file.starts_with(b"\"/CN=x\n") || shown == "\"/CN=a\n", "{shown}");
         }
     }
 }

@@ -39,7 +39,8 @@ pub(super) fn judge(
 mod tests {
     use super::*;
     use crate::circumstances::Circumstances;
-    use crate::lcas::tests::{Memory, NoPrograms, who};
+    use crate::lcas::Plan;
+    use crate::lcas::tests::{Memory, context, who};
     use std::path::PathBuf;
 
     #[test]
@@ -62,8 +63,8 @@ mod tests {
         for (format, file, fqans, expected) in table {
             let fqans = fqans.iter().map(|fqan| format!("{fqan}/Capability=NULL").try_into().unwrap()).collect();
             let (identity, call) = (Identity { fqans, ..who("/CN=a") }, Circumstances::default());
-            let mut context =
-                Context { files: &Memory(Some(file)), call: &call, programs: &NoPrograms, notes: Vec::new() };
+            let (plan, memory) = (Plan::default(), Memory(Some(file)));
+            let mut context = context(&plan, &memory, &call);
             let outcome = judge(&path, format, &identity, &mut context);
             assert_eq!(outcome.err().map(|r| r.reason()), expected, "{format:?} {:?}", identity.fqans);
         }

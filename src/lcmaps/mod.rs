@@ -47,7 +47,10 @@ use crate::credential::identity::Identity;
 use crate::lcas::Authorized;
 use crate::outside::{Exec, Programs};
 use crate::reason::{Outcome, Reason, Refusal};
-use map_file::{Files, Lookup, Matching, SiteFiles, Wanted};
+use crate::trail::{Seen, Side, Step, Trail};
+use crate::world::World;
+use gridmapdir::Leases;
+use map_file::{Files, Lookup, Matching, Wanted};
 use policy::Policy;
 use pools::{Leased, UnleasedGroup};
 use std::collections::BTreeMap;
@@ -120,8 +123,6 @@ pub struct Mapping {
     pub shell: PathBuf,
     /// The lease of a pool account.
     pub lease: Option<String>,
-    /// What an administrator may want to know, for the log.
-    pub notes: Vec<String>,
 }
 
 /// Whether something of an account is used.
@@ -159,6 +160,7 @@ struct Context<'a> {
     files: &'a dyn Files,
     call: &'a Circumstances,
     programs: &'a dyn Programs,
+    leases: &'a dyn Leases,
 }
 
 /// The account, or how to get one.
@@ -178,7 +180,8 @@ struct Gathered {
     tracking: Vec<TargetGid>,
     /// Groups among these that are a guess until their leases are made.
     unleased: Vec<UnleasedGroup>,
-    notes: Vec<String>,
+    /// What the plug-in that is running has found.
+    seen: Vec<Seen>,
 }
 
 impl Gathered {
@@ -214,7 +217,7 @@ impl Context<'_> {
         self.files.read(path).map_err(|error| gridmapdir::file_refusal(&error))
     }
 
-    /// Looks a name up in a map file and notes the malformed lines on the way.
+    /// Looks a name up in a map file, and keeps what was seen on the way.
     fn look_up(
         &self,
         file: (&AbsolutePath, &[u8]),
@@ -223,20 +226,34 @@ impl Context<'_> {
         wanted: Wanted,
         gathered: &mut Gathered,
     ) -> Option<String> {
-        let (path, bytes) = file;
+        let (path, bytes) = (file.0.as_path(), file.1);
         let Lookup { found, notes } = map_file::lookup(bytes, subject, matching, wanted);
-        let place = path.as_path().display();
-        for note in notes {
-            let note = format!("{place}: {note}; the line was passed over");
-            if !gathered.notes.contains(&note) {
-                gathered.notes.push(note);
-            }
-        }
-        found.map(|(name, _)| name)
+        gathered.seen.extend(notes.iter().map(|note| Seen::passed_over(path, note)));
+        let (name, number) = found?;
+        gathered.seen.push(Seen::line(path, number, name.as_str()));
+        Some(name)
     }
 }
 
 impl Plugin {
+    /// The type's name.
+    fn name(&self) -> &'static str {
+        match self {
+            Plugin::Localaccount(_) => "localaccount",
+            Plugin::Poolaccount(_) => "poolaccount",
+            Plugin::VomsLocalgroup(_) => "voms_localgroup",
+            Plugin::VomsLocalaccount(_) => "voms_localaccount",
+            Plugin::VomsPoolaccount(_) => "voms_poolaccount",
+            Plugin::VomsPoolgroup(_) => "voms_poolgroup",
+            Plugin::BanDn(_) => "ban_dn",
+            Plugin::BanFqan(_) => "ban_fqan",
+            Plugin::TrackingGroupid(_) => "tracking_groupid",
+            Plugin::DummyGood(_) => "dummy_good",
+            Plugin::DummyBad => "dummy_bad",
+            Plugin::Exec(_) => "exec",
+        }
+    }
+
     fn run(&self, context: &Context<'_>, gathered: &mut Gathered) -> Outcome<()> {
         match self {
             Plugin::Localaccount(plugin) => plugin.run(context, gathered),
@@ -262,31 +279,37 @@ impl Plugin {
 pub fn map(
     plan: &Plan,
     mode: Mode,
-    authorized: &Authorized<'_>,
-    accounts: &dyn AccountDatabase,
+    authorized: Authorized<'_>,
     limits: Limits,
     call: &Circumstances,
-    programs: &dyn Programs,
+    world: &World<'_>,
+    trail: &mut Trail,
 ) -> Outcome<Mapping> {
     let (identity, pilot) = (authorized.user(), authorized.pilot());
-    map_with(plan, &Context { identity, pilot, mode, accounts, limits, files: &SiteFiles, call, programs })
-}
-
-fn map_with(plan: &Plan, context: &Context<'_>) -> Outcome<Mapping> {
-    let mut gathered = gather(plan, context)?;
-    if !gathered.unleased.is_empty() {
-        gathered.unleased.iter().try_for_each(|group| group.lease(context))?;
-        gathered = gather(plan, context)?;
-        if !gathered.unleased.is_empty() {
+    let World { files, programs, accounts, leases } = *world;
+    let context = Context { identity, pilot, mode, accounts, limits, files, call, programs, leases };
+    let mut gathered = gather(plan, &context, trail)?;
+    if !lease_groups(&gathered, &context)? {
+        gathered = gather(plan, &context, &mut Trail::default())?;
+        if !lease_groups(&gathered, &context)? {
             let sentence = "the site's pool groups keep changing";
             return Err(Refusal::new(Reason::LcmapsLeaseConflict, sentence));
         }
     }
-    finish(gathered, context)
+    finish(gathered, &context)
+}
+
+/// Makes the leases of groups; false where one gave another group than the policy had been run with.
+fn lease_groups(gathered: &Gathered, context: &Context<'_>) -> Outcome<bool> {
+    let mut as_guessed = true;
+    for group in &gathered.unleased {
+        as_guessed &= group.lease(context)?;
+    }
+    Ok(as_guessed)
 }
 
 /// Runs the policy. Nothing that it has gathered can fail later for want of an account or a group.
-fn gather(plan: &Plan, context: &Context<'_>) -> Outcome<Gathered> {
+fn gather(plan: &Plan, context: &Context<'_>, trail: &mut Trail) -> Outcome<Gathered> {
     let policy = match context.mode {
         Mode::GetAccount => &plan.get_account,
         Mode::VerifyAccount => plan.verify_account.as_ref().ok_or_else(|| {
@@ -294,9 +317,15 @@ fn gather(plan: &Plan, context: &Context<'_>) -> Outcome<Gathered> {
             Refusal::new(Reason::ConfigInvalid, sentence).detail("lcmaps_verify_account_policy names none")
         })?,
     };
-    let gathered = policy.run(Gathered::default(), |name, gathered| match plan.plugins.get(name) {
-        Some(plugin) => plugin.run(context, gathered),
-        None => Err(no_mapping().detail(format!("there is no plug-in {name}"))),
+    let gathered = policy.run(Gathered::default(), |name, gathered| {
+        let Some(plugin) = plan.plugins.get(name) else {
+            return Err(no_mapping().detail(format!("there is no plug-in {name}")));
+        };
+        let answer = plugin.run(context, gathered);
+        let seen = std::mem::take(&mut gathered.seen);
+        let plugin = format!("{} {name}", plugin.name());
+        trail.steps.push(Step { side: Side::Mapping, plugin, seen, answer: answer.clone() });
+        answer
     })?;
     match &gathered.who {
         None => Err(no_account_chosen()),
@@ -344,7 +373,6 @@ fn finish(gathered: Gathered, context: &Context<'_>) -> Outcome<Mapping> {
         home: account.home,
         shell: account.shell,
         lease,
-        notes: gathered.notes,
     })
 }
 

@@ -34,6 +34,7 @@ impl Poolaccount {
             ))
         })?;
         let lease = LeaseName::new(&context.identity.subject, &[])?;
-        gathered.choose(Who::Pool(self.pools.look(&pool, lease, context)?), AccountGids::ALL)
+        let leased = self.pools.look(&pool, lease, context, gathered)?;
+        gathered.choose(Who::Pool(leased), AccountGids::ALL)
     }
 }

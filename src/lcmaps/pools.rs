@@ -2,12 +2,13 @@
 
 #![forbid(unsafe_code)]
 
-use super::{Context, Mode, no_mapping};
+use super::{Context, Gathered, Mode, no_mapping};
 use crate::account::{self, Account, TargetGid, account, group};
 use crate::config::values::AbsolutePath;
-use crate::lcmaps::gridmapdir::{Gridmapdir, Inconsistency, Members, Pool};
+use crate::lcmaps::gridmapdir::{Inconsistency, Members, Pool};
 use crate::lcmaps::lease_name::LeaseName;
 use crate::reason::{Outcome, Reason, Refusal};
+use crate::trail::Seen;
 
 /// Where and how accounts are leased.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +36,7 @@ pub(super) struct UnleasedGroup {
     gridmapdir: AbsolutePath,
     pool: Pool,
     lease: LeaseName,
+    guess: String,
 }
 
 /// Whether an account or a group of a pool may be handed out: it exists, has no forbidden id and has not expired. One that does not is
@@ -56,17 +58,35 @@ fn usable<T>(found: Outcome<T>) -> Outcome<bool> {
 
 impl Pools {
     /// Finds the existing lease, or sees whether one can be made. Changes nothing but the time of last use.
-    pub(super) fn look(&self, mapping: &str, lease: LeaseName, context: &Context<'_>) -> Outcome<Leased> {
+    pub(super) fn look(
+        &self,
+        mapping: &str,
+        lease: LeaseName,
+        context: &Context<'_>,
+        gathered: &mut Gathered,
+    ) -> Outcome<Leased> {
         let pool = self.pool(mapping)?;
-        let directory = Gridmapdir::open(self.gridmapdir.as_path())?;
+        let directory = self.gridmapdir.as_path();
         let found = match context.mode {
             Mode::GetAccount => {
-                directory.look(&pool, &lease, &|name| usable(account(context.accounts, name, context.limits)))?
+                let usable = |name: &str| usable(account(context.accounts, name, context.limits));
+                context.leases.look(directory, &pool, &lease, &usable)?
             }
-            Mode::VerifyAccount => Some(directory.existing(&pool, &lease)?.ok_or_else(|| no_lease(&lease))?),
+            Mode::VerifyAccount => {
+                Some(context.leases.existing(directory, &pool, &lease)?.ok_or_else(|| no_lease(&lease))?)
+            }
         };
+        gathered.seen.push(self.seen(&pool, &lease, found.clone()));
         let account = found.map(|name| account(context.accounts, &name, context.limits)).transpose()?;
         Ok(Leased { gridmapdir: self.gridmapdir.clone(), pool, lease, account })
+    }
+
+    fn seen(&self, pool: &Pool, lease: &LeaseName, found: Option<String>) -> Seen {
+        let path = self.gridmapdir.as_path().join(lease.as_str());
+        match found {
+            Some(of) => Seen::Lease { path, of },
+            None => Seen::NoLease { path, pool: pool.prefix.clone() },
+        }
     }
 
     fn pool(&self, mapping: &str) -> Outcome<Pool> {
@@ -83,19 +103,24 @@ impl Pools {
         mapping: &str,
         lease: LeaseName,
         context: &Context<'_>,
-    ) -> Outcome<(TargetGid, Option<UnleasedGroup>)> {
+        gathered: &mut Gathered,
+    ) -> Outcome<TargetGid> {
         let pool = self.pool(mapping)?;
-        let directory = Gridmapdir::open(self.gridmapdir.as_path())?;
-        let found = |name: String| group(context.accounts, &name, context.limits);
-        if let Some(name) = directory.existing(&pool, &lease)? {
-            return Ok((found(name)?, None));
-        }
-        if context.mode == Mode::VerifyAccount {
-            return Err(no_lease(&lease));
-        }
-        let usable = |name: &str| usable(group(context.accounts, name, context.limits));
-        let name = directory.first_free(&pool, &lease, &usable)?;
-        Ok((found(name)?, Some(UnleasedGroup { gridmapdir: self.gridmapdir.clone(), pool, lease })))
+        let directory = self.gridmapdir.as_path();
+        let held = context.leases.existing(directory, &pool, &lease)?;
+        gathered.seen.push(self.seen(&pool, &lease, held.clone()));
+        let name = match (held, context.mode) {
+            (Some(name), _) => name,
+            (None, Mode::VerifyAccount) => return Err(no_lease(&lease)),
+            (None, Mode::GetAccount) => {
+                let usable = |name: &str| usable(group(context.accounts, name, context.limits));
+                let guess = context.leases.first_free(directory, &pool, &lease, &usable)?;
+                let gridmapdir = self.gridmapdir.clone();
+                gathered.unleased.push(UnleasedGroup { gridmapdir, pool, lease, guess: guess.clone() });
+                guess
+            }
+        };
+        group(context.accounts, &name, context.limits)
     }
 }
 
@@ -105,11 +130,11 @@ fn no_lease(lease: &LeaseName) -> Refusal {
 }
 
 impl UnleasedGroup {
-    /// Makes the lease.
-    pub(super) fn lease(&self, context: &Context<'_>) -> Outcome<()> {
-        let directory = Gridmapdir::open(self.gridmapdir.as_path())?;
+    /// Makes the lease; false where it leads to another group than had been found free.
+    pub(super) fn lease(&self, context: &Context<'_>) -> Outcome<bool> {
         let usable = |name: &str| usable(group(context.accounts, name, context.limits));
-        directory.lease(&self.pool, &self.lease, &usable).map(drop)
+        let name = context.leases.lease(self.gridmapdir.as_path(), &self.pool, &self.lease, &usable)?;
+        Ok(name == self.guess)
     }
 }
 
@@ -119,9 +144,8 @@ impl Leased {
         let found = match self.account {
             Some(account) => account,
             None => {
-                let directory = Gridmapdir::open(self.gridmapdir.as_path())?;
-                let name = directory
-                    .lease(&self.pool, &self.lease, &|name| usable(account(context.accounts, name, context.limits)))?;
+                let usable = |name: &str| usable(account(context.accounts, name, context.limits));
+                let name = context.leases.lease(self.gridmapdir.as_path(), &self.pool, &self.lease, &usable)?;
                 account(context.accounts, &name, context.limits)?
             }
         };

@@ -1,10 +1,11 @@
 //! Whole policies on files in memory and real gridmapdirs.
 
 use super::gridmapdir::tests::Temporary;
-use super::gridmapdir::{Inconsistency, Members};
+use super::gridmapdir::{Inconsistency, Leasing, Members};
 use super::*;
 use crate::account::tests::{Fake, LIMITS};
 use crate::config::plugins::{Lcmaps, PolicyNames};
+use crate::lcas;
 use crate::outside::Failed;
 use crate::sys::dir::FileError;
 use crate::sys::program::Said;
@@ -75,20 +76,14 @@ fn plan(dir: &Temporary, options: &str, policy: &str) -> Plan {
 
 fn run(plan: &Plan, mode: Mode, identity: &Identity, database: &Fake) -> Outcome<Mapping> {
     let files = Memory(vec![("/map", GRIDMAP), ("/groups", GROUPMAP), ("/ban", BAN), ("/broken", "\"/CN=x\n")]);
+    run_in(plan, mode, identity, &World { files: &files, programs: &Answers, accounts: database, leases: &Leasing })
+}
+
+fn run_in(plan: &Plan, mode: Mode, identity: &Identity, world: &World<'_>) -> Outcome<Mapping> {
     let call = Circumstances { caller_groups: vec![2000, 20_017, 65_534, 99], ..Circumstances::default() };
-    map_with(
-        plan,
-        &Context {
-            identity,
-            pilot: None,
-            mode,
-            accounts: database,
-            limits: LIMITS,
-            files: &files,
-            call: &call,
-            programs: &Answers,
-        },
-    )
+    let mut trail = Trail::default();
+    let authorized = lcas::authorize(&lcas::Plan::default(), identity, None, &call, world, &mut trail)?;
+    map(plan, mode, authorized, LIMITS, &call, world, &mut trail)
 }
 
 fn get(plan: &Plan, dn: &str, fqans: &[&str]) -> Outcome<Mapping> {
@@ -242,17 +237,8 @@ fn alternatives_are_taken_for_people_without_mapping_but_not_for_missing_files()
     assert_eq!(get(&plan, "/CN=Paul", &[]).unwrap().lease.as_deref(), Some("%2fcn%3dpaul"));
     let (identity, accounts) = (who("/CN=Paul", &["/vo/Role=NULL"]), accounts());
     let files = Memory(vec![("/map", GRIDMAP)]);
-    let context = Context {
-        identity: &identity,
-        pilot: None,
-        mode: Mode::GetAccount,
-        accounts: &accounts,
-        limits: LIMITS,
-        files: &files,
-        call: &Circumstances::default(),
-        programs: &Answers,
-    };
-    let refusal = map_with(&plan, &context).unwrap_err();
+    let world = World { files: &files, programs: &Answers, accounts: &accounts, leases: &Leasing };
+    let refusal = run_in(&plan, Mode::GetAccount, &identity, &world).unwrap_err();
     assert_eq!(refusal.reason(), Reason::LcmapsFileMissing);
     assert!(!refusal.sentence().contains("/groups"), "{}", refusal.sentence());
     assert!(refusal.for_log().contains("/groups"), "{}", refusal.for_log());

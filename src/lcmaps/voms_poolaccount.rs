@@ -70,7 +70,7 @@ impl VomsPoolaccount {
             let Some(pool) = context.look_up(file, &subject, Matching::Wildcards, Wanted::Pool, gathered) else {
                 continue;
             };
-            match self.pools.look(&pool, lease.clone(), context) {
+            match self.pools.look(&pool, lease.clone(), context, gathered) {
                 Ok(leased) => return Ok(leased),
                 Err(refusal) if refusal.reason().class() == Class::System => return Err(refusal),
                 Err(refusal) => failure = failure.or(Some(refusal)),

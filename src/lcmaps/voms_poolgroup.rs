@@ -32,9 +32,7 @@ impl VomsPoolgroup {
             let file = (&self.groupmapfile, bytes.as_slice());
             let pool = context.look_up(file, &Subject::fqan(fqan), Matching::Wildcards, Wanted::Pool, gathered);
             let Some(pool) = pool else { return Ok(None) };
-            let (group, unleased) = self.pools.group(&pool, LeaseName::for_fqan(fqan)?, context)?;
-            gathered.unleased.extend(unleased);
-            Ok(Some(group))
+            self.pools.group(&pool, LeaseName::for_fqan(fqan)?, context, gathered).map(Some)
         })
     }
 }

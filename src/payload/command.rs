@@ -28,14 +28,19 @@ pub fn candidates(command: &OsStr, path: &SearchPath, cwd: Option<&Path>) -> Vec
 
 /// Finds the file to execute: a name without `/` in the payload's PATH, a relative path below the caller's working
 /// directory. To be called while acting as the target; symbolic links are followed.
-pub fn find(command: &OsStr, path: &SearchPath, cwd: Option<&Path>) -> Outcome<PathBuf> {
+pub fn find(
+    command: &OsStr,
+    path: &SearchPath,
+    cwd: Option<&Path>,
+    allowed: impl Fn(&Path) -> bool,
+) -> Outcome<PathBuf> {
     let shown = visible(command.as_bytes(), MAX_SHOWN);
     let not_found =
         || Refusal::new(Reason::CommandNotFound, format!("{shown}: the target account finds no such command"));
     let forbidden =
         || Refusal::new(Reason::CommandNotExecutable, format!("{shown}: the target account may not execute it"));
     let mut outcome = Err(not_found());
-    for candidate in candidates(command, path, cwd) {
+    for candidate in candidates(command, path, cwd).into_iter().filter(|path| allowed(path)) {
         match lookup::executable(&candidate) {
             Executable::Yes => return Ok(candidate),
             Executable::Forbidden => outcome = Err(forbidden()),

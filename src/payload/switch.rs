@@ -6,7 +6,7 @@ use crate::audit::escape::visible;
 use crate::config::glexec::Glexec;
 use crate::invocation::command_line::Payload;
 use crate::invocation::environment::{Environment, TargetProxy};
-use crate::lcas::Authorized;
+use crate::lcas::Plan;
 use crate::lcmaps::Mapping;
 use crate::payload::target_proxy::{self, Copy, Lifetime};
 use crate::payload::{command, environment};
@@ -24,8 +24,8 @@ use std::path::{Path, PathBuf};
 /// What a call needs to know besides the mapping.
 #[derive(Debug)]
 pub struct Wish<'a> {
-    /// Who said that it may be run.
-    pub authorized: &'a Authorized<'a>,
+    /// What the site lets be run.
+    pub lcas: &'a Plan,
     /// The command; `None` renews the target proxy only.
     pub payload: Option<&'a Payload>,
     /// The caller's environment.
@@ -55,19 +55,26 @@ struct Command {
     environment: Vec<CString>,
 }
 
-/// Finds the command and writes the target proxy, acting as the target account.
-pub fn prepare(target: &Mapping, wish: &Wish<'_>, config: &Glexec) -> Outcome<Prepared> {
-    let actor = Actor {
+/// The target account as an actor.
+pub fn actor(target: &Mapping) -> Actor {
+    Actor {
         uid: Uid::from_raw(target.uid.get()),
         gid: Gid::from_raw(target.gid.get()),
         groups: Some(target.groups.iter().map(|gid| Gid::from_raw(gid.get())).collect()),
-    };
+    }
+}
+
+/// Finds the command and writes the target proxy, acting as the target account.
+pub fn prepare(target: &Mapping, wish: &Wish<'_>, config: &Glexec) -> Outcome<Prepared> {
+    let actor = actor(target);
     let as_target = || -> Outcome<(Option<PathBuf>, Option<Copy>)> {
         let path = match wish.payload {
-            Some(payload) => Some(command::find(&payload.command, &config.path, wish.cwd)?),
+            Some(payload) => {
+                let allowed = |path: &Path| wish.lcas.lets_run(path);
+                Some(command::find(&payload.command, &config.path, wish.cwd, allowed)?)
+            }
             None => None,
         };
-        path.iter().try_for_each(|path| wish.authorized.check_command(path))?;
         let lock = config.target_lock_mechanism;
         let copy = match config.create_target_proxy {
             true => target_proxy::write(wish.target_proxy, wish.cwd, target.uid.get(), wish.proxy, lock)?,

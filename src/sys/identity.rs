@@ -7,27 +7,61 @@ use nix::unistd::{
     Gid, Uid, getegid, getgroups, getresgid, getresuid, setegid, seteuid, setgroups, setresgid, setresuid,
 };
 
-/// What the privileged process needs: to change its identity, and to end the verifier, which runs as another user.
-const NEEDED: [Capability; 3] = [Capability::CAP_SETUID, Capability::CAP_SETGID, Capability::CAP_KILL];
+/// What the privileged process always needs: to change its identity, and to end processes of other users.
+const ALWAYS: [Capability; 3] = [Capability::CAP_SETUID, Capability::CAP_SETGID, Capability::CAP_KILL];
 
-/// Keeps the needed capabilities and drops all others from every set; the bounding set becomes empty, so that nothing
-/// executed from here on can ever have one.
+/// What an option that is in use needs besides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// To give files to another account.
+    ChangeOwner,
+    /// To execute, in the end, a program of the site's as root: the bounding set stays what it is, for the kernel gives a
+    /// program of root's what is in it (capabilities(7)). Processes that become somebody else empty their own.
+    RootProgram,
+}
+
+impl Need {
+    fn capability(self) -> Capability {
+        match self {
+            Need::ChangeOwner => Capability::CAP_CHOWN,
+            // To empty the bounding sets.
+            Need::RootProgram => Capability::CAP_SETPCAP,
+        }
+    }
+}
+
+/// Drops every capability but those that some configuration or option may need, before either is read: the first of two
+/// steps.
 pub fn reduce_capabilities() -> Result<(), String> {
-    clear_bounding_set().map_err(|e| format!("bounding set: {e}"))?;
-    let needed: CapsHashSet = NEEDED.into_iter().collect();
     caps::clear(None, CapSet::Inheritable).map_err(|e| e.to_string())?;
-    caps::set(None, CapSet::Effective, &needed).map_err(|e| e.to_string())?;
-    caps::set(None, CapSet::Permitted, &needed).map_err(|e| e.to_string())?;
-    clear_ambient_set().map_err(|e| format!("ambient set: {e}"))
+    clear_ambient_set().map_err(|e| format!("ambient set: {e}"))?;
+    keep_capabilities(&[Need::ChangeOwner, Need::RootProgram])
+}
+
+/// Keeps what is needed in fact: the second step. Without a program of root's the bounding set becomes empty, so that
+/// nothing executed from here on can ever have a capability.
+pub fn settle_capabilities(needs: &[Need]) -> Result<(), String> {
+    if !needs.contains(&Need::RootProgram) {
+        empty_bounding_set().map_err(|e| format!("bounding set: {e}"))?;
+    }
+    keep_capabilities(needs)
+}
+
+/// Drops every capability from the effective and permitted sets but those that are always needed and these.
+pub fn keep_capabilities(needs: &[Need]) -> Result<(), String> {
+    let kept: CapsHashSet = ALWAYS.into_iter().chain(needs.iter().map(|need| need.capability())).collect();
+    caps::set(None, CapSet::Effective, &kept).map_err(|e| e.to_string())?;
+    caps::set(None, CapSet::Permitted, &kept).map_err(|e| e.to_string())
 }
 
 /// Drops every capability that the running kernel knows, also those newer than any library.
-fn clear_bounding_set() -> Result<(), Errno> {
+fn empty_bounding_set() -> Result<(), Errno> {
     for capability in 0..64 {
-        // SAFETY: PR_CAPBSET_DROP takes a number and touches no memory.
-        let rc = unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) };
-        match Errno::result(rc) {
-            Ok(_) => {}
+        // SAFETY: PR_CAPBSET_READ takes a number and touches no memory.
+        match Errno::result(unsafe { libc::prctl(libc::PR_CAPBSET_READ, capability, 0, 0, 0) }) {
+            Ok(0) => {}
+            // SAFETY: as PR_CAPBSET_READ.
+            Ok(_) => Errno::result(unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) }).map(drop)?,
             Err(Errno::EINVAL) if capability > 0 => return Ok(()),
             Err(errno) => return Err(errno),
         }
@@ -98,8 +132,8 @@ fn leave_keyring() -> Result<(), Errno> {
     }
 }
 
-/// Takes the identity of `actor` for good and proves it: the caller's keyring is left behind, all ids are the new ones, root cannot be regained, and no
-/// capability is left in any set.
+/// Takes the identity of `actor` for good and proves it: the caller's keyring is left behind, all ids are the new ones,
+/// root cannot be regained, and no capability is left in any set, the bounding set included.
 ///
 /// On an error the process must run nothing and end.
 pub fn become_for_good(actor: &Actor) -> Result<(), String> {
@@ -110,6 +144,7 @@ pub fn become_for_good(actor: &Actor) -> Result<(), String> {
         return Err("not an identity to become".into());
     }
     leave_keyring().map_err(step("keyring"))?;
+    empty_bounding_set().map_err(step("bounding set"))?;
     let groups = actor.groups.clone().unwrap_or_default();
     setgroups(&groups).map_err(step("setgroups"))?;
     setresgid(gid, gid, gid).map_err(step("setresgid"))?;
@@ -134,6 +169,29 @@ pub fn become_for_good(actor: &Actor) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Becomes root with this group and no other, in every id: for a program of the site's that runs as root.
+pub fn become_root(gid: Gid) -> Result<(), String> {
+    let step = |what: &'static str| move |errno: Errno| format!("{what}: {errno}");
+    let root = Uid::from_raw(0);
+    leave_keyring().map_err(step("keyring"))?;
+    setgroups(&[]).map_err(step("setgroups"))?;
+    setresgid(gid, gid, gid).map_err(step("setresgid"))?;
+    setresuid(root, root, root).map_err(step("setresuid"))
+}
+
+/// The front's identity: the caller's real ids and the target's effective and saved ones, so that both may signal it
+/// (kill(2)) and neither may trace it (ptrace(2)); no capability is left even when the caller is root.
+pub fn become_front(caller: (Uid, Gid), target: (Uid, Gid)) -> Result<(), String> {
+    let step = |what: &'static str| move |errno: Errno| format!("{what}: {errno}");
+    empty_bounding_set().map_err(step("bounding set"))?;
+    setgroups(&[]).map_err(step("setgroups"))?;
+    setresgid(caller.1, target.1, target.1).map_err(step("setresgid"))?;
+    setresuid(caller.0, target.0, target.0).map_err(step("setresuid"))?;
+    caps::clear(None, CapSet::Effective).map_err(|e| e.to_string())?;
+    caps::clear(None, CapSet::Permitted).map_err(|e| e.to_string())?;
+    set_dumpable(false).map_err(step("PR_SET_DUMPABLE"))
 }
 
 /// Gives up every privilege and becomes the caller again, before anything is said to it: what is written on the

@@ -5,6 +5,7 @@
 pub mod caller_file;
 pub mod datagram;
 pub mod descriptors;
+pub mod detached;
 pub mod dir;
 pub mod identity;
 pub mod lock;

@@ -31,15 +31,18 @@ pub fn check() -> Result<(), Failed> {
     if !geteuid().is_root() {
         return Err(Failed::NotRoot);
     }
-    match std::fs::metadata("/proc/self/ns/user") {
-        Ok(namespace) if namespace.ino() == INITIAL_USER_NAMESPACE => {}
-        Ok(_) => return Err(Failed::UserNamespace),
-        Err(_) => return Err(Failed::NoProc),
+    if !in_initial_user_namespace().ok_or(Failed::NoProc)? {
+        return Err(Failed::UserNamespace);
     }
     if is_traced_by_stranger() {
         return Err(Failed::Traced);
     }
     Ok(())
+}
+
+/// Whether ids mean here what they mean to the machine; `None` where /proc does not tell.
+pub fn in_initial_user_namespace() -> Option<bool> {
+    std::fs::metadata("/proc/self/ns/user").ok().map(|namespace| namespace.ino() == INITIAL_USER_NAMESPACE)
 }
 
 fn no_new_privs() -> bool {

@@ -135,6 +135,9 @@ const HINDERING: [Resource; 6] = [
     Resource::RLIMIT_NOFILE,
 ];
 
+/// Stack of what the site's programs get, which also bounds their arguments and environment (execve(2)).
+const STACK: libc::rlim_t = 8 * 1024 * 1024;
+
 /// Files that one call may need at once, with room for what NSS modules open.
 const OPEN_FILES: libc::rlim_t = 1024;
 
@@ -152,6 +155,12 @@ pub fn raise_limits() -> Result<Limits, Errno> {
             Err(Errno::EPERM) => setrlimit(resource, hard, hard)?,
             outcome => outcome?,
         }
+    }
+    let (soft, hard) = getrlimit(Resource::RLIMIT_STACK)?;
+    saved.push((Resource::RLIMIT_STACK, soft, hard));
+    match setrlimit(Resource::RLIMIT_STACK, STACK, hard.max(STACK)) {
+        Err(Errno::EPERM) => setrlimit(Resource::RLIMIT_STACK, hard, hard)?,
+        outcome => outcome?,
     }
     let (soft, hard) = getrlimit(Resource::RLIMIT_CORE)?;
     saved.push((Resource::RLIMIT_CORE, soft, hard));

@@ -9,7 +9,7 @@ use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{ForkResult, Gid, Pid, Uid, fork, getpid, setgroups, setresgid, setresuid, setsid};
+use nix::unistd::{ForkResult, Gid, Pid, Uid, fork, getpgid, getpid, getsid, setgroups, setresgid, setresuid, setsid};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
 
@@ -108,6 +108,14 @@ pub enum Event {
     Nothing,
 }
 
+/// Waits for one of the held signals, at most this long.
+pub fn pause(signals: &SignalFd, patience: Duration) {
+    let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX);
+    // What the signal would have told is looked for afterwards, whatever this says.
+    let _ = poll(&mut [PollFd::new(signals.as_fd(), PollFlags::POLLIN)], timeout);
+    let _ = signals.read_signal();
+}
+
 /// Waits for a signal or for the line.
 pub fn wait(signals: &SignalFd, line: &Line, patience: Option<Duration>) -> Result<Event, Errno> {
     let timeout = patience.map_or(PollTimeout::NONE, |time| PollTimeout::try_from(time).unwrap_or(PollTimeout::MAX));
@@ -150,18 +158,6 @@ pub fn hold_child_signal() -> Result<SignalFd, Errno> {
 pub fn die_with(parent: Pid) -> Result<(), String> {
     prctl::set_pdeathsig(Signal::SIGKILL).map_err(|errno| format!("PR_SET_PDEATHSIG: {errno}"))?;
     if nix::unistd::getppid() == parent { Ok(()) } else { Err("the monitor is gone".into()) }
-}
-
-/// The front's identity: the caller's real ids and the target's effective and saved ones, so that both may signal it
-/// (kill(2)) and neither may trace it (ptrace(2)); no capability is left even when the caller is root.
-pub fn become_front(caller: (Uid, Gid), target: (Uid, Gid)) -> Result<(), String> {
-    let step = |what: &'static str| move |errno: Errno| format!("{what}: {errno}");
-    setgroups(&[]).map_err(step("setgroups"))?;
-    setresgid(caller.1, target.1, target.1).map_err(step("setresgid"))?;
-    setresuid(caller.0, target.0, target.0).map_err(step("setresuid"))?;
-    caps::clear(None, caps::CapSet::Effective).map_err(|e| e.to_string())?;
-    caps::clear(None, caps::CapSet::Permitted).map_err(|e| e.to_string())?;
-    prctl::set_dumpable(false).map_err(step("PR_SET_DUMPABLE"))
 }
 
 /// How a process ended.
@@ -226,6 +222,23 @@ pub fn descendants(pid: Pid) -> Vec<Pid> {
         next = next.saturating_add(1);
     }
     found
+}
+
+/// Where a process stands: its id, process group and session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Process id.
+    pub pid: Pid,
+    /// Process group.
+    pub group: Pid,
+    /// Session.
+    pub session: Pid,
+}
+
+/// Where a process stands that has not been reaped; zeros for what the system does not tell.
+pub fn place(pid: Pid) -> Place {
+    let none = Pid::from_raw(0);
+    Place { pid, group: getpgid(Some(pid)).unwrap_or(none), session: getsid(Some(pid)).unwrap_or(none) }
 }
 
 /// The own process.

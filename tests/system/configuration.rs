@@ -129,13 +129,12 @@ fn a_historic_file_is_refused_with_the_command_that_converts_it() {
 
 #[test]
 fn what_is_not_there_yet_is_refused_by_its_name() {
-    for (text, name) in [
-        ("[glexec]\nepilogue = \"/usr/libexec/epilogue\"\n", "epilogue"),
-        ("[glexec]\nepilogue_timeout = 300\n", "epilogue_timeout"),
-    ] {
-        let run = alice(&with_text(text)).glexec(["true"]).refused_without_record(202, "config.not-supported").stderr();
-        assert!(run.contains("/etc/glexec.conf:2:") && run.contains(name), "{run}");
-    }
+    let site = Site::with(|site| {
+        let pool = "type = \"voms_poolaccount\"\n";
+        site.configure(|text| text.replace(pool, &format!("{pool}max_mappings_per_credential = 2\n")));
+    });
+    let run = alice(&site).glexec(["true"]).refused_without_record(202, "config.not-supported").stderr();
+    assert!(run.contains("/etc/glexec.conf:") && run.contains("max_mappings_per_credential"), "{run}");
 }
 
 #[test]

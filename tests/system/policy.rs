@@ -30,6 +30,26 @@ fn only_listed_commands_run() {
 }
 
 #[test]
+fn a_name_means_the_first_listed_file_of_the_search_path_and_a_refusal_leases_nothing() {
+    let site = with_lcas("type = \"check_executable\"\ncommands = [\"/bin/id\"]");
+    let leases = || site.sh("ls /etc/grid-security/gridmapdir | grep -c % || true");
+    let bob = site.pilot().credential("bob");
+    bob.glexec(["env"]).refused(203, "lcas.check-executable");
+    bob.glexec(["/usr/bin/id"]).refused(203, "lcas.check-executable");
+    assert_eq!(leases(), "0\n");
+    bob.glexec(["id", "-un"]).exits(0);
+    assert_eq!(leases(), "1\n");
+}
+
+#[test]
+fn malformed_lines_on_the_way_are_noted_also_where_the_call_is_refused() {
+    let site = Site::with(|site| site.write("/etc/grid-security/grid-mapfile", "\"/DC=org/DC=example/O=Grid/CN=Al\n"));
+    site.pilot().credential("alice").glexec(["id"]).refused(203, "lcmaps.no-mapping");
+    let log = site.read("/var/log/glexec/glexec.log");
+    assert!(log.contains("grid-mapfile: line 1: a quote without its end; the line was passed over"), "{log}");
+}
+
+#[test]
 fn only_listed_people_and_attributes_pass() {
     let site = with_lcas("type = \"userallow\"\nfile = \"/etc/lcas/allow\"");
     site.pilot().credential("alice").glexec(["id"]).refused(202, "lcas.file-missing");

@@ -4,7 +4,7 @@
 //! the lists at the end, or the last test fails.
 
 use crate::site::{Caller, GLEXEC, Run, Site, material_file};
-use crate::{audit, command};
+use crate::{audit, command, epilogue};
 use glexec::reason::{Reason, Retry};
 use nix::fcntl::{Flock, FlockArg};
 use serde_json::json;
@@ -133,7 +133,9 @@ const CONFIG: Table = &[
     (Reason::ConfigHistoric, |site| after(site, "printf '[glexec]\nuser_white_list = pilot\n' > /etc/glexec.conf")),
     (Reason::ConfigSyntax, |site| after(site, "echo '[glexec' > /etc/glexec.conf")),
     (Reason::ConfigInvalid, |site| after(site, "sed -i s/linger/lingre/ /etc/glexec.conf")),
-    (Reason::ConfigNotSupported, |site| after(site, "sed -i 's,^linger.*,epilogue = \"/bin/true\",' /etc/glexec.conf")),
+    (Reason::ConfigNotSupported, |site| {
+        after(site, "sed -i 's/^type = \"voms_poolaccount\"/&\\nmax_mappings_per_credential = 2/' /etc/glexec.conf")
+    }),
 ];
 
 #[test]
@@ -424,6 +426,11 @@ fn accounts_that_nobody_may_become() {
 const PAYLOADS: Table = &[
     (Reason::CommandNotFound, |site| alice(site).reporting().glexec(["/no/such/command"])),
     (Reason::CommandNotExecutable, |site| alice(site).reporting().glexec(["/etc/hostname"])),
+    (Reason::EpilogueUnusable, |site| {
+        site.linger();
+        site.set("epilogue = \"/no/such/program\"");
+        call(alice(site))
+    }),
     (Reason::TargetProxyBad, |site| call(alice(site).env("GLEXEC_TARGET_PROXY", "/root/proxy"))),
     (Reason::TargetProxyForeign, |site| call(alice(site).env("GLEXEC_TARGET_PROXY", "/etc/hostname"))),
 ];
@@ -471,6 +478,7 @@ const TABLES: [Table; 12] =
 const ELSEWHERE: &[(Reason, fn())] = &[
     (Reason::CommandExec, command::what_the_kernel_does_not_execute_ends_with_126),
     (Reason::AuditUnavailable, audit::without_a_record_nothing_runs),
+    (Reason::EpilogueFailed, epilogue::a_failure_is_the_sites_and_its_own_use_of_our_codes_becomes_204),
 ];
 
 /// Reasons that need a forged credential: the verdicts of `tests/trust` produce them.

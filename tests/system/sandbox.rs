@@ -55,6 +55,20 @@ fn it_reads_below_its_directories_and_nowhere_else() {
 }
 
 #[test]
+fn it_has_no_capability_in_any_set() {
+    let status = std::cell::RefCell::new(String::new());
+    let actor = Actor { uid: Uid::from_raw(NOBODY), gid: Gid::from_raw(NOBODY), groups: Some(vec![]) };
+    let how = Confinement { actor: &actor, readable: &[], deadline: Duration::from_secs(2), max_answer: 4096 };
+    // Just before the sandbox closes: afterwards /proc cannot be read.
+    let look = || *status.borrow_mut() = std::fs::read_to_string("/proc/self/status").unwrap();
+    let answer = ask_confined(&how, look, || status.borrow().clone().into_bytes()).unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    let sets: Vec<&str> = answer.lines().filter(|line| line.starts_with("Cap")).collect();
+    assert_eq!(sets.len(), 5, "{answer}");
+    assert!(sets.iter().all(|set| set.ends_with("\t0000000000000000")), "{sets:?}");
+}
+
+#[test]
 fn it_cannot_write_or_make_any_file() {
     let target = std::env::temp_dir().join("written-from-the-sandbox");
     assert_eq!(outcome(|| std::fs::write(&target, b"x")), "signal SIGSYS");

@@ -85,12 +85,19 @@ pub struct Site {
 impl Site {
     /// A new site, which logs to a file.
     pub fn new() -> Site {
-        Site::enter(false)
+        Site::enter(false, true)
     }
 
     /// A new site with a real rsyslogd, which glexec logs to.
     pub fn with_syslog() -> Site {
-        Site::enter(true)
+        Site::enter(true, true)
+    }
+
+    /// A new site that nobody has installed glexec in, and that has neither its account nor its configuration.
+    pub fn without_glexec() -> Site {
+        let site = Site::enter(false, false);
+        site.sh("rm /etc/glexec.conf; rmdir /var/log/glexec; sed -i /^glexec:/d /etc/passwd /etc/group /etc/shadow");
+        site
     }
 
     /// A new site whose files are changed before the test begins.
@@ -105,14 +112,17 @@ impl Site {
         [Site::new(), Site::with(Site::linger)]
     }
 
-    fn enter(syslog: bool) -> Site {
+    fn enter(syslog: bool, installed: bool) -> Site {
         let program = option_env_os("GLEXEC_UNDER_TEST").unwrap_or_else(|| env!("CARGO_BIN_EXE_glexec").into());
         let mut enter = Command::new(script("enter"));
         if syslog {
             enter.arg("--syslog");
         }
+        if installed {
+            enter.arg("--glexec").arg(program);
+        }
         // `cat` ends when the pipe closes, which happens even if the test run is killed: no site outlives it.
-        enter.arg("--glexec").arg(program).arg(material()).args(["--", "sh", "-c", "echo $SITE_PID; exec cat"]);
+        enter.arg(material()).args(["--", "sh", "-c", "echo $SITE_PID; exec cat"]);
         let mut keeper = enter.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("tests/site/enter starts");
         let mut line = String::new();
         BufReader::new(keeper.stdout.take().unwrap()).read_line(&mut line).expect("tests/site/enter answers");
@@ -577,7 +587,9 @@ impl<'s> Running<'s> {
         if let Some(mut report) = report {
             report.read_to_string(&mut text).unwrap();
         }
-        Run { site, output: output.unwrap(), elapsed, report: text, records_before, what }
+        let run = Run { site, output: output.unwrap(), elapsed, report: text, records_before, what };
+        assert!(!run.stderr().contains("panicked"), "it panicked\n{run}");
+        run
     }
 }
 
@@ -645,7 +657,6 @@ impl Run<'_> {
     #[track_caller]
     pub fn exits(&self, code: i32) -> &Self {
         assert!(self.code() == Some(code), "exit code {code} expected\n{self}");
-        assert!(!self.stderr().contains("panicked"), "it panicked\n{self}");
         self
     }
 

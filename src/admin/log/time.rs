@@ -204,7 +204,9 @@ mod tests {
         assert_eq!(read("Dec 31 23:59:59"), Some(("2025-12-31T23:59:59Z".to_owned(), "")));
         assert_eq!(read("Feb 29 00:00:00"), Some(("2024-02-29T00:00:00Z".to_owned(), "")));
         assert_eq!(read("Foo 29 00:00:00"), None);
-        let Ok(berlin) = std::fs::read("/usr/share/zoneinfo/Europe/Berlin") else { return };
+        let Ok(berlin) = crate::sys::plain::read_bytes("/usr/share/zoneinfo/Europe/Berlin".as_ref(), 1 << 20) else {
+            return;
+        };
         let zone = Zone::new(Some(&berlin), of_text("2026-12-31").unwrap());
         let read = |text| zone.stamp(text).map(|(time, _)| shown(time)).unwrap();
         assert_eq!(read("Nov 22 16:41:00"), "2026-11-22T15:41:00Z");

@@ -219,12 +219,12 @@ mod tests {
 
     #[test]
     fn calls_without_end_do_not_pile_up() {
-        let mut usage = Usage::default();
-        usage.young = (0..u64::try_from(GENERATION).unwrap()).map(|call| (call, 0)).collect();
+        let young = || (0..u64::try_from(GENERATION).unwrap()).map(|call| (call, 0)).collect();
+        let mut usage = Usage { young: young(), ..Usage::default() };
         usage.count(&Read::parse(&start(u64::MAX, "/CN=a", "permit")).unwrap());
         assert_eq!((usage.young.len(), usage.old.len()), (1, GENERATION));
         assert!(usage.add(&Read::parse(&end(5, 1, 1)).unwrap()), "the older generation is still known");
-        usage.young = (0..u64::try_from(GENERATION).unwrap()).map(|call| (call, 0)).collect();
+        usage.young = young();
         usage.count(&Read::parse(&start(u64::MAX - 1, "/CN=a", "permit")).unwrap());
         assert_eq!(usage.young.len() + usage.old.len(), GENERATION + 1);
     }

@@ -60,18 +60,20 @@ fn malformed(Malformed(what): Malformed) -> Refusal {
 
 /// The first AC of the extension: a SEQUENCE of one SEQUENCE OF AttributeCertificate.
 fn first<'a>(extension: &'a [u8], carrier: &Link, context: &Context) -> Outcome<&'a [u8]> {
-    let read = || -> Result<(&'a [u8], bool), Malformed> {
-        let mut wrapper = only(extension, tag::SEQUENCE)?.inside()?;
-        let mut list = wrapper.sequence()?;
-        wrapper.end()?;
-        let first = list.take(tag::SEQUENCE)?.raw;
-        Ok((first, list.is_at_end()))
-    };
-    let (first, alone) = read().map_err(malformed)?;
+    let (first, alone) = first_of(extension).map_err(malformed)?;
     if !alone {
         context.note(format!("{} has several VOMS attribute certificates: only the first counts", carrier.title()));
     }
     if first.len() > MAX_AC { Err(malformed(Malformed("it is longer than 64 KiB"))) } else { Ok(first) }
+}
+
+/// The DER of the first AC of an extension, and whether it is the only one.
+pub fn first_of(extension: &[u8]) -> Result<(&[u8], bool), Malformed> {
+    let mut wrapper = only(extension, tag::SEQUENCE)?.inside()?;
+    let mut list = wrapper.sequence()?;
+    wrapper.end()?;
+    let first = list.take(tag::SEQUENCE)?.raw;
+    Ok((first, list.is_at_end()))
 }
 
 fn judge(context: &Context, chain: &Chain, der: &[u8]) -> Outcome<Vec<Fqan>> {

@@ -2,11 +2,14 @@
 
 #![allow(clippy::disallowed_methods, clippy::arithmetic_side_effects)]
 
+use super::names::{CLAIM, seconds_now};
 use super::*;
 use crate::credential::identity::Dn;
+use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::time::SystemTime;
 
 /// A temporary gridmapdir with accounts.
 pub(crate) struct Temporary(pub(crate) PathBuf);
@@ -96,8 +99,8 @@ fn accounts_are_handed_out_in_the_order_of_their_numbers_and_kept() {
         assert_eq!(dir.links(account), 2);
     }
     assert_eq!(reason(gridmapdir.lease(&pool("p"), &lease("/CN=d"), &every)), Reason::LcmapsPoolExhausted);
-    assert!(!gridmapdir.has_free(&pool("p"), &every).unwrap());
-    assert!(gridmapdir.has_free(&pool("q"), &every).unwrap());
+    assert!(!gridmapdir.view.has_free(&pool("p"), &every).unwrap());
+    assert!(gridmapdir.view.has_free(&pool("q"), &every).unwrap());
     assert_eq!(dir.names().len(), 7 + 3, "nothing but leases was added: {:?}", dir.names());
 }
 
@@ -254,7 +257,7 @@ fn a_second_job_of_the_same_person_uses_the_lease_of_the_first() {
 fn the_last_account_may_have_gone_to_another_job_of_the_same_person() {
     let taken_meanwhile = |dir: &Temporary, _: &str| {
         dir.link("p001", lease("/CN=a").as_str());
-        dir.open().directory.touch("p001".as_ref()).unwrap();
+        dir.open().view.directory().touch("p001".as_ref()).unwrap();
         Ok(false)
     };
     let dir = Temporary::pool(1);

@@ -9,7 +9,7 @@ use nix::sys::signalfd::SignalFd;
 use nix::unistd::Pid;
 
 /// Exit codes of a payload that would look like glexec's own, and the code they become (design: outcomes).
-const OWN_CODES: std::ops::RangeInclusive<i32> = 201..=204;
+pub(super) const OWN_CODES: std::ops::RangeInclusive<i32> = 201..=204;
 const PAYLOAD_HAD_OUR_CODE: i32 = 204;
 
 /// Relays until the monitor says how the payload ended; `None` when the monitor died without a word.

@@ -11,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod epilogue;
 pub mod front;
 pub mod monitor;
 
@@ -21,9 +22,10 @@ use crate::lcmaps::Mapping;
 use crate::payload::become_payload;
 use crate::payload::switch::Prepared;
 use crate::reason::{self, Reason, Refusal};
-use crate::sys::descriptors;
 use crate::sys::start::Limits;
 use crate::sys::supervise::{self, Ended, Line, Side};
+use crate::sys::{descriptors, identity};
+use epilogue::{Done, Epilogue};
 use nix::errno::Errno;
 use nix::sys::signalfd::SignalFd;
 use nix::unistd::{Gid, Pid, Uid, chdir};
@@ -49,6 +51,15 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// A failed epilogue makes the call one of the site's failures, except with a code that would look like glexec's own:
+    /// that stands for itself, like a payload's.
+    fn of_failed_epilogue(done: Done) -> Outcome {
+        match done {
+            Done::Ended(Ended::Exited(code)) if front::OWN_CODES.contains(&code) => Outcome::Ran(Ended::Exited(code)),
+            _ => Outcome::Refused(Reason::EpilogueFailed.class().exit_code().into()),
+        }
+    }
+
     pub(super) fn message(self) -> [u8; 5] {
         match self {
             Outcome::Ran(Ended::Exited(code)) => message(EXITED, code),
@@ -86,6 +97,8 @@ pub struct Lingering<'a> {
     pub target: &'a Mapping,
     /// `[glexec]`.
     pub config: &'a Glexec,
+    /// What is to be run afterwards.
+    pub epilogue: Option<Epilogue>,
 }
 
 fn failed(what: &'static str) -> impl Fn(Errno) -> Refusal {
@@ -123,7 +136,7 @@ fn be_front(lingering: Lingering<'_>, signals: &SignalFd, line: Line, monitor: P
     let Lingering { mut call, target, .. } = lingering;
     let target = (Uid::from_raw(target.uid.get()), Gid::from_raw(target.gid.get()));
     call.release_report();
-    let released = supervise::become_front(call.ids(), target)
+    let released = identity::become_front(call.ids(), target)
         .and_then(|()| descriptors::release_standard().and_then(|()| chdir("/")).map_err(|errno| errno.to_string()));
     let outcome = match released {
         Ok(()) => front::relay(signals, &line, monitor).map_err(|errno| errno.to_string()),
@@ -195,22 +208,38 @@ fn watch(
     refused: &OwnedFd,
     started: Instant,
 ) -> i32 {
-    let Lingering { mut call, prepared, config, .. } = lingering;
+    let Lingering { mut call, prepared, config, mut epilogue, .. } = lingering;
     call.release_report();
-    let released = supervise::leave_caller().and_then(|()| descriptors::release_standard());
-    let over = match released.and_then(|()| chdir("/")) {
+    epilogue.iter_mut().for_each(|epilogue| epilogue.note(supervise::place(front), supervise::place(payload)));
+    let released = supervise::leave_caller()
+        .and_then(|()| descriptors::release_standard())
+        .and_then(|()| chdir("/"))
+        .map_err(|errno| errno.to_string())
+        .and_then(|()| identity::keep_capabilities(&[]));
+    let over = match released {
         Ok(()) => monitor::watch(signals, line, front, payload, config.linger_grace.duration()),
         // No payload without supervision.
         Err(_) => monitor::end_all(payload, None, Duration::ZERO),
     };
     prepared.remove_temporary();
     let executed = nix::unistd::read(refused, &mut [0]) != Ok(1);
-    let outcome = match over.ended {
+    let mut outcome = match over.ended {
         Ended::Exited(code) if !executed => Outcome::Refused(code),
         ended => Outcome::Ran(ended),
     };
     let mut record = Record::end(call.id());
     record.ended(&over, started.elapsed(), &supervise::usage());
+    // Where nothing was executed there is nothing to clean up.
+    if let Some(epilogue) = epilogue.filter(|_| executed) {
+        let done = epilogue.run(signals, over.ended);
+        record.epilogue(done);
+        if !done.is_good() {
+            let sentence = "the payload ran, but the site's epilogue failed";
+            let failure = Refusal::new(Reason::EpilogueFailed, sentence).detail(format!("it ended as {}", done.word()));
+            call.complain(&failure);
+            outcome = Outcome::of_failed_epilogue(done);
+        }
+    }
     call.record_end(&record, config);
     let _ = line.say(outcome.message());
     0

@@ -1,0 +1,59 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_glexec_admin_global_optspecs
+    string join \n h/help
+end
+
+function __fish_glexec_admin_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_glexec_admin_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_glexec_admin_using_subcommand
+    set -l cmd (__fish_glexec_admin_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -s h -l help -d 'Print help'
+complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "migrate" -d 'Prints a historic configuration as a glexec.conf of today, with comments on what needs a look.'
+complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "log" -d 'Answers from the audit records: who ran as whom and when, what was refused, who used how much.'
+complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand migrate" -l glexec-conf -d 'The historic glexec.conf' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand migrate" -l lcmaps-db -d 'The historic lcmaps.db' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand migrate" -l lcas-db -d 'The historic lcas.db' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand migrate" -l check -d 'Prints nothing, but checks that this glexec.conf can be loaded' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand migrate" -s h -l help -d 'Print help'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l account -d 'Calls that ran as this account' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l uid -d 'Calls that ran as this user id' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l pid -d 'Calls by this process (without linger it becomes the payload)' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l host -d 'Calls on this host' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l user -d 'Calls for this user: the whole name, which begins with /, or a part of it' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l pilot -d 'Calls by the pilot with this name, or a part of it' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l vo -d 'Calls for users of this VO' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l caller -d 'Calls by this local account' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l call -d 'The call with this id' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l reason -d 'Calls that were refused for this reason' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l at -d 'Calls that ran at this time' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l since -d 'Only from this time on: 2026-11-22, 2026-11-22T16:41:00Z, 2h (ago)' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l until -d 'Only up to this time' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l longest -d 'How long a call without an end record counts as running' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l show -d 'Single calls, refusals by reason, or usage by user and VO' -r -f -a "calls\t''
+refusals\t''
+usage\t''"
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l journal -d 'Reads the systemd journal'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l json -d 'Prints JSON'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l csv -d 'Prints comma-separated values'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -s h -l help -d 'Print help'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate log help" -f -a "migrate" -d 'Prints a historic configuration as a glexec.conf of today, with comments on what needs a look.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate log help" -f -a "log" -d 'Answers from the audit records: who ran as whom and when, what was refused, who used how much.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate log help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

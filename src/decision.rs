@@ -1,0 +1,153 @@
+//! The decision on a call: who calls, for whom, may they, as which account.
+//!
+//! There is one, for calls and for `glexec-admin explain`. What it asks of the machine is behind [`Machine`], so that an
+//! explanation can do without what changes something.
+
+#![forbid(unsafe_code)]
+
+use crate::account::{self, Nss};
+use crate::circumstances::{Circumstances, Purpose};
+use crate::config::Config;
+use crate::credential::files::{self, RawCredentials};
+use crate::credential::verifier::{self, VerifiedIdentity};
+use crate::invocation::caller::Caller;
+use crate::invocation::command_line::Payload;
+use crate::invocation::environment::Request;
+use crate::lcas;
+use crate::lcmaps::gridmapdir::{Leases, Leasing};
+use crate::lcmaps::map_file::{Files, SiteFiles};
+use crate::lcmaps::{self, Mapping};
+use crate::outside::{AsServiceUser, Programs};
+use crate::reason::Outcome;
+use crate::service::ServiceAccount;
+use crate::sys::time::now;
+use crate::trail::Trail;
+use crate::world::World;
+use nix::unistd::{Gid, Uid};
+use std::path::Path;
+
+/// What is to be decided.
+#[derive(Clone, Copy, Debug)]
+pub struct Matter<'a> {
+    /// The caller's user id.
+    pub uid: Uid,
+    /// The caller's group id.
+    pub gid: Gid,
+    /// The caller's supplementary groups.
+    pub groups: &'a [Gid],
+    /// The caller's working directory.
+    pub cwd: Option<&'a Path>,
+    /// The command; `None` renews the target proxy only.
+    pub payload: Option<&'a Payload>,
+    /// What the decision is wanted for.
+    pub purpose: Purpose,
+}
+
+/// What is known of a call so far, also where it is refused.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// The caller.
+    pub caller: Option<Caller>,
+    /// Whom the credentials stand for.
+    pub verified: Option<VerifiedIdentity>,
+    /// What the plug-ins answered.
+    pub trail: Trail,
+}
+
+/// A call that may be.
+pub struct Decided {
+    /// The credential files.
+    pub raw: RawCredentials,
+    /// What the caller asked for besides.
+    pub request: Request,
+    /// Who the payload will be.
+    pub target: Mapping,
+}
+
+/// What a decision needs of the machine.
+pub trait Machine {
+    /// Reads the credential files with the caller's permissions.
+    fn read(&self, request: &Request, caller: &Caller, config: &Config) -> Outcome<RawCredentials>;
+
+    /// Has the credentials judged.
+    fn verify(
+        &self,
+        raw: &RawCredentials,
+        service: &ServiceAccount,
+        caller: &Caller,
+        config: &Config,
+        now: i64,
+    ) -> Outcome<VerifiedIdentity>;
+
+    /// Who runs plug-ins from outside.
+    fn programs(&self, service: &ServiceAccount) -> Box<dyn Programs>;
+
+    /// Map, ban and list files.
+    fn files(&self) -> &dyn Files;
+
+    /// Pool accounts.
+    fn leases(&self) -> &dyn Leases;
+}
+
+/// The machine as a call uses it.
+#[derive(Debug)]
+pub struct Privileged;
+
+impl Machine for Privileged {
+    fn read(&self, request: &Request, caller: &Caller, config: &Config) -> Outcome<RawCredentials> {
+        files::read(request, caller, config)
+    }
+
+    fn verify(
+        &self,
+        raw: &RawCredentials,
+        service: &ServiceAccount,
+        caller: &Caller,
+        config: &Config,
+        now: i64,
+    ) -> Outcome<VerifiedIdentity> {
+        verifier::verify(raw, service, caller, config, now)
+    }
+
+    fn programs(&self, service: &ServiceAccount) -> Box<dyn Programs> {
+        Box::new(AsServiceUser(service.actor()))
+    }
+
+    fn files(&self) -> &dyn Files {
+        &SiteFiles
+    }
+
+    fn leases(&self) -> &dyn Leases {
+        &Leasing
+    }
+}
+
+/// Decides. Every step may refuse; each takes what the one before has proved.
+pub fn decide(
+    matter: &Matter<'_>,
+    request: Outcome<Request>,
+    config: &Config,
+    machine: &dyn Machine,
+    known: &mut Known,
+) -> Outcome<Decided> {
+    let caller = known.caller.insert(Caller::identify(matter.uid, matter.gid, config)?);
+    caller.check_white_list(config)?;
+
+    let request = request?;
+    let raw = machine.read(&request, caller, config)?;
+
+    let service = ServiceAccount::find(config, caller)?;
+    let now = now()?;
+    let verified = known.verified.insert(machine.verify(&raw, &service, caller, config, now)?);
+
+    let circumstances = Circumstances::of(caller, matter, config, now);
+    let programs = machine.programs(&service);
+    let world = World { files: machine.files(), programs: &*programs, accounts: &Nss, leases: machine.leases() };
+    let (user, pilot) = (&verified.user, verified.pilot.as_ref());
+    let authorized = lcas::authorize(&config.lcas, user, pilot, &circumstances, &world, &mut known.trail)?;
+    let limits = account::Limits { min_uid: config.glexec.min_uid, min_gid: config.glexec.min_gid };
+    let (plan, mode) = (&config.lcmaps, request.mode);
+    let target = lcmaps::map(plan, mode, authorized, limits, &circumstances, &world, &mut known.trail)?;
+    service.check_target(&target, caller, config)?;
+    Ok(Decided { raw, request, target })
+}

@@ -1,0 +1,41 @@
+//! The names that this program alone gives in a gridmapdir, and the clock and chance that go into them.
+
+#![forbid(unsafe_code)]
+
+use crate::account;
+use std::ffi::{OsStr, OsString};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// How claims are named; a name that starts with a dot is nothing to the C library.
+pub(super) const CLAIM: &str = ".glexec-claim.";
+/// How accounts are named that were set aside. No lease has such a name, since every distinguished name starts with `/`
+/// (`%2f`); to expiry tools it looks like one.
+pub(super) const SET_ASIDE: &str = "%2eset-aside.";
+/// After this time a claim is held for abandoned: steps 2 to 5 take microseconds.
+pub const CLAIM_LIFETIME: Duration = Duration::from_secs(5);
+
+/// Random enough for names that must not meet and for pauses; nothing secret rests on it.
+pub(super) fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+pub(super) fn seconds_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// A name that nobody else will have: what it is, when it was made, and of which account.
+pub(super) fn private_name(prefix: &str, account: &str) -> OsString {
+    format!("{prefix}{}.{:016x}{:016x}.{account}", seconds_now(), random(), random()).into()
+}
+
+pub(super) fn is_claim(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(CLAIM.as_bytes())
+}
+
+/// When a claim was made, and the account that it is.
+pub(super) fn claimed(claim: &OsStr) -> Option<(u64, &str)> {
+    let mut parts = claim.to_str()?.strip_prefix(CLAIM)?.splitn(3, '.');
+    let (made, _, account) = (parts.next()?.parse().ok()?, parts.next()?, parts.next()?);
+    account::is_name(account).then_some((made, account))
+}

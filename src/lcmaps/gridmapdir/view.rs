@@ -1,0 +1,241 @@
+//! What a gridmapdir says, without changing anything in it.
+
+#![forbid(unsafe_code)]
+
+use super::file_refusal;
+use super::names::{claimed, is_claim, seconds_now};
+use super::pool::{Inconsistency, Pool};
+use crate::account;
+use crate::credential::identity::MAX_DN;
+use crate::lcmaps::lease_name::LeaseName;
+use crate::reason::{Outcome, Reason, Refusal};
+use crate::sys::dir::{Directory, Entry, FileError, Writers};
+use nix::errno::Errno;
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+use std::time::Duration;
+
+/// How long an account that was just freed is taken last.
+const COOLING: Duration = Duration::from_secs(3600);
+
+/// Whether an account of the pool may be used at all; an error ends the search.
+pub type Usable<'a> = dyn Fn(&str) -> Outcome<bool> + 'a;
+
+/// What a lease leads to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Held {
+    /// There is none.
+    Nothing,
+    /// An account.
+    Account(String, Entry),
+    /// No account any more: its file is gone.
+    Orphan,
+    /// Something that cannot be understood.
+    Conflict(String),
+    /// An account that is just being claimed, under this name.
+    Claimed(OsString),
+}
+
+/// What the accounts of a pool are that are not free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// All leased.
+    Leased,
+    /// Some may yet become free.
+    Changing,
+}
+
+/// All entries of the directory with the inode numbers that it has for them.
+pub(super) type Listing = Vec<(OsString, u64)>;
+
+/// An open gridmapdir to look at.
+#[derive(Debug)]
+pub struct View {
+    directory: Directory,
+}
+
+/// Whether a free account was used a short while ago and has lost its lease since: links change one time stamp, use
+/// sets both.
+fn is_cooling(account: &Entry, now: u64) -> bool {
+    let used = u64::try_from(account.modified.0).unwrap_or(0);
+    account.changed > account.modified && now.saturating_sub(used) < COOLING.as_secs()
+}
+
+impl View {
+    /// Opens a gridmapdir: its group may write to it, as sites have it, but nobody else.
+    pub fn open(path: &Path) -> Outcome<Self> {
+        let directory = Directory::open_trusted(path, Writers::RootAndGroup).map_err(|error| file_refusal(&error))?;
+        Ok(View { directory })
+    }
+
+    /// The directory itself, for those who lease in it.
+    pub(super) fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    pub(super) fn failed(&self, doing: &str, errno: Errno) -> Refusal {
+        Refusal::new(Reason::LcmapsGridmapdir, "the site's pool accounts cannot be leased").detail(format!(
+            "{}: {doing}: {}",
+            self.directory.path().display(),
+            errno.desc()
+        ))
+    }
+
+    pub(super) fn conflict(&self, lease: &LeaseName, why: &str) -> Refusal {
+        Refusal::new(Reason::LcmapsLeaseConflict, "the lease of a pool account is in conflict with the site's policy")
+            .detail(format!("{}/{}: {why}", self.directory.path().display(), lease.as_str()))
+    }
+
+    pub(super) fn foreign(&self, lease: &LeaseName, account: &str, pool: &Pool) -> Refusal {
+        self.conflict(lease, &format!("{account} is not of pool {}", pool.prefix))
+    }
+
+    pub(super) fn exhausted(&self, pool: &Pool, lease: &LeaseName) -> Refusal {
+        let sentence = format!("all accounts of the pool {} are taken", pool.prefix);
+        let place = format!("{}, lease {}", self.directory.path().display(), lease.as_str());
+        Refusal::new(Reason::LcmapsPoolExhausted, sentence).detail(place)
+    }
+
+    pub(super) fn listing(&self) -> Outcome<Listing> {
+        self.directory.listing().map_err(|error| file_refusal(&error))
+    }
+
+    pub(super) fn entry(&self, name: &OsStr) -> Outcome<Option<Entry>> {
+        self.directory.entry(name).map_err(|errno| self.failed("looking at an entry", errno))
+    }
+
+    /// The account of an existing lease as it is now; `None` where there is no lease. One that is just being made is
+    /// taken for made.
+    pub fn existing(&self, pool: &Pool, lease: &LeaseName) -> Outcome<Option<String>> {
+        let account = match self.held(lease.as_str().as_ref())?.0 {
+            Held::Nothing | Held::Orphan => return Ok(None),
+            Held::Conflict(why) => return Err(self.conflict(lease, &why)),
+            Held::Account(account, _) => account,
+            Held::Claimed(claim) => match claimed(&claim) {
+                Some((_, account)) => account.to_owned(),
+                None => return Err(self.conflict(lease, "others are changing it")),
+            },
+        };
+        match pool.has(&account) {
+            true => Ok(self.is_for(lease)?.then_some(account)),
+            false if pool.inconsistency == Inconsistency::Override => Ok(None),
+            false => Err(self.foreign(lease, &account, pool)),
+        }
+    }
+
+    /// Refuses where the record proves that the lease belongs to somebody else. False where the lease is gone.
+    pub(super) fn is_for(&self, lease: &LeaseName) -> Outcome<bool> {
+        let limit = u64::try_from(MAX_DN).unwrap_or(u64::MAX);
+        let recorded = match self.directory.read(lease.as_str().as_ref(), limit) {
+            Ok(recorded) => recorded,
+            Err(FileError::Missing(_)) => return Ok(false),
+            // Something else than a record: too large, or a file that others may write, which proves nothing.
+            Err(_) => return Ok(true),
+        };
+        let recorded = String::from_utf8_lossy(&recorded);
+        if lease.is_shared_with(&recorded) {
+            let sentence = "your name differs only in letter case from another user's, who has this lease";
+            return Err(Refusal::new(Reason::LcmapsLeaseName, sentence).detail(format!("holder {recorded:?}")));
+        }
+        Ok(true)
+    }
+
+    /// What a lease leads to, and the listing that says so.
+    pub(super) fn held(&self, lease: &OsStr) -> Outcome<(Held, Listing)> {
+        let Some(entry) = self.entry(lease)? else { return Ok((Held::Nothing, Listing::new())) };
+        if !entry.regular {
+            return Ok((Held::Conflict("it is not a regular file".to_owned()), Listing::new()));
+        }
+        let listing = self.listing()?;
+        let names = self.names_of(entry, lease, &listing)?;
+        if let Some(claim) = names.iter().find(|name| is_claim(name)) {
+            return Ok((Held::Claimed(claim.clone()), listing));
+        }
+        let account = names.first().and_then(|name| name.to_str()).filter(|name| account::is_name(name));
+        let held = match (entry.links, names.len(), account) {
+            (1, 0, _) => Held::Orphan,
+            (2, 1, Some(account)) => Held::Account(account.to_owned(), entry),
+            (links, ..) => Held::Conflict(format!("it has {links} links; other names here: {names:?}")),
+        };
+        Ok((held, listing))
+    }
+
+    /// The other names of a file. The directory's inode numbers are tried first: they save looking at every entry.
+    fn names_of(&self, file: Entry, except: &OsStr, listing: &Listing) -> Outcome<Vec<OsString>> {
+        let others = u64::try_from(listing.len()).unwrap_or(u64::MAX).min(file.links.saturating_sub(1));
+        for hinted in [true, false] {
+            let mut names = Vec::new();
+            for (name, inode) in listing {
+                if name != except
+                    && (!hinted || *inode == file.inode)
+                    && self.entry(name)?.is_some_and(|entry| entry.inode == file.inode)
+                {
+                    names.push(name.clone());
+                }
+            }
+            if !hinted || u64::try_from(names.len()).is_ok_and(|found| found == others) {
+                return Ok(names);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// The accounts of a pool that the listing does not show as leased, in order.
+    fn candidates(pool: &Pool, listing: &Listing) -> Vec<String> {
+        let mut links: BTreeMap<u64, u32> = BTreeMap::new();
+        for (_, inode) in listing.iter().filter(|(name, _)| !is_claim(name)) {
+            let count = links.entry(*inode).or_default();
+            *count = count.saturating_add(1);
+        }
+        let leased = |inode: &u64| links.get(inode).is_some_and(|count| *count > 1);
+        let member = |name: &OsString| name.to_str().filter(|name| pool.has(name)).map(str::to_owned);
+        let mut accounts: Vec<String> =
+            listing.iter().filter(|(_, inode)| !leased(inode)).filter_map(|(name, _)| member(name)).collect();
+        accounts.sort_by(|a, b| pool.rank(a).cmp(&pool.rank(b)));
+        accounts
+    }
+
+    /// The free accounts of a pool in the order in which they are taken.
+    pub(super) fn free(&self, pool: &Pool, listing: &Listing) -> Outcome<(Vec<String>, Rest)> {
+        let (mut free, mut last, mut rest) = (Vec::new(), Vec::new(), Rest::Leased);
+        let now = seconds_now();
+        for account in Self::candidates(pool, listing) {
+            match self.entry(account.as_ref())? {
+                Some(entry) if entry.is_free() && is_cooling(&entry, now) => last.push(account),
+                Some(entry) if entry.is_free() => free.push(account),
+                Some(entry) if !entry.regular => {}
+                // Somebody is claiming it, or has leased it since the listing.
+                _ => rest = Rest::Changing,
+            }
+        }
+        free.append(&mut last);
+        Ok((free, rest))
+    }
+
+    /// The member of the pool that a lease made now would most likely get.
+    pub fn first_free(&self, pool: &Pool, lease: &LeaseName, usable: &Usable<'_>) -> Outcome<String> {
+        for member in self.free(pool, &self.listing()?)?.0 {
+            if usable(&member)? {
+                return Ok(member);
+            }
+        }
+        Err(self.exhausted(pool, lease))
+    }
+
+    /// Whether the pool seems to have a free account, or one that is just being claimed and may yet become free.
+    pub(super) fn has_free(&self, pool: &Pool, usable: &Usable<'_>) -> Outcome<bool> {
+        let listing = self.listing()?;
+        for account in self.free(pool, &listing)?.0 {
+            if usable(&account)? {
+                return Ok(true);
+            }
+        }
+        Ok(Self::claims_in(pool, &listing))
+    }
+
+    /// Whether an account of the pool is just being claimed.
+    pub(super) fn claims_in(pool: &Pool, listing: &Listing) -> bool {
+        listing.iter().any(|(name, _)| claimed(name).is_some_and(|(_, account)| pool.has(account)))
+    }
+}

@@ -1,0 +1,249 @@
+//! The epilogue: a program of the site's that runs when nothing of the payload is left.
+//!
+//! It learns what happened from variables with the historic names, `GLEXEC_EPILOG_*`. Nothing else in its environment
+//! comes from caller or payload: a program of root's must not read its settings from them.
+
+#![forbid(unsafe_code)]
+
+use super::monitor;
+use crate::account::{self, AccountDatabase, Nss};
+use crate::config::glexec::Glexec;
+use crate::invocation::caller::Caller;
+use crate::invocation::command_line::Payload;
+use crate::lcmaps::Mapping;
+use crate::reason::{Outcome, Reason, Refusal};
+use crate::sys::detached::{self, RunAs};
+use crate::sys::dir;
+use crate::sys::identity::{Actor, Need};
+use crate::sys::supervise::{self, Ended, Place, Reaped};
+use nix::errno::Errno;
+use nix::sys::signalfd::SignalFd;
+use nix::unistd::{Gid, Group, User};
+use std::ffi::CString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How much of the payload's arguments is told, in bytes: they must not keep the epilogue from being executed.
+const MAX_ARGUMENTS: usize = 64 * 1024;
+/// How often a running epilogue is looked at when no signal tells of its end.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// The capabilities that the configured epilogue needs glexec to keep.
+pub fn need(config: &Glexec) -> Option<Need> {
+    config.epilogue.as_ref().filter(|_| config.epilogue_user == "root").map(|_| Need::RootProgram)
+}
+
+/// A program, checked, and everything about the call that it will be told.
+#[derive(Debug)]
+pub struct Epilogue {
+    program: CString,
+    run_as: RunAs,
+    timeout: Duration,
+    grace: Duration,
+    environment: Vec<CString>,
+}
+
+/// Who calls whom to run what.
+pub struct Facts<'a> {
+    /// The caller.
+    pub caller: &'a Caller,
+    /// Its supplementary groups.
+    pub groups: &'a [Gid],
+    /// The target.
+    pub target: &'a Mapping,
+    /// The command.
+    pub payload: &'a Payload,
+}
+
+/// How an epilogue ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// By itself.
+    Ended(Ended),
+    /// It was ended, because it took too long.
+    TooLong,
+    /// The system did not let it start.
+    NotStarted(Errno),
+}
+
+impl Done {
+    /// How it went, as one word of the end record.
+    pub fn word(self) -> String {
+        match self {
+            Done::Ended(Ended::Exited(code)) => code.to_string(),
+            Done::Ended(Ended::Signaled(signal)) => format!("signal-{signal}"),
+            Done::TooLong => "timeout".into(),
+            Done::NotStarted(_) => "not-started".into(),
+        }
+    }
+
+    /// Whether it did its work.
+    pub fn is_good(self) -> bool {
+        self == Done::Ended(Ended::Exited(0))
+    }
+}
+
+impl Epilogue {
+    /// Finds the configured program and its account. It must be a file of root's that, like every directory above it, only
+    /// root may write.
+    pub fn find(config: &Glexec, facts: &Facts<'_>) -> Outcome<Option<Epilogue>> {
+        let Some(path) = &config.epilogue else { return Ok(None) };
+        let path = path.get_ref().as_path();
+        dir::check_program(path).map_err(|why| unusable(why.to_string()))?;
+        let user = User::from_name(&config.epilogue_user).map_err(account::failed(&config.epilogue_user))?;
+        let user = user.ok_or_else(|| unusable(format!("{}: no such account", config.epilogue_user)))?;
+        let own_gid = if user.uid.is_root() { Gid::from_raw(0) } else { user.gid };
+        let gid = match config.epilogue_group.as_str() {
+            "" => own_gid,
+            name => {
+                let group = Group::from_name(name).map_err(account::failed(name))?;
+                group.ok_or_else(|| unusable(format!("{name}: no such group")))?.gid
+            }
+        };
+        let run_as = match user.uid.is_root() {
+            true => RunAs::Root(gid),
+            false => RunAs::Account(Actor { uid: user.uid, gid, groups: Some(Vec::new()) }),
+        };
+        Ok(Some(Epilogue {
+            program: c_string(path.as_os_str().as_bytes())?,
+            run_as,
+            timeout: Duration::from_secs(config.epilogue_timeout.get().into()),
+            grace: config.linger_grace.duration(),
+            environment: environment(config, &user, facts)?,
+        }))
+    }
+
+    /// Notes where the processes of the call stand, while they are there.
+    pub fn note(&mut self, front: Place, payload: Place) {
+        for (name, number) in [
+            ("GLEXEC_PID", front.pid),
+            ("GLEXEC_SID", front.session),
+            ("GLEXEC_PGID", front.group),
+            ("TARGET_PID", payload.pid),
+            ("TARGET_PGID", payload.group),
+        ] {
+            self.environment.extend(variable(name, number.to_string().as_bytes()));
+        }
+    }
+
+    /// Runs it to its end, and ends what it leaves behind. To be called when the monitor has no other child.
+    pub fn run(mut self, signals: &SignalFd, ended: Ended) -> Done {
+        let code = match ended {
+            Ended::Exited(code) => code,
+            // As shells have it.
+            Ended::Signaled(signal) => signal.saturating_add(128),
+        };
+        self.environment.extend(variable("TARGET_RC", code.to_string().as_bytes()));
+        // Looked at again: days may have passed since the call was checked.
+        let path = Path::new(std::ffi::OsStr::from_bytes(self.program.as_bytes()));
+        if dir::check_program(path).is_err() {
+            return Done::NotStarted(Errno::EPERM);
+        }
+        match detached::start(&self.program, &self.environment, &self.run_as) {
+            Ok(child) => self.wait_for(child, signals),
+            Err(errno) => Done::NotStarted(errno),
+        }
+    }
+
+    fn wait_for(&self, child: nix::unistd::Pid, signals: &SignalFd) -> Done {
+        let started = Instant::now();
+        loop {
+            match supervise::reap() {
+                Reaped::One(pid, ended) if pid == child => {
+                    monitor::end_all(child, Some(ended), self.grace);
+                    return Done::Ended(ended);
+                }
+                // It was the last child, so its end has been missed: never seen to happen.
+                Reaped::NoChildren => return Done::NotStarted(Errno::ECHILD),
+                Reaped::One(..) => {}
+                Reaped::Nobody => {
+                    let left = self.timeout.saturating_sub(started.elapsed());
+                    if left.is_zero() {
+                        monitor::end_all(child, None, self.grace);
+                        return Done::TooLong;
+                    }
+                    supervise::pause(signals, left.min(LOOK_EVERY));
+                }
+            }
+        }
+    }
+}
+
+fn unusable(why: String) -> Refusal {
+    Refusal::new(Reason::EpilogueUnusable, "the site's epilogue cannot be used; nothing was run").detail(why)
+}
+
+fn c_string(bytes: &[u8]) -> Outcome<CString> {
+    CString::new(bytes).map_err(|_| unusable("a NUL".into()))
+}
+
+/// A variable with the historic prefix; argv and names of accounts hold no NUL.
+fn variable(name: &str, value: &[u8]) -> Option<CString> {
+    let mut text = format!("GLEXEC_EPILOG_{name}=").into_bytes();
+    text.extend_from_slice(value);
+    CString::new(text).ok()
+}
+
+/// Its own account's variables, and what is known before the payload runs.
+fn environment(config: &Glexec, user: &User, facts: &Facts<'_>) -> Outcome<Vec<CString>> {
+    let own = [
+        ("HOME", user.dir.clone().into_os_string()),
+        ("USER", user.name.clone().into()),
+        ("LOGNAME", user.name.clone().into()),
+        ("SHELL", "/bin/sh".into()),
+        ("PATH", config.path.as_str().into()),
+    ];
+    let mut built: Vec<CString> = Vec::new();
+    for (name, value) in own {
+        let mut text = std::ffi::OsString::from(format!("{name}="));
+        text.push(value);
+        built.push(c_string(&text.into_vec())?);
+    }
+    let list = |gids: &mut dyn Iterator<Item = u32>| gids.map(|gid| gid.to_string()).collect::<Vec<_>>().join(":");
+    let caller_group = Nss.group_by_gid(facts.caller.gid)?.unwrap_or_default();
+    let target_group = Nss.group_by_gid(facts.target.gid.get())?.unwrap_or_default();
+    for (name, value) in [
+        ("GLEXEC_USER", facts.caller.name.clone()),
+        ("GLEXEC_GROUP", caller_group),
+        ("GLEXEC_UID", facts.caller.uid.to_string()),
+        ("GLEXEC_GID", facts.caller.gid.to_string()),
+        ("GLEXEC_SGIDS", list(&mut facts.groups.iter().map(|gid| gid.as_raw()))),
+        ("TARGET_USER", facts.target.name.clone()),
+        ("TARGET_GROUP", target_group),
+        ("TARGET_UID", facts.target.uid.get().to_string()),
+        ("TARGET_GID", facts.target.gid.get().to_string()),
+        ("TARGET_SGIDS", list(&mut facts.target.groups.iter().map(|gid| gid.get()))),
+    ] {
+        built.extend(variable(name, value.as_bytes()));
+    }
+    let mut room = MAX_ARGUMENTS;
+    let arguments = std::iter::once(&facts.payload.command).chain(&facts.payload.arguments);
+    for (number, argument) in arguments.enumerate() {
+        let name = format!("ARGV{number}");
+        // The prefix, the name, `=` and the end.
+        let length = argument.len().saturating_add(name.len()).saturating_add(16);
+        let Some(left) = room.checked_sub(length) else { break };
+        room = left;
+        built.extend(variable(&name, argument.as_bytes()));
+    }
+    Ok(built)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_record_has_one_word_for_every_end() {
+        for (done, word, good) in [
+            (Done::Ended(Ended::Exited(0)), "0", true),
+            (Done::Ended(Ended::Exited(3)), "3", false),
+            (Done::Ended(Ended::Signaled(9)), "signal-9", false),
+            (Done::TooLong, "timeout", false),
+            (Done::NotStarted(Errno::ENOENT), "not-started", false),
+        ] {
+            assert_eq!((done.word().as_str(), done.is_good()), (word, good));
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! The manual pages and shell completions: made from docs/manual, the command line definitions, the configuration's
+//! comments, the catalogue of reasons and the pages on policy, and compared with what is committed.
+//!
+//! `WRITE_DOCS=1 cargo test --test manual` brings docs/man and packaging/completions up to date.
+
+// These lints are meant for code that runs privileged at a site.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+#![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+mod roff;
+
+use clap::{ArgAction, Command};
+use clap_complete::Shell;
+use glexec::reason::Reason;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+/// The pages; each has a text in docs/manual.
+const PAGES: [&str; 6] =
+    ["glexec.1", "glexec.conf.5", "glexec-admin.8", "glexec-plugins.7", "glexec_wrapenv.1", "mkgltempdir.1"];
+/// Programs that share another one's page.
+const LINKS: [(&str, &str); 3] = [
+    ("glexec_unwrapenv.1", "glexec_wrapenv.1"),
+    ("glexec_unwrapenv.pl.1", "glexec_wrapenv.1"),
+    ("glexec_wrapenv.pl.1", "glexec_wrapenv.1"),
+];
+
+fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+fn read(name: &str) -> String {
+    std::fs::read_to_string(path(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+}
+
+/// Compares a generated file with the committed one, or writes it.
+fn committed(name: &str, new: &str) {
+    if std::env::var_os("WRITE_DOCS").is_some() {
+        std::fs::create_dir_all(path(name).parent().unwrap()).unwrap();
+        std::fs::write(path(name), new).unwrap();
+    } else {
+        let stale = "to bring it up to date: WRITE_DOCS=1 cargo test --test manual";
+        assert_eq!(std::fs::read_to_string(path(name)).unwrap_or_default(), new, "{name}: {stale}");
+    }
+}
+
+// ---- the texts, with what is put into them ----
+
+/// The text of a page: every `{{what argument}}` on a line of its own stands for a part made from its source.
+fn text(page: &str) -> String {
+    let mut out = String::new();
+    for line in read(&format!("docs/manual/{page}.md")).lines() {
+        match line.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")) {
+            Some(directive) => {
+                let (what, argument) = directive.split_once(' ').expect("{{what argument}}");
+                out.push_str(&match what {
+                    "options" => options(argument),
+                    "help" => help(argument),
+                    "configuration" => configuration(argument),
+                    "shipped" => shipped(argument),
+                    "include" => include(argument),
+                    _ => panic!("{page}: {line}"),
+                });
+            }
+            None => writeln!(out, "{line}").unwrap(),
+        }
+    }
+    out
+}
+
+fn command(name: &str) -> Command {
+    match name {
+        "glexec" => glexec::invocation::command_line::definition(),
+        "glexec-admin" => glexec::admin::definition(),
+        _ => panic!("no definition of {name}"),
+    }
+}
+
+/// The options of a program and of its subcommands, as `--help` has them.
+fn options(name: &str) -> String {
+    let mut command = command(name);
+    command.build();
+    let mut out = String::new();
+    write_options(&command, &mut out);
+    for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+        write_command(&format!("{name} {}", sub.get_name()), sub, &mut out);
+    }
+    out
+}
+
+fn write_command(name: &str, command: &Command, out: &mut String) {
+    let about = command.get_long_about().or(command.get_about()).map(ToString::to_string).unwrap_or_default();
+    writeln!(out, "\n### {name}\n\n{about}\n").unwrap();
+    write_options(command, out);
+    if let Some(after) = command.get_after_help() {
+        writeln!(out, "\n{after}\n").unwrap();
+    }
+    for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+        write_command(&format!("{name} {}", sub.get_name()), sub, out);
+    }
+}
+
+fn write_options(command: &Command, out: &mut String) {
+    let options: Vec<_> = command.get_arguments().filter(|arg| !arg.is_hide_set()).collect();
+    if options.is_empty() {
+        return;
+    }
+    out.push_str("| option | meaning |\n|---|---|\n");
+    for option in options {
+        let names = [option.get_short().map(|c| format!("-{c}")), option.get_long().map(|name| format!("--{name}"))];
+        let mut tag = names.into_iter().flatten().collect::<Vec<_>>().join(", ");
+        if let (ArgAction::Set | ArgAction::Append, Some(value)) = (option.get_action(), option.get_value_names()) {
+            write!(tag, "{}{}", if tag.is_empty() { "" } else { " " }, value.join(" ")).unwrap();
+        }
+        let mut meaning = option.get_help().map(|help| help.to_string().replace('\n', " ")).unwrap_or_default();
+        let values: Vec<_> = option.get_possible_values().iter().map(|v| v.get_name().to_owned()).collect();
+        if !values.is_empty() && matches!(option.get_action(), ArgAction::Set | ArgAction::Append) {
+            write!(meaning, " ({})", values.join(", ")).unwrap();
+        }
+        let default: Vec<_> = option.get_default_values().iter().filter_map(|v| v.to_str()).collect();
+        if !default.is_empty() && matches!(option.get_action(), ArgAction::Set | ArgAction::Append) {
+            write!(meaning, "; {} where nothing is said", default.join(", ")).unwrap();
+        }
+        writeln!(out, "| {} | {} |", tag.replace('|', "\\|"), meaning.replace('|', "\\|")).unwrap();
+    }
+}
+
+/// What a companion prints for `--help`: `usage:` lines, a text, and its options, indented.
+fn help(name: &str) -> String {
+    let run = std::process::Command::new(program(name)).arg("--help").output().unwrap();
+    assert!(run.status.success(), "{name} --help: {run:?}");
+    let printed = String::from_utf8(run.stdout).unwrap();
+    let (usage, rest) = printed.split_once('\n').unwrap();
+    let mut out = format!("```\n{}\n```\n\n", usage.trim_start_matches("usage: "));
+    let mut in_options = false;
+    for line in rest.lines() {
+        match line.strip_prefix("  ").map(|line| line.split_once("  ").expect("an option, two blanks, its meaning")) {
+            Some((option, meaning)) => {
+                out.push_str(if in_options { "" } else { "\n| option | meaning |\n|---|---|\n" });
+                writeln!(out, "| {option} | {} |", meaning.trim()).unwrap();
+                in_options = true;
+            }
+            None => {
+                writeln!(out, "{}{line}", if in_options { "\n" } else { "" }).unwrap();
+                in_options = false;
+            }
+        }
+    }
+    out + "\n"
+}
+
+fn program(name: &str) -> PathBuf {
+    match name {
+        "glexec_wrapenv" => env!("CARGO_BIN_EXE_glexec_wrapenv").into(),
+        "glexec_unwrapenv" => env!("CARGO_BIN_EXE_glexec_unwrapenv").into(),
+        _ => path("src/companions").join(name),
+    }
+}
+
+/// A key of the shipped etc/glexec.conf: its value there, and what the comments above and beside it say.
+struct Key {
+    name: String,
+    value: String,
+    meaning: String,
+}
+
+/// The keys of a table of etc/glexec.conf, in its order.
+fn keys(table: &str) -> Vec<Key> {
+    let file = read("etc/glexec.conf");
+    let lines = file
+        .lines()
+        .skip_while(|line| *line != table)
+        .skip(1)
+        .take_while(|line| !line.trim_start_matches("# ").starts_with('[') && !line.starts_with("# LCAS"));
+    let mut keys = Vec::new();
+    let mut above: Vec<&str> = Vec::new();
+    for line in lines {
+        let bare = line.strip_prefix("# ").unwrap_or(line);
+        match bare.split_once(" = ").filter(|(name, _)| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')) {
+            Some((name, rest)) => {
+                let (value, beside) = rest.split_once(" # ").unwrap_or((rest, ""));
+                let text = [above.join(" "), beside.trim().to_owned()];
+                let meaning = text.iter().filter(|text| !text.is_empty()).cloned().collect::<Vec<_>>().join(" ");
+                keys.push(Key { name: name.into(), value: value.trim().into(), meaning });
+                above.clear();
+            }
+            None if line.is_empty() => above.clear(),
+            None => above.push(bare),
+        }
+    }
+    keys
+}
+
+fn configuration(table: &str) -> String {
+    let mut out = String::from("| key | default | meaning |\n|---|---|---|\n");
+    for Key { name, value, meaning } in keys(table) {
+        let default = if meaning.contains("none by default") { String::new() } else { format!("`{value}`") };
+        writeln!(out, "| `{name}` | {default} | {} |", meaning.replace(" | ", ", ")).unwrap();
+    }
+    out
+}
+
+/// The shipped configuration from this line on, as it is.
+fn shipped(from: &str) -> String {
+    let file = read("etc/glexec.conf");
+    let at = file.find(&format!("\n{from}")).unwrap_or_else(|| panic!("etc/glexec.conf has no {from:?}"));
+    format!("```\n{}```\n", &file[at + 1..])
+}
+
+/// A document without its title, or one section of it.
+fn include(argument: &str) -> String {
+    let (name, heading) = argument.split_once(' ').unwrap_or((argument, ""));
+    let document = read(name);
+    if heading.is_empty() {
+        return document.split_once('\n').unwrap().1.to_owned();
+    }
+    let begin =
+        document.find(&format!("\n## {heading}")).unwrap_or_else(|| panic!("{name} has no section {heading:?}"));
+    let section = &document[begin + 1..];
+    let section = &section[section.find('\n').unwrap() + 1..];
+    section[..section.find("\n## ").map_or(section.len(), |at| at + 1)].to_owned()
+}
+
+fn page(name: &str) -> String {
+    roff::page(&text(name), env!("CARGO_PKG_VERSION"))
+}
+
+/// The names that the program itself would accept, from the sentence in which it refuses another one.
+fn accepted(configuration: &str) -> Vec<String> {
+    let mistake = glexec::config::load::parse(configuration).expect_err("an unknown name is a mistake").message;
+    let (_, names) = mistake.split_once("expected ").unwrap_or_else(|| panic!("{mistake}"));
+    names.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+// ---- what must hold ----
+
+#[test]
+fn the_committed_pages_are_what_their_sources_say() {
+    for name in PAGES {
+        committed(&format!("docs/man/{name}"), &page(name));
+    }
+    for (name, to) in LINKS {
+        committed(&format!("docs/man/{name}"), &format!(".so man1/{to}\n"));
+    }
+}
+
+#[test]
+fn the_committed_completions_are_what_the_definitions_say() {
+    for program in ["glexec", "glexec-admin"] {
+        for (shell, name) in [
+            (Shell::Bash, program.to_owned()),
+            (Shell::Zsh, format!("_{program}")),
+            (Shell::Fish, format!("{program}.fish")),
+        ] {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut command(program), program, &mut script);
+            committed(&format!("packaging/completions/{shell}/{name}"), &String::from_utf8(script).unwrap());
+        }
+    }
+}
+
+#[test]
+fn every_program_has_a_page() {
+    for program in ["glexec", "glexec-admin", "glexec_wrapenv", "glexec_unwrapenv", "glexec_wrapenv.pl", "mkgltempdir"]
+    {
+        let named = |page: &str| page.rsplit_once('.').is_some_and(|(name, _)| name == program);
+        assert!(PAGES.iter().chain(LINKS.iter().map(|(name, _)| name)).any(|page| named(page)), "{program}");
+    }
+}
+
+#[test]
+fn every_key_of_the_configuration_is_documented() {
+    for table in ["glexec", "credentials"] {
+        let documented = keys(&format!("[{table}]"));
+        for key in accepted(&format!("[{table}]\nnonsense = 1\n")) {
+            let key =
+                documented.iter().find(|k| k.name == key).unwrap_or_else(|| panic!("etc/glexec.conf lacks {key}"));
+            assert!(!key.meaning.is_empty(), "etc/glexec.conf says nothing about {}", key.name);
+        }
+    }
+}
+
+#[test]
+fn every_plugin_and_option_is_documented() {
+    let page = text("glexec-plugins.7");
+    let words: Vec<&str> = page.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).collect();
+    for configuration in [
+        "[[lcas.plugin]]\ntype = \"nonsense\"\n",
+        "[[lcas.plugin]]\ntype = \"userban\"\nnonsense = 1\n",
+        "[lcmaps.plugins.x]\ntype = \"nonsense\"\n",
+        "[lcmaps.plugins.x]\ntype = \"localaccount\"\nnonsense = 1\n",
+    ] {
+        for name in accepted(configuration) {
+            assert!(words.contains(&name.as_str()), "glexec-plugins(7) lacks {name}: docs/policy.md should have it");
+        }
+    }
+}
+
+#[test]
+fn every_reason_and_exit_code_is_documented() {
+    let page = text("glexec.1");
+    for reason in Reason::ALL {
+        assert!(page.contains(&format!("| `{reason}` | {} |", reason.class().exit_code())), "{reason}");
+        assert!(page.contains(&format!("| {} |", reason.class().exit_code())), "{reason}");
+    }
+    for exit in ["126", "201", "202", "203", "204"] {
+        assert!(page.contains(&format!("\n| {exit} |")), "{exit}");
+    }
+}
+
+#[test]
+fn every_variable_that_the_program_reads_is_documented() {
+    let page = text("glexec.1");
+    let sources = ["invocation/environment", "audit/record"];
+    let sources = sources.map(|name| read(&format!("src/{name}.rs")));
+    let is_variable =
+        |text: &&str| text.contains('_') && text.bytes().all(|b| b.is_ascii_uppercase() || b"_0123456789".contains(&b));
+    let variables: Vec<&str> = sources
+        .iter()
+        .flat_map(|source| source.split("#[cfg(test)]").next().unwrap().split('"').skip(1).step_by(2))
+        .filter(is_variable)
+        .collect();
+    for known in ["GLEXEC_CLIENT_CERT", "GLEXEC_ID", "SLURM_JOB_ID"] {
+        assert!(variables.contains(&known), "{known} is not found in the source any more: {variables:?}");
+    }
+    for name in variables {
+        assert!(page.contains(name), "glexec(1) lacks {name}");
+    }
+}
+
+#[test]
+fn man_and_mandoc_find_nothing_to_complain_about() {
+    let failed = |program: &str, arguments: &[&str], page: &str| {
+        let file = path("docs/man").join(page);
+        let run = std::process::Command::new(program).args(arguments).arg(&file).env("LC_ALL", "C.UTF-8").output();
+        let run = run.unwrap_or_else(|e| panic!("{program}: {e}; packaging/install-missing installs it"));
+        let said = [run.stdout, run.stderr].concat();
+        assert!(run.status.success() && said.is_empty(), "{program} {page}: {}", String::from_utf8_lossy(&said));
+    };
+    for name in PAGES {
+        failed("mandoc", &["-Tlint", "-Wwarning"], name);
+        failed("groff", &["-man", "-wall", "-ww", "-Kutf8", "-Tutf8", "-z"], name);
+    }
+}
