@@ -5,6 +5,7 @@
 mod convert_glexec;
 mod convert_lcas;
 mod convert_lcmaps;
+pub mod explain;
 mod lcas_db;
 mod lcmaps_db;
 mod log;
@@ -13,9 +14,9 @@ mod output;
 mod progress;
 mod show;
 
-use crate::config::load;
-use crate::sys::start::Inherited;
-use crate::sys::{plain, start};
+use crate::config::load::{self, Mistake};
+use crate::sys::plain;
+use crate::sys::start::{self, Inherited};
 use clap::{Arg, ArgMatches, Command, ValueHint, value_parser};
 use show::Look;
 use std::io::{BufWriter, Write, stderr, stdout};
@@ -30,6 +31,7 @@ pub fn definition() -> Command {
         .about("Helps to configure glexec and to look after it.")
         .subcommand_required(true)
         .subcommand(migrate_definition())
+        .subcommand(explain::definition())
         .subcommand(log::definition())
 }
 
@@ -47,10 +49,21 @@ fn migrate_definition() -> Command {
         .after_help("Without options: /etc/glexec.conf and the databases that it names.")
 }
 
+/// What a sub-command has to say, and its exit code.
+struct Said {
+    text: String,
+    code: u8,
+}
+
+impl From<String> for Said {
+    fn from(text: String) -> Self {
+        Said { text, code: 0 }
+    }
+}
+
 /// Runs the program; returns its exit code.
 pub fn main() -> u8 {
-    let inherited = start::take();
-    match run(&inherited) {
+    match run(start::take()) {
         Ok(code) => code,
         Err(why) => {
             // Whoever does not listen still has the exit code.
@@ -60,23 +73,24 @@ pub fn main() -> u8 {
     }
 }
 
-fn run(inherited: &Inherited) -> Result<u8, String> {
+fn run(inherited: Inherited) -> Result<u8, String> {
     let matches = match definition().try_get_matches_from(&inherited.arguments) {
         Ok(matches) => matches,
-        Err(error) if !error.use_stderr() => return say(&error.to_string()),
+        Err(error) if !error.use_stderr() => return Ok(say(&error.to_string().into())),
         Err(error) => return Err(error.to_string()),
     };
     let look = Look::of(&stdout(), &inherited.environment);
     let mut out = BufWriter::new(stdout());
     match matches.subcommand() {
-        Some(("migrate", matches)) => say(&migrate(matches)?),
+        Some(("migrate", matches)) => migrate(matches).map(|text| say(&text.into())),
+        Some(("explain", matches)) => explain::run(matches, inherited).map(|said| say(&said)),
         Some(("log", matches)) => log::run(matches, look, &mut out, &mut stderr()).map(|()| 0),
         _ => Err("no command".to_owned()),
     }
 }
 
-fn say(text: &str) -> Result<u8, String> {
-    Ok(u8::from(stdout().write_all(text.as_bytes()).is_err()))
+fn say(said: &Said) -> u8 {
+    if stdout().write_all(said.text.as_bytes()).is_ok() { said.code } else { 1 }
 }
 
 fn migrate(matches: &ArgMatches) -> Result<String, String> {
@@ -94,8 +108,11 @@ fn read(path: &Path) -> Result<String, String> {
 }
 
 fn check(path: &Path) -> Result<(), String> {
-    load::parse(&read(path)?).map(drop).map_err(|mistake| {
-        let (line, column) = mistake.position;
-        format!("{}:{line}:{column}: {} ({})", path.display(), mistake.message, mistake.reason)
-    })
+    load::parse(&read(path)?).map(drop).map_err(|mistake| told(path, &mistake))
+}
+
+/// A mistake in a configuration with its place.
+fn told(path: &Path, mistake: &Mistake) -> String {
+    let (line, column) = mistake.position;
+    format!("{}:{line}:{column}: {} ({})", path.display(), mistake.message, mistake.reason)
 }

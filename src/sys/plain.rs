@@ -1,8 +1,10 @@
 //! Files as whoever runs the program may read them: for unprivileged tools only.
 
+use nix::unistd::Uid;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Error, ErrorKind, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::SystemTime;
@@ -51,4 +53,9 @@ impl Program {
     pub fn finish(mut self) -> Result<bool, Error> {
         Ok(self.0.wait()?.success())
     }
+}
+
+/// Whose a file is, links followed; `None` where that cannot be told.
+pub fn owner(path: &Path) -> Option<Uid> {
+    std::fs::metadata(path).ok().map(|status| Uid::from_raw(status.uid()))
 }

@@ -16,6 +16,7 @@ mod configuration;
 mod credential_files;
 mod environment;
 mod epilogue;
+mod explain;
 mod linger;
 mod main_job;
 mod packages;

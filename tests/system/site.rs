@@ -57,6 +57,14 @@ fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/site").join(name)
 }
 
+/// One of our programs: beside the one under test, or as cargo has built it.
+fn built(name: &str) -> PathBuf {
+    match option_env_os("GLEXEC_UNDER_TEST") {
+        Some(glexec) => Path::new(&glexec).with_file_name(name),
+        None => Path::new(env!("CARGO_BIN_EXE_glexec")).with_file_name(name),
+    }
+}
+
 /// A file of the credentials made for this run, as `certs/alice.pem` or `keys/user.key`: for tests that make more.
 pub fn material_file(name: &str) -> Vec<u8> {
     fs::read(material().join(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
@@ -85,17 +93,22 @@ pub struct Site {
 impl Site {
     /// A new site, which logs to a file.
     pub fn new() -> Site {
-        Site::enter(false, true)
+        Site::enter(&[("--glexec", built("glexec"))], false)
     }
 
     /// A new site with a real rsyslogd, which glexec logs to.
     pub fn with_syslog() -> Site {
-        Site::enter(true, true)
+        Site::enter(&[("--glexec", built("glexec"))], true)
+    }
+
+    /// A new site that has glexec-admin, too.
+    pub fn with_admin() -> Site {
+        Site::enter(&[("--glexec", built("glexec")), ("--admin", built("glexec-admin"))], false)
     }
 
     /// A new site that nobody has installed glexec in, and that has neither its account nor its configuration.
     pub fn without_glexec() -> Site {
-        let site = Site::enter(false, false);
+        let site = Site::enter(&[], false);
         site.sh("rm /etc/glexec.conf; rmdir /var/log/glexec; sed -i /^glexec:/d /etc/passwd /etc/group /etc/shadow");
         site
     }
@@ -112,14 +125,13 @@ impl Site {
         [Site::new(), Site::with(Site::linger)]
     }
 
-    fn enter(syslog: bool, installed: bool) -> Site {
-        let program = option_env_os("GLEXEC_UNDER_TEST").unwrap_or_else(|| env!("CARGO_BIN_EXE_glexec").into());
+    fn enter(programs: &[(&str, PathBuf)], syslog: bool) -> Site {
         let mut enter = Command::new(script("enter"));
         if syslog {
             enter.arg("--syslog");
         }
-        if installed {
-            enter.arg("--glexec").arg(program);
+        for (option, program) in programs {
+            enter.arg(option).arg(program);
         }
         // `cat` ends when the pipe closes, which happens even if the test run is killed: no site outlives it.
         enter.arg(material()).args(["--", "sh", "-c", "echo $SITE_PID; exec cat"]);

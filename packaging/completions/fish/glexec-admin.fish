@@ -26,6 +26,7 @@ end
 
 complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -s h -l help -d 'Print help'
 complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "migrate" -d 'Prints a historic configuration as a glexec.conf of today, with comments on what needs a look.'
+complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "explain" -d 'Prints how a call with this proxy would be decided, without any effect.'
 complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "log" -d 'Answers from the audit records: who ran as whom and when, what was refused, who used how much.'
 complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand migrate" -l glexec-conf -d 'The historic glexec.conf' -r -F
@@ -33,6 +34,13 @@ complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand migrate" -l lc
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand migrate" -l lcas-db -d 'The historic lcas.db' -r -F
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand migrate" -l check -d 'Prints nothing, but checks that this glexec.conf can be loaded' -r -F
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand migrate" -s h -l help -d 'Print help'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand explain" -l config -d 'A glexec.conf to try instead of the installed one' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand explain" -l caller -d 'Who calls; root only' -r -f -a "(__fish_complete_users)"
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand explain" -l pilot-proxy -d 'The pilot\'s own proxy, as X509_USER_PROXY names it' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand explain" -l mode -d 'GLEXEC_MODE' -r -f -a "lcmaps_get_account\t''
+lcmaps_verify_account\t''"
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand explain" -l json -d 'Prints one line of JSON for programs'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand explain" -s h -l help -d 'Print help'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l account -d 'Calls that ran as this account' -r
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l uid -d 'Calls that ran as this user id' -r
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l pid -d 'Calls by this process (without linger it becomes the payload)' -r
@@ -54,6 +62,7 @@ complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l journa
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l json -d 'Prints JSON'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l csv -d 'Prints comma-separated values'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -s h -l help -d 'Print help'
-complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate log help" -f -a "migrate" -d 'Prints a historic configuration as a glexec.conf of today, with comments on what needs a look.'
-complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate log help" -f -a "log" -d 'Answers from the audit records: who ran as whom and when, what was refused, who used how much.'
-complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate log help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate explain log help" -f -a "migrate" -d 'Prints a historic configuration as a glexec.conf of today, with comments on what needs a look.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate explain log help" -f -a "explain" -d 'Prints how a call with this proxy would be decided, without any effect.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate explain log help" -f -a "log" -d 'Answers from the audit records: who ran as whom and when, what was refused, who used how much.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate explain log help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
