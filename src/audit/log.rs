@@ -68,7 +68,9 @@ impl Log {
     }
 
     fn with(sink: Sink, level: LogLevel) -> Self {
-        let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
+        let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+        // RFC 5424's word for nothing: a field of the line must not be missing.
+        let host = host.filter(|name| !name.is_empty()).unwrap_or_else(|| "-".into());
         Log { sink, level, pid: std::process::id(), host }
     }
 

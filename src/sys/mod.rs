@@ -3,6 +3,7 @@
 #![allow(unsafe_code, clippy::as_conversions, clippy::disallowed_methods)]
 
 pub mod caller_file;
+pub mod capabilities;
 pub mod datagram;
 pub mod descriptors;
 pub mod detached;
