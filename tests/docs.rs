@@ -106,3 +106,23 @@ fn is_setting(text: &str) -> bool {
         && !key.is_empty()
         && key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_' || b.is_ascii_digit())
 }
+
+/// The commands that the pages show are commands: every line of a transcript or an example that starts with glexec-admin.
+#[test]
+fn every_glexec_admin_command_of_the_documentation_is_one() {
+    let mut tried = 0;
+    for page in ["README.md", "docs/administration.md", "docs/audit.md", "docs/troubleshooting.md"] {
+        for line in read(page).lines().filter_map(|line| line.strip_prefix("    glexec-admin ")) {
+            let command = line.split(" #").next().unwrap();
+            let words = command.split('"').enumerate().flat_map(|(n, part)| match n % 2 {
+                0 => part.split_whitespace().collect::<Vec<_>>(),
+                _ => vec![part],
+            });
+            let words = std::iter::once("glexec-admin").chain(words);
+            let parsed = glexec::admin::definition().try_get_matches_from(words);
+            assert!(parsed.is_ok(), "{page}: {line}\n{}", parsed.unwrap_err());
+            tried += 1;
+        }
+    }
+    assert!(tried >= 12, "{tried} commands");
+}

@@ -2,18 +2,25 @@
 
 #![forbid(unsafe_code)]
 
+mod ask;
+mod check;
 mod convert_glexec;
 mod convert_lcas;
 mod convert_lcmaps;
 pub mod explain;
 mod lcas_db;
 mod lcmaps_db;
+mod leases;
 mod log;
+pub mod mend;
+
 mod migrate;
 mod output;
 mod progress;
 mod show;
+mod site_files;
 
+use crate::config::Config;
 use crate::config::load::{self, Mistake};
 use crate::sys::plain;
 use crate::sys::start::{self, Inherited};
@@ -31,8 +38,10 @@ pub fn definition() -> Command {
         .about("Helps to configure glexec and to look after it.")
         .subcommand_required(true)
         .subcommand(migrate_definition())
+        .subcommand(check::definition())
         .subcommand(explain::definition())
         .subcommand(log::definition())
+        .subcommand(leases::definition())
 }
 
 fn migrate_definition() -> Command {
@@ -84,6 +93,8 @@ fn run(inherited: Inherited) -> Result<u8, String> {
     match matches.subcommand() {
         Some(("migrate", matches)) => migrate(matches).map(|text| say(&text.into())),
         Some(("explain", matches)) => explain::run(matches, inherited).map(|said| say(&said)),
+        Some(("check", matches)) => check::run(matches, look, &inherited).map(|said| say(&said)),
+        Some(("leases", matches)) => leases::run(matches, look).map(|said| say(&said)),
         Some(("log", matches)) => log::run(matches, look, &mut out, &mut stderr()).map(|()| 0),
         _ => Err("no command".to_owned()),
     }
@@ -96,7 +107,7 @@ fn say(said: &Said) -> u8 {
 fn migrate(matches: &ArgMatches) -> Result<String, String> {
     let path = |name: &str| matches.get_one::<PathBuf>(name).map(PathBuf::as_path);
     if let Some(path) = path("check") {
-        return check(path).map(|()| format!("{} can be loaded\n", path.display()));
+        return check_file(path).map(|()| format!("{} can be loaded\n", path.display()));
     }
     let none = path("glexec-conf").or(path("lcmaps-db")).or(path("lcas-db")).is_none();
     let default = none.then_some(Path::new(load::CONFIG_FILE));
@@ -107,7 +118,7 @@ fn read(path: &Path) -> Result<String, String> {
     plain::read_text(path, MAX_FILE).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-fn check(path: &Path) -> Result<(), String> {
+fn check_file(path: &Path) -> Result<(), String> {
     load::parse(&read(path)?).map(drop).map_err(|mistake| told(path, &mistake))
 }
 
@@ -115,4 +126,9 @@ fn check(path: &Path) -> Result<(), String> {
 fn told(path: &Path, mistake: &Mistake) -> String {
     let (line, column) = mistake.position;
     format!("{}:{line}:{column}: {} ({})", path.display(), mistake.message, mistake.reason)
+}
+
+/// A configuration as it can be read.
+fn loaded(path: &Path) -> Result<Config, String> {
+    load::parse(&read(path)?).map_err(|mistake| told(path, &mistake))
 }

@@ -9,6 +9,7 @@ pub mod descriptors;
 pub mod detached;
 pub mod dir;
 pub mod identity;
+pub mod kernel;
 pub mod lock;
 pub mod lookup;
 pub mod openssl;

@@ -13,7 +13,7 @@ mod reader;
 mod record;
 mod refusals;
 mod sources;
-mod time;
+pub(super) mod time;
 mod usage;
 
 use super::show::Look;
