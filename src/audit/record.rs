@@ -11,6 +11,7 @@ use crate::lcmaps::Mapping;
 use crate::payload::linger::epilogue::Done;
 use crate::payload::linger::monitor::Over;
 use crate::reason::{Refusal, Retry};
+use crate::sys::handover::Back;
 use crate::sys::supervise::{Ended, Usage};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -85,6 +86,9 @@ impl Record {
             let arguments: Vec<String> = payload.arguments.iter().map(|a| argument(a)).collect();
             // Visible already; only the bound is left.
             self.fields.push(("args", bounded(arguments.join(" "), MAX_ARGUMENTS)));
+            if let Some(take) = &payload.take {
+                self.set("take", take.as_os_str().as_bytes(), MAX_TEXT);
+            }
         }
         if let Some(cwd) = cwd {
             self.set("cwd", cwd.as_os_str().as_bytes(), MAX_TEXT);
@@ -153,6 +157,12 @@ impl Record {
         self.set("killed", over.killed.to_string().as_bytes(), MAX_TEXT);
     }
 
+    /// How many entries of a directory went back to the caller, and how many did not.
+    pub fn handed_back(&mut self, back: &Back) {
+        self.set("handed_back", back.given.to_string().as_bytes(), MAX_TEXT);
+        self.set("kept", back.kept.to_string().as_bytes(), MAX_TEXT);
+    }
+
     /// How the site's epilogue ended.
     pub fn epilogue(&mut self, done: Done) {
         self.set("epilogue", done.word().as_bytes(), MAX_TEXT);
@@ -198,6 +208,7 @@ mod tests {
         let payload = Payload {
             command: "/bin/x\nevent=start".into(),
             arguments: vec!["a b".into(), "\" decision=permit".into()],
+            take: None,
         };
         let environment = Environment::new(vec![("GLEXEC_ID".into(), "two\nlines".into())]);
         record.wish(Some(&payload), Some(Path::new("/tmp")), &environment);
@@ -216,7 +227,7 @@ mod tests {
     fn arguments_are_cut_between_two_arguments() {
         let mut record = Record::start("0");
         let arguments = (0..5000).map(|n| n.to_string().into()).collect();
-        record.wish(Some(&Payload { command: "x".into(), arguments }), None, &Environment::new(Vec::new()));
+        record.wish(Some(&Payload { command: "x".into(), arguments, take: None }), None, &Environment::new(Vec::new()));
         let (_, text) = record.fields().iter().find(|(name, _)| *name == "args").unwrap();
         assert!(text.len() <= MAX_ARGUMENTS && text.ends_with(" ..."), "{text}");
     }

@@ -7,6 +7,7 @@ pub mod capabilities;
 pub mod descriptors;
 pub mod detached;
 pub mod dir;
+pub mod handover;
 pub mod identity;
 pub mod lock;
 pub mod lookup;

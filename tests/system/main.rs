@@ -25,4 +25,5 @@ mod sandbox;
 mod site;
 mod site_itself;
 mod switch;
+mod take;
 mod target_proxy;
