@@ -102,7 +102,8 @@ impl Call {
         }
     }
 
-    fn note(&mut self, text: &str) {
+    /// Tells the log what an administrator may want to know.
+    pub fn note(&mut self, text: &str) {
         let text = format!("call={}: {text}", self.id);
         self.log().message(LogLevel::Warning, &text);
     }

@@ -8,7 +8,7 @@ use crate::audit::record::Record;
 use crate::config::glexec::{Glexec, LogDestination};
 use crate::config::values::{Facility, LogLevel};
 use crate::sys::datagram::send_as_oneself;
-use crate::sys::dir::open_log;
+use crate::sys::dir::open_for_appending;
 use crate::sys::lock::{self, Mechanism, Purpose};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -59,7 +59,7 @@ impl Log {
     pub fn open(config: &Glexec) -> Self {
         let sink = match config.log_destination {
             LogDestination::Syslog => open_syslog(config.syslog_facility),
-            LogDestination::File => match open_log(config.log_file.as_path()) {
+            LogDestination::File => match open_for_appending(config.log_file.as_path()) {
                 Ok(file) => Sink::File(file),
                 Err(error) => Sink::Closed(error.to_string()),
             },

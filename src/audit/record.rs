@@ -12,6 +12,7 @@ use crate::lcmaps::Mapping;
 use crate::payload::linger::epilogue::Done;
 use crate::payload::linger::monitor::Over;
 use crate::reason::{Refusal, Retry};
+use crate::sys::handover::Back;
 use crate::sys::supervise::{Ended, Usage};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -86,6 +87,9 @@ impl Record {
             let arguments: Vec<String> = payload.arguments.iter().map(|a| argument(a)).collect();
             // Visible already; only the bound is left.
             self.fields.push((Field::Args, bounded(arguments.join(" "), MAX_ARGUMENTS)));
+            if let Some(take) = &payload.take {
+                self.set(Field::Take, take.as_os_str().as_bytes(), MAX_TEXT);
+            }
         }
         if let Some(cwd) = cwd {
             self.set(Field::Cwd, cwd.as_os_str().as_bytes(), MAX_TEXT);
@@ -154,6 +158,12 @@ impl Record {
         self.set(Field::Killed, over.killed.to_string().as_bytes(), MAX_TEXT);
     }
 
+    /// How many entries of a directory went back to the caller, and how many did not.
+    pub fn handed_back(&mut self, back: &Back) {
+        self.set(Field::HandedBack, back.given.to_string().as_bytes(), MAX_TEXT);
+        self.set(Field::Kept, back.kept.to_string().as_bytes(), MAX_TEXT);
+    }
+
     /// How the site's epilogue ended.
     pub fn epilogue(&mut self, done: Done) {
         self.set(Field::Epilogue, done.word().as_bytes(), MAX_TEXT);
@@ -199,6 +209,7 @@ mod tests {
         let payload = Payload {
             command: "/bin/x\nevent=start".into(),
             arguments: vec!["a b".into(), "\" decision=permit".into()],
+            take: None,
         };
         let environment = Environment::new(vec![("GLEXEC_ID".into(), "two\nlines".into())]);
         record.wish(Some(&payload), Some(Path::new("/tmp")), &environment);
@@ -217,7 +228,7 @@ mod tests {
     fn arguments_are_cut_between_two_arguments() {
         let mut record = Record::start("0");
         let arguments = (0..5000).map(|n| n.to_string().into()).collect();
-        record.wish(Some(&Payload { command: "x".into(), arguments }), None, &Environment::new(Vec::new()));
+        record.wish(Some(&Payload { command: "x".into(), arguments, take: None }), None, &Environment::new(Vec::new()));
         let (_, text) = record.fields().iter().find(|(name, _)| *name == Field::Args).unwrap();
         assert!(text.len() <= MAX_ARGUMENTS && text.ends_with(" ..."), "{text}");
     }

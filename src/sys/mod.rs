@@ -8,6 +8,7 @@ pub mod datagram;
 pub mod descriptors;
 pub mod detached;
 pub mod dir;
+pub mod handover;
 pub mod identity;
 pub mod kernel;
 pub mod lock;
