@@ -74,7 +74,7 @@ fuzz: packages build  ## fuzz every target for FUZZ_SECONDS=20 each, then MUTATI
 
 # The executable of the test binary $(1).
 test-binary = $$($(CARGO) test --locked --quiet --no-run --message-format=json --test $(1) | \
-	sed -n 's/.*"test":true}.*"executable":"\([^"]*\)".*/\1/p')
+	sed -n 's/.*"overflow_checks":[a-z]*,"test":true}.*"executable":"\([^"]*\)".*/\1/p')
 
 faults: packages build  ## let a call fail, or be killed, at every system call; writes docs/fault-injection.md (root or sudo)
 	@echo "faults: some thousand calls, some minutes"
