@@ -71,7 +71,8 @@ impl View {
     fn standing(&self, entry: Entry, others: Vec<OsString>) -> Standing {
         match (entry.links, others.as_slice()) {
             (1, []) => Standing::Free,
-            (2, [name]) if !is_passing(name) => {
+            (_, others) if others.iter().any(|name| is_passing(name)) => Standing::Changing,
+            (2, [name]) => {
                 let (name, holder, used) = (name.clone(), self.recorded(name), entry.modified.0);
                 Standing::Leased(Lease { name, holder, used, entry })
             }
