@@ -208,11 +208,12 @@ impl Gridmapdir {
         if let Some(account) = self.existing(pool, lease)? {
             return Ok(Some(account));
         }
-        if self.view.has_free(pool, usable)? {
-            return Ok(None);
+        let free = self.view.has_free(pool, usable)?;
+        // Another job of the same person may have taken an account in between.
+        match self.existing(pool, lease)? {
+            None if !free => Err(self.view.exhausted(pool, lease)),
+            found => Ok(found),
         }
-        // Another job of the same person may have taken the last account in between.
-        self.existing(pool, lease)?.map(Some).ok_or_else(|| self.view.exhausted(pool, lease))
     }
 
     /// Finds the lease or makes one on the first free account.
@@ -224,21 +225,18 @@ impl Gridmapdir {
             self.clear_way(pool, lease)?;
             let listing = self.view.listing()?;
             let mut contended = View::claims_in(pool, &listing);
-            let (free, rest) = self.view.free(pool, &listing)?;
-            contended |= rest == Rest::Changing;
-            for account in free {
-                if !usable(&account)? {
-                    continue;
+            let (made, rest) = self.view.visit_free(pool, &listing, |account| {
+                if !usable(account)? {
+                    return Ok(None);
                 }
-                match self.claim(&account, lease)? {
-                    Claim::Won => return Ok(account),
-                    Claim::Lost => contended = true,
-                    Claim::LeaseExists => {
-                        contended = true;
-                        break;
-                    }
-                }
+                let claim = self.claim(account, lease)?;
+                contended |= claim != Claim::Won;
+                Ok((claim != Claim::Lost).then(|| (claim, account.to_owned())))
+            })?;
+            if let Some((Claim::Won, account)) = made {
+                return Ok(account);
             }
+            contended |= rest == Rest::Changing;
             if !contended && self.view.is_settled(&listing)? {
                 // Another job of the same person may have taken the last account since the lease was looked for.
                 match self.existing(pool, lease)? {

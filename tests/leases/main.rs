@@ -86,9 +86,7 @@ fn a_process_of_its_own() {
     let directory = PathBuf::from(std::env::var_os(DIRECTORY).unwrap());
     let person = std::env::var(PERSON).unwrap();
     std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
-    let account = take(&directory, &person).unwrap();
-    let inode = |name: &str| std::fs::metadata(directory.join(name)).unwrap().ino();
-    assert_eq!(inode(&account), inode(lease(&person).as_str()));
+    take(&directory, &person).unwrap();
 }
 
 /// A process that leases, perhaps started by another program.

@@ -159,7 +159,7 @@ fn pattern(random: &mut Random, subject: &str, by_fqan: bool) -> String {
     let plain = as_openssl(subject);
     let cut = |text: &str, at: usize| text.chars().take(at).collect::<String>();
     let length = subject.chars().count();
-    match random.below(14) {
+    match random.below(16) {
         0..=3 => subject.to_owned(),
         4 => plain,
         5 => format!("{}*", cut(subject, length / 2)),
@@ -175,7 +175,7 @@ fn pattern(random: &mut Random, subject: &str, by_fqan: bool) -> String {
         10 => (random.one(&["*", "/vo*", "/vo/*", "/O=x/*", "/vo/Role=pilot", "/vo/Role=pilot/*", "/[", "/vo[*"]))
             .to_owned(),
         11 => subject.replace(' ', "\\ ").replace('*', "\\*"),
-        12 => subject.replace("emailAddress", "Email").replace("UID", "USERID"),
+        12..=14 => subject.replace("emailAddress", "Email").replace("UID", "USERID"),
         _ => other.to_owned(),
     }
 }

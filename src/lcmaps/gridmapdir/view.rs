@@ -196,42 +196,53 @@ impl View {
         accounts
     }
 
-    /// The free accounts of a pool in the order in which they are taken.
-    pub(super) fn free(&self, pool: &Pool, listing: &Listing) -> Outcome<(Vec<String>, Rest)> {
-        let (mut free, mut last, mut rest) = (Vec::new(), Vec::new(), Rest::Leased);
+    /// Visits the free accounts of a pool in the order in which they are taken, each as soon as it is seen to be free, until
+    /// one gives something.
+    pub(super) fn visit_free<T>(
+        &self,
+        pool: &Pool,
+        listing: &Listing,
+        mut visit: impl FnMut(&str) -> Outcome<Option<T>>,
+    ) -> Outcome<(Option<T>, Rest)> {
+        let (mut last, mut rest) = (Vec::new(), Rest::Leased);
         let now = seconds_now();
         for account in Self::candidates(pool, listing) {
             match self.entry(account.as_ref())? {
                 Some(entry) if entry.is_free() && is_cooling(&entry, now) => last.push(account),
-                Some(entry) if entry.is_free() => free.push(account),
+                Some(entry) if entry.is_free() => {
+                    if let Some(found) = visit(&account)? {
+                        return Ok((Some(found), rest));
+                    }
+                }
                 Some(entry) if !entry.regular => {}
                 // Somebody is claiming it, or has leased it since the listing.
                 _ => rest = Rest::Changing,
             }
         }
-        free.append(&mut last);
-        Ok((free, rest))
+        for account in last {
+            if let Some(found) = visit(&account)? {
+                return Ok((Some(found), rest));
+            }
+        }
+        Ok((None, rest))
+    }
+
+    fn first_usable(&self, pool: &Pool, listing: &Listing, usable: &Usable<'_>) -> Outcome<Option<String>> {
+        let found = self.visit_free(pool, listing, |account| Ok(usable(account)?.then(|| account.to_owned())))?;
+        Ok(found.0)
     }
 
     /// The member of the pool that a lease made now would most likely get.
     pub fn first_free(&self, pool: &Pool, lease: &LeaseName, usable: &Usable<'_>) -> Outcome<String> {
-        for member in self.free(pool, &self.listing()?)?.0 {
-            if usable(&member)? {
-                return Ok(member);
-            }
-        }
-        Err(self.exhausted(pool, lease))
+        self.first_usable(pool, &self.listing()?, usable)?.ok_or_else(|| self.exhausted(pool, lease))
     }
 
     /// Whether the pool seems to have a free account, or one that is just being claimed and may yet become free.
     pub(super) fn has_free(&self, pool: &Pool, usable: &Usable<'_>) -> Outcome<bool> {
         let listing = self.listing()?;
-        for account in self.free(pool, &listing)?.0 {
-            if usable(&account)? {
-                return Ok(true);
-            }
-        }
-        Ok(Self::claims_in(pool, &listing) || !self.is_settled(&listing)?)
+        Ok(self.first_usable(pool, &listing, usable)?.is_some()
+            || Self::claims_in(pool, &listing)
+            || !self.is_settled(&listing)?)
     }
 
     /// Whether the directory still has just these names. A listing that others were changing meanwhile may lack a name that
