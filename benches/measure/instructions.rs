@@ -32,8 +32,8 @@ const PROXY: &str = "/root/proxies/bob.pem";
 /// Each step does what the one before does, and more.
 const STEPS: [(&str, &str); 4] = [
     ("configuration", "configuration read and checked"),
-    ("verification", "one VOMS proxy verified, the first of a process"),
-    ("again", "the same proxy verified once more"),
+    ("verification", "one VOMS proxy verified"),
+    ("again", "the same proxy verified once more in the same process"),
     ("decision", "caller, credential file, authorization, mapping with an existing lease"),
 ];
 

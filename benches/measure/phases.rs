@@ -125,7 +125,6 @@ fn marked(call: &Call, events: &[Event]) -> Option<Marked> {
         ("configuration, caller, credential file", last, forked, Box::new(enter(glexec, &FORKS))),
         ("verifier forked", first, ran, Box::new(move |e| e.pid == verifier)),
         ("its descriptors closed, privileges dropped", first, ran, Box::new(enter(verifier, &[libc::SYS_getppid]))),
-        ("crypto library started", first, ran, Box::new(enter(verifier, &[libc::SYS_landlock_create_ruleset]))),
         ("sandbox closed", first, ran, Box::new(exit(verifier, libc::SYS_seccomp))),
         ("verification", first, ran, Box::new(enter(verifier, &[libc::SYS_exit_group]))),
         ("verifier ended and reaped", first, ran, Box::new(exit(glexec, libc::SYS_wait4))),
