@@ -24,7 +24,8 @@ while read -r whom inject; do
     codes=$(grep -o 'code=[a-z.-]*' $log 2> /dev/null | cut -d= -f2 | sort -u | tr '\n' ' ')
     accounts=$(grep -o 'target_user=[a-z0-9]*' $log 2> /dev/null | cut -d= -f2 | sort -u | tr '\n' ' ')
     lines=$(grep -vcE '^20[0-9-]*T[0-9:.]*Z (worker001|-) glexec\[[0-9]+\]: (event=|call=)' $log 2> /dev/null)
-    leases=$(find $pool -name 't*' -links +1 -printf '%f ')$(find $pool -type f -links +2 -printf 'TOO-MANY ')
+    leases=$(find $pool -name 't*' -links +1 -printf '%f ')$(find $pool -type f ! -name '.*' -printf '%i\n' | sort | uniq -c |
+        awk '$1 > 2 { print "TOO-MANY" }')
     claims=$(find $pool -name '.*' -type f -printf 'claim ')
     proxies=$(find /tmp -name '*x509up*' ! -perm 600 -printf '%M ')
     left=$(ps -eo uid=,args= | awk '$1 >= 3000 && $1 < 6000 || /sbin\/glexec/ && !/awk/' | tr '\n' ' ')

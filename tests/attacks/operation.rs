@@ -96,7 +96,8 @@ const STEPS: &[(&str, &str)] = &[
     ("open the gridmapdir", "leases"),
     ("look at a lease", "is there one?"),
     ("rename in the gridmapdir", "an account becomes a claim, and an account again"),
-    ("link in the gridmapdir", "a lease: the account's second name"),
+    ("link in the gridmapdir", "a mark while an account is being taken, then a lease: the account's second name"),
+    ("unlink in the gridmapdir", "the mark, when the lease is made"),
     ("write an account's record", "whose lease it is"),
     ("open an account or a lease", "is it there, and whose is it?"),
     ("list the VOMS directory", "LSC files of the VO"),
@@ -308,6 +309,9 @@ fn step(call: &Call) -> Option<String> {
         "write" => on("write"),
         "ftruncate" => on("write"),
         "utimensat" => fixed("touch a lease"),
+        "unlinkat" if call.paths().iter().any(|path| path.contains("/gridmapdir/")) => {
+            fixed("unlink in the gridmapdir")
+        }
         "unlinkat" => Some(format!("remove {}", call.paths().first().and_then(|path| file(path)).unwrap_or("?"))),
         "renameat" | "renameat2" => fixed("rename in the gridmapdir"),
         "linkat" => fixed("link in the gridmapdir"),
