@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::names::is_claim;
+use super::names::is_passing;
 use super::record::{self, MAX_RECORD};
 use super::view::View;
 use crate::account;
@@ -73,7 +73,8 @@ impl View {
     fn standing(&self, entry: Entry, others: Vec<OsString>) -> Standing {
         match (entry.links, others.as_slice()) {
             (1, []) => Standing::Free,
-            (2, [name]) if !is_claim(name) => {
+            (_, others) if others.iter().any(|name| is_passing(name)) => Standing::Changing,
+            (2, [name]) => {
                 let (holder, since) = self.recorded(name);
                 Standing::Leased(Lease { name: name.clone(), holder, since, used: entry.modified.0, entry })
             }
