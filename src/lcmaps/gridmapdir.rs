@@ -37,7 +37,7 @@
 //! an account that was used a short while ago and then freed is therefore taken last.
 //!
 //! Names of leases are in lower case, so two people may have the same one. The account's file, empty otherwise, holds
-//! the exact name of whom this program leased it to; nobody else reads it. Where the record proves that the lease is
+//! the exact name of whom this program leased it to, and when; nobody else reads it. Where the record proves that the lease is
 //! another person's, the mapping is refused. A lease that the C library made has no record and proves nothing.
 
 #![forbid(unsafe_code)]
@@ -46,6 +46,7 @@ mod claim;
 mod names;
 mod overview;
 mod pool;
+mod record;
 mod release;
 mod view;
 

@@ -4,6 +4,7 @@
 
 use super::Gridmapdir;
 use super::names::{CLAIM, CLAIM_LIFETIME, MARK, Passing, SET_ASIDE, passing, private_name, seconds_now};
+use super::record;
 use super::view::Listing;
 use crate::lcmaps::lease_name::LeaseName;
 use crate::reason::Outcome;
@@ -87,7 +88,8 @@ impl Gridmapdir {
         if made.inode != account.inode {
             return Ok(false);
         }
-        match self.view.directory().overwrite(name, made.inode, lease.holder().as_bytes()) {
+        match self.view.directory().overwrite(name, made.inode, record::write(lease.holder(), seconds_now()).as_bytes())
+        {
             Ok(()) => self.touch(lease),
             Err(Errno::ENOENT | Errno::ESTALE) => Ok(false),
             Err(errno) => Err(self.view.failed("recording a lease's holder", errno)),
