@@ -26,8 +26,9 @@
 //!
 //! Between machines nothing is asked of the file system but that rename(2) and link(2) are atomic, as they are over NFS
 //! (RFC 1813 sections 3.3.14 and 3.3.15); no lock is taken, and clocks need not agree: whoever is swept too early finds
-//! its mark gone, or keeps the account that the mark kept from others. Where a server's answer is lost and the call repeated, it fails although it was done: then the claim is
-//! swept later as an abandoned one, or the next look finds the lease.
+//! the mark gone, or keeps the account, which the mark has kept from others. Where a server's answer is lost and the call
+//! repeated, it fails although it was done: then claim and mark are swept later as abandoned ones, or the next look finds
+//! the lease.
 //!
 //! What remains is the C library's own doing. It may fail, as it does when two of its own processes meet, because an
 //! account vanishes for the moment of steps 2 to 5. With its `-override_inconsistency` it may replace a lease in that
