@@ -21,6 +21,7 @@ mod main_job;
 mod packages;
 mod policy;
 mod refusals;
+mod robustness;
 mod sandbox;
 mod site;
 mod site_itself;
