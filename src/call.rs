@@ -142,13 +142,13 @@ impl Call {
         self.report = Reporter::default();
     }
 
-    /// Writes the record that ends the call, if the log takes it. A log daemon that was started anew meanwhile is found
-    /// again.
-    pub fn record_end(&mut self, record: &Record, config: &Glexec) -> Result<(), String> {
-        self.log().record(record, LogLevel::Notice).or_else(|_| {
-            self.open_log(config);
-            self.log().record(record, LogLevel::Notice)
-        })
+    /// Writes the record that ends the call. The log may have been rotated or its daemon started anew since the call
+    /// began, so the destination is opened again; where that fails, the old one may still do.
+    pub fn record_end(&mut self, record: &Record, config: &Glexec) {
+        if Log::open(config).record(record, LogLevel::Notice).is_err() {
+            // There is nobody left to refuse anything to.
+            let _ = self.log().record(record, LogLevel::Notice);
+        }
     }
 
     /// Tells the log of a failure of a call whose record has been written.

@@ -29,33 +29,6 @@ fn waiting<'s>(site: &'s Site) -> crate::site::Running<'s> {
 }
 
 #[test]
-fn an_end_record_waits_for_room_on_the_disk_and_the_caller_does_not() {
-    let site = Site::with(Site::linger);
-    site.sh("mount -t tmpfs -o size=64k,mode=755 none /var/log/glexec");
-    let running = waiting(&site);
-    site.sh("cat /dev/zero > /var/log/glexec/other 2>/dev/null || true; \
-             head -c 4096 /dev/zero | tr '\\0' '\\n' >> /var/log/glexec/glexec.log 2>/dev/null || true; touch /tmp/end");
-    running.finish().exits(3);
-    assert_eq!(site.sh("grep -c event=end /var/log/glexec/glexec.log || true"), "0\n");
-    site.sh("rm /var/log/glexec/other; \
-             for try in $(seq 1000); do grep -q event=end /var/log/glexec/glexec.log && exit 0; sleep 0.01; done; exit 1");
-}
-
-#[test]
-fn an_end_record_waits_for_a_log_daemon_that_died_meanwhile() {
-    let site = Site::with_syslog();
-    site.linger();
-    let running = waiting(&site);
-    site.sh("pkill -KILL rsyslogd; touch /tmp/end");
-    running.finish().exits(3);
-    let log = "/var/log/messages.raw";
-    assert_eq!(site.sh(&format!("grep -c event=end {log} || true")), "0\n");
-    site.sh("rm -f /dev/log; rsyslogd -i NONE -f /etc/rsyslog.conf");
-    site.sh(&format!("for try in $(seq 1000); do grep -q event=end {log} && exit 0; sleep 0.01; done; exit 1"));
-    site.sh("pkill rsyslogd");
-}
-
-#[test]
 fn without_a_log_daemon_nothing_new_is_run() {
     let site = Site::with_syslog();
     site.linger();

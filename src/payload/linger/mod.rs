@@ -35,11 +35,6 @@ use nix::unistd::{Gid, Pid, Uid, chdir};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-/// How long an end record waits for a log that takes it.
-const LOG_PATIENCE: Duration = Duration::from_secs(300);
-/// How often that is tried.
-const LOG_STEP: Duration = Duration::from_millis(500);
-
 /// Over the line, from the monitor: how the payload ended. The first byte says which, the others are the number.
 pub(super) const EXITED: u8 = 1;
 /// Ended by a signal.
@@ -277,24 +272,9 @@ fn watch(
             outcome = Outcome::of_failed_epilogue(done);
         }
     }
-    let recorded = call.record_end(&record, config);
+    call.record_end(&record, config);
     let _ = line.say(outcome.message());
-    if recorded.is_err() {
-        record_late(&mut call, &record, config);
-    }
     0
-}
-
-/// Waits for a log that takes the end record: a daemon that is started again, a disk that is made room on. The caller need
-/// not wait for that.
-fn record_late(call: &mut Call, record: &Record, config: &Glexec) {
-    let started = Instant::now();
-    while started.elapsed() < LOG_PATIENCE {
-        std::thread::sleep(LOG_STEP);
-        if call.record_end(record, config).is_ok() {
-            return;
-        }
-    }
 }
 
 #[cfg(test)]
