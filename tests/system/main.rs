@@ -26,3 +26,4 @@ mod site;
 mod site_itself;
 mod switch;
 mod target_proxy;
+mod tutorial;
