@@ -25,6 +25,7 @@ impl Figures {
     fn read(directory: &Path) -> Self {
         fn part<T: DeserializeOwned>(directory: &Path, name: &str) -> Option<T> {
             let text = fs::read_to_string(directory.join(name)).ok()?;
+            // A part that cannot be measured here has left "null".
             serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"))
         }
         Figures {

@@ -110,11 +110,15 @@ fn marked(call: &Call, events: &[Event]) -> Option<Marked> {
         move |e: &Event| e.pid == pid && matches!(e.what, What::Enter(n) if numbers.contains(&n))
     };
     let exit = |pid: u32, number: i64| move |e: &Event| e.pid == pid && matches!(e.what, What::Exit(n) if n == number);
+    // The program's own first system call.
+    let loaded = events.iter().position(enter(glexec, &[libc::SYS_getcwd])).unwrap_or(forked);
     let (first, last) = (Which::First, Which::Last);
     type Test<'a> = Box<dyn Fn(&Event) -> bool + 'a>;
     let ends: Vec<(&str, Which, usize, Test<'_>)> = vec![
         ("glexec's process started: fork, execve", first, ran, Box::new(|e| matches!(&e.what, What::Exec { .. }))),
-        ("loader and C library", first, forked, Box::new(enter(glexec, &[libc::SYS_getcwd]))),
+        ("libraries mapped", first, loaded, Box::new(enter(glexec, &[libc::SYS_set_tid_address]))),
+        ("relocated: their functions looked up", first, loaded, Box::new(exit(glexec, libc::SYS_munmap))),
+        ("constructors, Rust's start", first, forked, Box::new(enter(glexec, &[libc::SYS_getcwd]))),
         ("arguments taken, process hardened", last, forked, Box::new(enter(glexec, &[libc::SYS_capset]))),
         ("configuration, caller, credential file", last, forked, Box::new(enter(glexec, &FORKS))),
         ("verifier forked", first, ran, Box::new(move |e| e.pid == verifier)),

@@ -4,6 +4,7 @@
 //! /bin/true, and only what processes of these names do is traced, in a trace instance of our own.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -57,8 +58,10 @@ impl Trace {
         let root = PathBuf::from("/mnt");
         let mounted = Command::new("/usr/bin/mount").args(["-t", "tracefs", "tracefs", "/mnt"]).status().ok()?;
         let trace = Trace { instance: root.join("instances/glexec-bench"), root };
+        // Of a run that was killed.
+        let _ = fs::remove_dir(&trace.instance);
         if !mounted.success() || fs::create_dir(&trace.instance).is_err() {
-            eprintln!("bench: no tracefs here, so no phases and no memory");
+            eprintln!("bench: tracefs cannot be used here: no phases, no memory");
             return None;
         }
         trace.set("trace_clock", "mono");
@@ -92,13 +95,13 @@ impl Trace {
     pub fn probe_lookups(&self) -> bool {
         // A copy, so that no other process of the machine runs into the probes.
         let Some(library) = private_copy_of_libc() else { return false };
+        // Of a run that was killed.
+        self.remove_probes();
         let mut added = false;
         for (function, offset) in offsets(&library) {
             for (kind, prefix) in [("p", "in"), ("r", "out")] {
                 let probe = format!("{kind}:glexec_bench/{prefix}_{function} {}:{offset:#x}", library.display());
-                let events = fs::OpenOptions::new().append(true).open(self.root.join("uprobe_events"));
-                let written = events.and_then(|mut events| std::io::Write::write_all(&mut events, probe.as_bytes()));
-                if written.is_ok() {
+                if self.change_probes(&probe).is_ok() {
                     let event = format!("glexec_bench/{prefix}_{function}");
                     self.set(&format!("events/{event}/filter"), OURS);
                     self.on(&[&event]);
@@ -107,6 +110,17 @@ impl Trace {
             }
         }
         added
+    }
+
+    fn change_probes(&self, change: &str) -> std::io::Result<()> {
+        fs::OpenOptions::new().append(true).open(self.root.join("uprobe_events"))?.write_all(change.as_bytes())
+    }
+
+    fn remove_probes(&self) {
+        let probes = fs::read_to_string(self.root.join("uprobe_events")).unwrap_or_default();
+        for probe in probes.lines().filter_map(|line| line.split_once(":glexec_bench/")?.1.split_whitespace().next()) {
+            let _ = self.change_probes(&format!("-:glexec_bench/{probe}"));
+        }
     }
 
     /// What has happened since the last time.
@@ -120,17 +134,9 @@ impl Trace {
 
 impl Drop for Trace {
     fn drop(&mut self) {
-        let events = self.instance.join("events/enable");
-        let _ = fs::write(events, "0");
+        let _ = fs::write(self.instance.join("events/enable"), "0");
         let _ = fs::remove_dir(&self.instance);
-        if self.root.join("events/glexec_bench").exists() {
-            let probes = fs::read_to_string(self.root.join("uprobe_events")).unwrap_or_default();
-            for probe in probes.lines().filter_map(|line| line.split_whitespace().next()?.split_once(':')) {
-                let events = fs::OpenOptions::new().append(true).open(self.root.join("uprobe_events"));
-                let _ = events
-                    .and_then(|mut file| std::io::Write::write_all(&mut file, format!("-:{}", probe.1).as_bytes()));
-            }
-        }
+        self.remove_probes();
         let _ = Command::new("/usr/bin/umount").arg(&self.root).status();
     }
 }

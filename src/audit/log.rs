@@ -3,10 +3,12 @@
 #![forbid(unsafe_code)]
 
 use crate::audit::escape::visible;
+use crate::audit::field::Field;
 use crate::audit::record::Record;
 use crate::config::glexec::{Glexec, LogDestination};
 use crate::config::values::{Facility, LogLevel};
-use crate::sys::dir::open_log;
+use crate::sys::datagram::send_as_oneself;
+use crate::sys::dir::open_for_appending;
 use crate::sys::lock::{self, Mechanism, Purpose};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -57,7 +59,7 @@ impl Log {
     pub fn open(config: &Glexec) -> Self {
         let sink = match config.log_destination {
             LogDestination::Syslog => open_syslog(config.syslog_facility),
-            LogDestination::File => match open_log(config.log_file.as_path()) {
+            LogDestination::File => match open_for_appending(config.log_file.as_path()) {
                 Ok(file) => Sink::File(file),
                 Err(error) => Sink::Closed(error.to_string()),
             },
@@ -84,7 +86,7 @@ impl Log {
         }
     }
 
-    fn write(&self, level: LogLevel, line: &str, fields: &[(&str, String)]) -> Result<(), String> {
+    fn write(&self, level: LogLevel, line: &str, fields: &[(Field, String)]) -> Result<(), String> {
         match &self.sink {
             Sink::Closed(why) => Err(why.clone()),
             Sink::Syslog(socket, facility) => self.send(socket, *facility, level, line, fields),
@@ -100,7 +102,7 @@ impl Log {
         facility: Facility,
         level: LogLevel,
         line: &str,
-        fields: &[(&str, String)],
+        fields: &[(Field, String)],
     ) -> Result<(), String> {
         let formatter = Formatter5424 {
             facility: facility.get(),
@@ -117,7 +119,7 @@ impl Log {
         if message.len() > MAX_MESSAGE {
             message = format(BTreeMap::new())?;
         }
-        match socket.send(&message) {
+        match send_as_oneself(socket, &message) {
             Ok(sent) if sent == message.len() => Ok(()),
             Ok(_) => Err(format!("{SOCKET}: the message was cut")),
             Err(error) => Err(format!("{SOCKET}: {error}")),
@@ -125,7 +127,7 @@ impl Log {
     }
 }
 
-fn structured(fields: &[(&str, String)]) -> BTreeMap<String, BTreeMap<String, String>> {
+fn structured(fields: &[(Field, String)]) -> BTreeMap<String, BTreeMap<String, String>> {
     if fields.is_empty() {
         return BTreeMap::new();
     }

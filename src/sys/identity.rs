@@ -21,9 +21,10 @@ pub enum Need {
 }
 
 impl Need {
-    fn capability(self) -> Capabilities {
+    fn capabilities(self) -> Capabilities {
         match self {
-            Need::ChangeOwner => Capabilities::CHOWN,
+            // CAP_FOWNER for files with a setuid bit, which the kernel takes away.
+            Need::ChangeOwner => Capabilities::CHOWN.and(Capabilities::FOWNER),
             // To empty the bounding sets.
             Need::RootProgram => Capabilities::SETPCAP,
         }
@@ -48,7 +49,7 @@ pub fn settle_capabilities(needs: &[Need]) -> Result<(), String> {
 
 /// Drops every capability but those that are always needed and these; the inheritable set becomes empty.
 pub fn keep_capabilities(needs: &[Need]) -> Result<(), String> {
-    let kept = needs.iter().fold(ALWAYS, |kept, need| kept.and(need.capability()));
+    let kept = needs.iter().fold(ALWAYS, |kept, need| kept.and(need.capabilities()));
     let sets = Sets { effective: kept, permitted: kept, inheritable: Capabilities::default() };
     capabilities::write(sets).map_err(|e| format!("capabilities: {e}"))
 }

@@ -4,10 +4,13 @@
 
 pub mod caller_file;
 pub mod capabilities;
+pub mod datagram;
 pub mod descriptors;
 pub mod detached;
 pub mod dir;
+pub mod handover;
 pub mod identity;
+pub mod kernel;
 pub mod lock;
 pub mod lookup;
 pub mod openssl;

@@ -40,7 +40,10 @@ const STEPS: &[(&str, &str)] = &[
     ("prctl(PR_CAP_AMBIENT)", "the ambient set becomes empty"),
     ("prctl(PR_SET_PDEATHSIG)", "ends with its parent"),
     ("prctl(PR_SET_NO_NEW_PRIVS)", "nothing that it executes can gain a privilege"),
-    ("prctl(PR_SET_CHILD_SUBREAPER)", "orphans of the payload become the monitor's children"),
+    (
+        "prctl(PR_SET_CHILD_SUBREAPER)",
+        "orphans of the payload become the monitor's children, or the front's when that is dead",
+    ),
     (
         "set limits",
         "raised where they could stop us half-way, none for cores; the caller's again for the payload; the sandbox's own",
@@ -363,7 +366,7 @@ fn a_call_makes_the_documented_system_calls_in_order() {
     let front = steps(&linger[0]);
     let split = in_exec.iter().zip(&front).take_while(|(one, other)| one == other).count();
     let verifier = the_one(&exec, "seccomp", "");
-    let monitor = the_one(&linger, "prctl", "PR_SET_CHILD_SUBREAPER");
+    let monitor = the_one(&linger, "setsid", "");
     let payload = linger.iter().find(|process| process.parent == Some(monitor.pid)).unwrap();
     let mut undescribed = Vec::new();
     let mut text = String::new();
