@@ -7,6 +7,8 @@ use crate::companions;
 use crate::packages;
 use crate::site::{Site, material_file};
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
 /// A command of a page and what it should print.
 struct Step {
@@ -73,10 +75,12 @@ fn line_fits(printed: &str, expected: &str) -> bool {
     }
 }
 
-/// Runs every command of the page in the site.
+/// Runs every command of a page of docs/ in the site.
 fn follow(site: &Site, page: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(page);
+    let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let mut lasting: BTreeMap<String, String> = BTreeMap::new();
-    for Step { line, who, command, expected } in steps(page) {
+    for Step { line, who, command, expected } in steps(&text) {
         let before = lasting.entry(who.clone()).or_default();
         let caller = site.caller(&who).env("PATH", "/usr/local/sbin:/usr/sbin:/usr/local/bin:/usr/bin:/sbin:/bin");
         let run = caller.sh(&format!("exec 2>&1\n{before}{command}"));
@@ -88,12 +92,8 @@ fn follow(site: &Site, page: &str) {
             printed += &run.code().map_or(format!("({run})\n"), |code| format!("(exit code {code})\n"));
         }
         let printed: Vec<&str> = printed.lines().collect();
-        let is = printed.join("\n");
-        assert!(
-            fits(&printed, &expected),
-            "line {line}: {command}\nprinted:\n{is}\nexpected:\n{}",
-            expected.join("\n")
-        );
+        let (is, should) = (printed.join("\n"), expected.join("\n"));
+        assert!(fits(&printed, &expected), "{page}:{line}: {command}\nprinted:\n{is}\nexpected:\n{should}");
     }
 }
 
@@ -116,7 +116,7 @@ fn a_site_is_set_up_as_its_tutorial_says() {
              rm -r /home/alice /home/tvo* /home/tprd*",
     );
     give_proxies(&site, &["alice", "bob", "mallory"]);
-    follow(&site, include_str!("../../docs/tutorial-site.md"));
+    follow(&site, "tutorial-site.md");
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn a_pilot_uses_it_as_its_tutorial_says() {
     let site = Site::with(Site::linger);
     companions::install(&site);
     give_proxies(&site, &["alice", "bob", "mallory", "alice-expired"]);
-    follow(&site, include_str!("../../docs/tutorial-pilot.md"));
+    follow(&site, "tutorial-pilot.md");
 }
 
 #[test]
@@ -132,7 +132,15 @@ fn a_site_comes_from_glexec_as_its_page_says() {
     let site = packages::debian_site();
     site.sh("dpkg -i /root/glexec.deb > /dev/null 2>&1 && rm /etc/glexec.conf");
     give_proxies(&site, &["alice", "mallory"]);
-    follow(&site, include_str!("../../docs/coming-from-glexec.md"));
+    follow(&site, "coming-from-glexec.md");
+}
+
+#[test]
+fn the_questions_of_an_incident_are_answered_as_the_page_on_traceability_says() {
+    let site = Site::with_admin();
+    site.linger();
+    give_proxies(&site, &["alice", "bob", "mallory"]);
+    follow(&site, "traceability.md");
 }
 
 #[test]
