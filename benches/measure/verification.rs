@@ -103,7 +103,6 @@ fn timed(command: &mut Command) -> f64 {
 
 /// Judges a file so many times; prints the milliseconds of one time but the first.
 pub fn judge_file(user: &str, certificates: &str, vomsdir: &str, times: u32) {
-    glexec::sys::openssl::prepare();
     let user = std::fs::read(user).unwrap();
     let trust = Trust {
         cas: Directory::open(Path::new(certificates)).unwrap(),

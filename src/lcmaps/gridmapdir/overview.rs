@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::names::is_claim;
+use super::names::is_passing;
 use super::view::View;
 use crate::account;
 use crate::credential::identity::MAX_DN;
@@ -71,7 +71,8 @@ impl View {
     fn standing(&self, entry: Entry, others: Vec<OsString>) -> Standing {
         match (entry.links, others.as_slice()) {
             (1, []) => Standing::Free,
-            (2, [name]) if !is_claim(name) => {
+            (_, others) if others.iter().any(|name| is_passing(name)) => Standing::Changing,
+            (2, [name]) => {
                 let (name, holder, used) = (name.clone(), self.recorded(name), entry.modified.0);
                 Standing::Leased(Lease { name, holder, used, entry })
             }
