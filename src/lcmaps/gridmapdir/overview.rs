@@ -3,9 +3,9 @@
 #![forbid(unsafe_code)]
 
 use super::names::is_passing;
+use super::record::{self, MAX_RECORD};
 use super::view::View;
 use crate::account;
-use crate::credential::identity::MAX_DN;
 use crate::reason::Outcome;
 use crate::sys::dir::Entry;
 use std::collections::BTreeMap;
@@ -31,7 +31,9 @@ pub struct Lease {
     pub name: OsString,
     /// What the record says: the exact name of the holder. Nothing where the C library made the lease.
     pub holder: Option<String>,
-    /// When it was last used, in seconds since 1970 UTC.
+    /// When it was made, in seconds since 1970 UTC, as the record says.
+    pub since: Option<i64>,
+    /// When it was last used.
     pub used: i64,
     pub(super) entry: Entry,
 }
@@ -73,18 +75,17 @@ impl View {
             (1, []) => Standing::Free,
             (_, others) if others.iter().any(|name| is_passing(name)) => Standing::Changing,
             (2, [name]) => {
-                let (name, holder, used) = (name.clone(), self.recorded(name), entry.modified.0);
-                Standing::Leased(Lease { name, holder, used, entry })
+                let (holder, since) = self.recorded(name);
+                Standing::Leased(Lease { name: name.clone(), holder, since, used: entry.modified.0, entry })
             }
             (links, _) if links > 2 => Standing::Conflict(others),
             _ => Standing::Changing,
         }
     }
 
-    fn recorded(&self, name: &OsStr) -> Option<String> {
-        let limit = u64::try_from(MAX_DN).unwrap_or(u64::MAX);
-        let recorded = String::from_utf8(self.directory().read(name, limit).ok()?).ok()?;
-        // A record of an earlier lease says nothing of this one.
-        recorded.starts_with('/').then_some(recorded)
+    fn recorded(&self, name: &OsStr) -> (Option<String>, Option<i64>) {
+        let limit = u64::try_from(MAX_RECORD).unwrap_or(u64::MAX);
+        let (holder, since) = self.directory().read(name, limit).map(|bytes| record::read(&bytes)).unwrap_or_default();
+        (Some(holder).filter(|holder| holder.starts_with('/')), since)
     }
 }

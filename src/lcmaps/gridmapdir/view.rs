@@ -5,8 +5,8 @@
 use super::file_refusal;
 use super::names::{is_passing, passing, seconds_now};
 use super::pool::{Inconsistency, Pool};
+use super::record::{self, MAX_RECORD};
 use crate::account;
-use crate::credential::identity::MAX_DN;
 use crate::lcmaps::lease_name::LeaseName;
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::sys::dir::{Directory, Entry, FileError, Writers};
@@ -126,14 +126,14 @@ impl View {
 
     /// Refuses where the record proves that the lease belongs to somebody else. False where the lease is gone.
     pub(super) fn is_for(&self, lease: &LeaseName) -> Outcome<bool> {
-        let limit = u64::try_from(MAX_DN).unwrap_or(u64::MAX);
+        let limit = u64::try_from(MAX_RECORD).unwrap_or(u64::MAX);
         let recorded = match self.directory.read(lease.as_str().as_ref(), limit) {
             Ok(recorded) => recorded,
             Err(FileError::Missing(_)) => return Ok(false),
             // Something else than a record: too large, or a file that others may write, which proves nothing.
             Err(_) => return Ok(true),
         };
-        let recorded = String::from_utf8_lossy(&recorded);
+        let (recorded, _) = record::read(&recorded);
         if lease.is_shared_with(&recorded) {
             let sentence = "your name differs only in letter case from another user's, who has this lease";
             return Err(Refusal::new(Reason::LcmapsLeaseName, sentence).detail(format!("holder {recorded:?}")));
