@@ -42,7 +42,6 @@ fn cpu(who: UsageWho) -> f64 {
 /// Judges files so many times in a process of its own; prints the milliseconds of one time, the peak of memory in MiB,
 /// and what was said.
 fn judge_files(user: &str, source: &str, certificates: &str, vomsdir: &str, rounds: u32) {
-    glexec::sys::openssl::prepare();
     let (user, source) = (std::fs::read(user).unwrap(), std::fs::read(source).unwrap());
     let trust = Trust {
         cas: Directory::open(Path::new(certificates)).unwrap(),

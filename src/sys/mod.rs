@@ -9,7 +9,6 @@ pub mod dir;
 pub mod identity;
 pub mod lock;
 pub mod lookup;
-pub mod openssl;
 pub mod plain;
 pub mod process;
 pub mod program;

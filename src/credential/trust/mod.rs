@@ -19,7 +19,6 @@ use crate::credential::name::Name;
 use crate::credential::pem;
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::sys::dir::{Directory, FileError};
-use crate::sys::openssl;
 use std::ffi::OsStr;
 
 /// Most files that share a hash.
@@ -34,7 +33,7 @@ pub fn hashes(name: &Name) -> Vec<String> {
         _ => None,
     };
     let new = number(&digest::of(Digest::Sha1, &name.canonical()));
-    new.into_iter().chain(number(&openssl::md5(name.der()))).collect()
+    new.into_iter().chain(number(&digest::md5(name.der()))).collect()
 }
 
 /// A refusal for a file of a trust directory that cannot be read; the path is for the log.
