@@ -6,7 +6,9 @@
 use crate::credential::asn1::{Malformed, only, tag};
 use ecdsa::elliptic_curve::generic_array::ArrayLength;
 use ecdsa::elliptic_curve::sec1::{FromEncodedPoint, ModulusSize, ToEncodedPoint};
-use ecdsa::elliptic_curve::{self, AffinePoint, CurveArithmetic, FieldBytes, FieldBytesSize, NonZeroScalar, PrimeCurve};
+use ecdsa::elliptic_curve::{
+    self, AffinePoint, CurveArithmetic, FieldBytes, FieldBytesSize, NonZeroScalar, PrimeCurve,
+};
 use ecdsa::{Signature, SignatureSize, hazmat};
 use p256::NistP256;
 use p384::NistP384;
@@ -101,7 +103,8 @@ where
 
 /// A number, in big-endian octets, as a curve has them; `None` where it is too long.
 fn field<C: PrimeCurve>(number: &[u8]) -> Option<FieldBytes<C>> {
-    let significant = number.iter().position(|octet| *octet != 0).and_then(|from| number.get(from..)).unwrap_or_default();
+    let significant =
+        number.iter().position(|octet| *octet != 0).and_then(|from| number.get(from..)).unwrap_or_default();
     let mut field = FieldBytes::<C>::default();
     let from = field.len().checked_sub(significant.len())?;
     field.get_mut(from..)?.copy_from_slice(significant);

@@ -6,6 +6,7 @@ pub mod caller_file;
 pub mod descriptors;
 pub mod detached;
 pub mod dir;
+mod filter;
 pub mod identity;
 pub mod lock;
 pub mod lookup;
@@ -20,6 +21,8 @@ pub mod supervise;
 pub mod target_file;
 pub mod terminal;
 pub mod time;
+#[cfg(panic = "abort")]
+mod unwind;
 
 use nix::errno::Errno;
 
