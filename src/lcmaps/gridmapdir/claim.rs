@@ -4,7 +4,7 @@
 
 use super::Gridmapdir;
 use super::names::{CLAIM, CLAIM_LIFETIME, SET_ASIDE, claimed, private_name, seconds_now};
-use super::view::Listing;
+use super::view::{Listing, Record};
 use crate::lcmaps::lease_name::LeaseName;
 use crate::reason::Outcome;
 use nix::errno::Errno;
@@ -77,13 +77,14 @@ impl Gridmapdir {
     /// Step 6, and the last look at a new lease.
     fn is_made(&self, account: &str, lease: &LeaseName) -> Outcome<bool> {
         let name: &OsStr = lease.as_str().as_ref();
-        let (Some(made), Some(account)) = (self.view.entry(name)?, self.view.entry(account.as_ref())?) else {
+        let (Some(made), Some(leased)) = (self.view.entry(name)?, self.view.entry(account.as_ref())?) else {
             return Ok(false);
         };
-        if made.inode != account.inode {
+        if made.inode != leased.inode {
             return Ok(false);
         }
-        match self.view.directory().overwrite(name, made.inode, lease.holder().as_bytes()) {
+        let record = Record { holder: lease.holder().to_owned(), account: Some(account.to_owned()) };
+        match self.view.directory().overwrite(name, made.inode, record.text().as_bytes()) {
             Ok(()) => self.touch(lease),
             Err(Errno::ENOENT | Errno::ESTALE) => Ok(false),
             Err(errno) => Err(self.view.failed("recording a lease's holder", errno)),
