@@ -10,6 +10,8 @@ TARGET = $(abspath $(or $(CARGO_TARGET_DIR),target))
 PROGRAM = $(TARGET)/release/glexec
 # Unprivileged helpers of the callers; the .pl names are the historic ones, which pilots look for beside glexec.
 COMPANIONS = $(addprefix $(TARGET)/release/,glexec_wrapenv glexec_unwrapenv)
+# Where `make deb` and `make rpm` leave what they made.
+PACKAGES = $(TARGET)/packages
 ADMIN_PROGRAM = $(TARGET)/release/glexec-admin
 
 # Only what makes a test site needs root. cargo stays the user's own: also under `sudo make`, where root may not have one.
@@ -18,9 +20,9 @@ CARGO_OF_USER = $(shell getent passwd '$(SUDO_USER)' | cut -d: -f6)/.cargo/bin
 BUILDER = $(if $(and $(SUDO_USER),$(filter 0,$(shell id -u))),$(if $(shell command -v cargo),,sudo -H -u $(SUDO_USER) env PATH=$(CARGO_OF_USER):$(PATH) $(if $(CARGO_TARGET_DIR),CARGO_TARGET_DIR=$(TARGET))))
 CARGO = $(BUILDER) cargo
 
-SCRIPTS = .ci/run benches/run demo/run src/companions/mkgltempdir packaging/install-missing $(addprefix tests/site/,enter make-pki make-root prepare)
+SCRIPTS = .ci/run benches/run demo/run src/companions/mkgltempdir $(addprefix packaging/,build-deb build-rpm install-missing source-tree) $(addprefix tests/site/,enter make-pki make-root prepare) tests/attacks/faults.sh
 
-.PHONY: all bench build demo test fuzz lint format-check fmt install clean help packages rust rust-tools
+.PHONY: all bench build deb demo test fuzz faults supply-chain sanitize mutants lint format-check fmt install rpm clean help packages rust rust-tools
 .NOTPARALLEL: # what a target needs is done in the order it is written
 
 all: build
@@ -33,26 +35,31 @@ demo: packages build  ## show what glexec does, in a private site that vanishes 
 	@$(SUDO) demo/run $(PROGRAM)
 
 # Trusted files belong to root, sites are made by root: so every test runs as root. Who builds is whoever calls.
-test: packages format-check lint build  ## everything: format, lints, unit, property, integration and system tests (root or sudo)
+test: packages format-check lint build deb rpm  ## everything: format, lints, unit, property, integration and system tests (root or sudo)
 	@echo "test: building the tests"
 	@tests=$$($(CARGO) test --locked --quiet --no-run --message-format=json | \
 		sed -n 's/.*"overflow_checks":[a-z]*,"test":true}.*"executable":"\([^"]*\)".*/\1/p') && test -n "$$tests" && \
 		for test in $$tests; do \
-			echo "test: $${test##*/}" && $(SUDO) env GLEXEC_UNDER_TEST=$(PROGRAM) "$$test" --quiet || exit 1; \
+			echo "test: $${test##*/}" && $(SUDO) env GLEXEC_UNDER_TEST=$(PROGRAM) GLEXEC_PACKAGES=$(PACKAGES) "$$test" --quiet || exit 1; \
 		done
 	@echo "test: all passed"
 
 ROUNDS = 100
-bench: packages build  ## measure whole calls beside sudo, doas and setpriv (root or sudo; ROUNDS=100)
-	@echo "bench: $(ROUNDS) rounds in a private site"
-	@measure=$$($(CARGO) bench --locked --quiet --bench calls --no-run --message-format=json | \
-		sed -n 's/.*"executable":"\([^"]*\/calls-[^"]*\)".*/\1/p') && \
-		$(SUDO) benches/run $(PROGRAM) "$$measure" $(ROUNDS)
+PART =
+WRITE =
+bench: packages build  ## measure, beside others too (root or sudo): ROUNDS=100 PART="beside growth load …" WRITE=1 (into docs/)
+	@packaging/install-missing bench
+	@echo "bench: $(ROUNDS) rounds in private sites"
+	@measure=$$($(CARGO) bench --locked --quiet --bench measure --no-run --message-format=json | \
+		sed -n 's/.*"executable":"\([^"]*\/measure-[^"]*\)".*/\1/p') && \
+		$(SUDO) benches/run $(PROGRAM) "$$measure" $(ROUNDS) $(PART) $(if $(WRITE),--write)
 
 # The engine needs nightly: rustup toolchain install nightly && cargo install cargo-fuzz --locked
 FUZZ_SECONDS = 20
 MUTATIONS = 1000000
-fuzz:  ## fuzz every target for FUZZ_SECONDS=20 each, then try MUTATIONS=1000000 mutations of a good file (root)
+FUZZ_CALLS = 5000
+FUZZ_SEED = 2
+fuzz: packages build  ## fuzz every target for FUZZ_SECONDS=20 each, then MUTATIONS=1000000 of a good file, then FUZZ_CALLS=5000 random calls (root)
 	@cd fuzz && targets=$$(cargo +nightly fuzz list) && for target in $$targets; do \
 		echo "fuzz: $$target" && mkdir -p "work/$$target" && \
 		cargo +nightly fuzz run -s none "$$target" "work/$$target" "corpus/$$target" -- \
@@ -62,12 +69,41 @@ fuzz:  ## fuzz every target for FUZZ_SECONDS=20 each, then try MUTATIONS=1000000
 	done
 	@rm -rf /tmp/glexec-fuzz-[0-9]*
 	@MUTATIONS=$(MUTATIONS) $(CARGO) test --locked --release --quiet --test trust mutation -- --nocapture
+	@echo "fuzz: $(FUZZ_CALLS) random calls of the installed program"
+	@$(SUDO) env GLEXEC_UNDER_TEST=$(PROGRAM) FUZZ_CALLS=$(FUZZ_CALLS) FUZZ_SEED=$(FUZZ_SEED) $(call test-binary,attacks) whole
+
+# The executable of the test binary $(1).
+test-binary = $$($(CARGO) test --locked --quiet --no-run --message-format=json --test $(1) | \
+	sed -n 's/.*"test":true}.*"executable":"\([^"]*\)".*/\1/p')
+
+faults: packages build  ## let a call fail, or be killed, at every system call; writes docs/fault-injection.md (root or sudo)
+	@echo "faults: some thousand calls, some minutes"
+	@$(SUDO) env GLEXEC_UNDER_TEST=$(PROGRAM) FAULTS=all WRITE_DOCS=1 $(call test-binary,attacks) faults
 
 lint: packages rust-tools  ## clippy and shellcheck; warnings are errors
 	@echo "lint: clippy"
 	@$(CARGO) clippy --all-targets --locked --quiet -- -D warnings
 	@echo "lint: shellcheck"
 	@shellcheck $(SCRIPTS) && shellcheck -s bash demo/story
+
+# cargo install cargo-deny --locked; the advisories are fetched from github.com/rustsec/advisory-db.
+supply-chain:  ## licences, sources and duplicates of the dependencies, and known advisories where they can be fetched
+	@echo "supply-chain: licences, sources, duplicates"
+	@$(CARGO) deny --all-features check licenses sources bans
+	@echo "supply-chain: advisories"
+	@$(CARGO) deny fetch db > /dev/null 2>&1 && $(CARGO) deny --all-features check advisories || \
+		{ $(CARGO) deny fetch db > /dev/null 2>&1 && exit 1; \
+		echo "supply-chain: the advisories cannot be fetched from here, so they were NOT checked" >&2; }
+
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+sanitize:  ## the unit tests with AddressSanitizer (rustup toolchain install nightly)
+	@echo "sanitize: AddressSanitizer"
+	@RUSTFLAGS=-Zsanitizer=address RUSTDOCFLAGS=-Zsanitizer=address ASAN_OPTIONS=detect_leaks=0 CARGO_TARGET_DIR=$(TARGET)/sanitize \
+		$(CARGO) +nightly test --locked --quiet --target $(HOST) --lib --test trust
+
+# cargo install cargo-mutants --locked; what is mutated, and what survives on purpose: .cargo/mutants.toml
+mutants:  ## mutate policy and verification, and see the tests fail (an hour or two)
+	@$(CARGO) mutants --no-shuffle --jobs 2
 
 format-check: rust-tools
 	@echo "format: cargo fmt --check"
@@ -97,10 +133,25 @@ endif
 	install -m 644 packaging/completions/bash/* $(DESTDIR)$(COMPLETIONS_BASH)/
 	install -m 644 packaging/completions/zsh/* $(DESTDIR)$(COMPLETIONS_ZSH)/
 	install -m 644 packaging/completions/fish/* $(DESTDIR)$(COMPLETIONS_FISH)/
+	install -d $(DESTDIR)/var/log/glexec $(DESTDIR)/etc/logrotate.d
+	install -m 644 packaging/logrotate $(DESTDIR)/etc/logrotate.d/glexec
+	install -d $(DESTDIR)$(PREFIX)/lib/sysusers.d $(DESTDIR)$(PREFIX)/lib/tmpfiles.d
+	install -m 644 packaging/sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/glexec.conf
+	install -m 644 packaging/tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/glexec.conf
+	install -d $(DESTDIR)$(PREFIX)/share/apparmor/extra-profiles
+	install -m 644 packaging/apparmor/* $(DESTDIR)$(PREFIX)/share/apparmor/extra-profiles/
 	install -d $(DESTDIR)$(PREFIX)/share/doc/glexec/plugins
 	install -m 644 docs/plugins/* $(DESTDIR)$(PREFIX)/share/doc/glexec/plugins/
-	install -m 644 LICENSE $(wildcard README.md SECURITY.md CHANGELOG.md docs/*.md) $(DESTDIR)$(PREFIX)/share/doc/glexec/
+	install -m 644 LICENSE $(wildcard README.md SECURITY.md CHANGELOG.md docs/*.md docs/*.svg) $(DESTDIR)$(PREFIX)/share/doc/glexec/
 	install -m 644 docs/frameworks/*.md $(DESTDIR)$(PREFIX)/share/doc/glexec/frameworks/
+
+deb: packages  ## make a Debian package of what `make` has built, in target/packages
+	@echo "deb: building and checking the Debian package"
+	@$(BUILDER) packaging/build-deb $(TARGET) $(PACKAGES)
+
+rpm: packages  ## make an RPM package of what `make` has built, in target/packages
+	@echo "rpm: building the RPM package"
+	@$(BUILDER) packaging/build-rpm $(TARGET) $(PACKAGES)
 
 clean:  ## remove what was built
 	@$(CARGO) clean

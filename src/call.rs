@@ -102,7 +102,8 @@ impl Call {
         }
     }
 
-    fn note(&mut self, text: &str) {
+    /// Tells the log what an administrator may want to know.
+    pub fn note(&mut self, text: &str) {
         let text = format!("call={}: {text}", self.id);
         self.log().message(LogLevel::Warning, &text);
     }
@@ -141,10 +142,10 @@ impl Call {
         self.report = Reporter::default();
     }
 
-    /// Writes the record that ends the call. A log daemon that was started anew meanwhile is found again.
+    /// Writes the record that ends the call. The log may have been rotated or its daemon started anew since the call
+    /// began, so the destination is opened again; where that fails, the old one may still do.
     pub fn record_end(&mut self, record: &Record, config: &Glexec) {
-        if self.log().record(record, LogLevel::Notice).is_err() {
-            self.open_log(config);
+        if Log::open(config).record(record, LogLevel::Notice).is_err() {
             // There is nobody left to refuse anything to.
             let _ = self.log().record(record, LogLevel::Notice);
         }

@@ -14,6 +14,7 @@ use crate::payload::become_payload;
 use crate::payload::linger::epilogue::{self, Epilogue, Facts};
 use crate::payload::linger::{self, Lingering};
 use crate::payload::switch::{self, Prepared, Wish};
+use crate::payload::take::Take;
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::sys::identity::Need;
 use crate::sys::start::{self, Inherited, Limits};
@@ -38,11 +39,12 @@ fn refuse(inherited: &Inherited, refusal: Refusal) -> u8 {
 fn answer(inherited: &Inherited, payload: Option<&Payload>) -> u8 {
     let mut call = Call::begin(inherited);
     let refusal = match authorize(&mut call, inherited, payload) {
-        Ok(Authorized { prepared, limits, target, config, epilogue })
+        Ok(Authorized { prepared, limits, target, config, epilogue, take })
             if config.glexec.linger && prepared.has_command() =>
         {
             let refusal;
-            let lingering = Lingering { call, prepared, limits, target: &target, config: &config.glexec, epilogue };
+            let lingering =
+                Lingering { call, prepared, limits, target: &target, config: &config.glexec, epilogue, take };
             (call, refusal) = linger::supervise(lingering);
             refusal
         }
@@ -64,6 +66,7 @@ struct Authorized {
     target: Mapping,
     config: Config,
     epilogue: Option<Epilogue>,
+    take: Option<Take>,
 }
 
 /// Decides, prepares and records.
@@ -72,8 +75,9 @@ fn authorize(call: &mut Call, inherited: &Inherited, payload: Option<&Payload>) 
     call.check_report()?;
 
     let config = load::load()?;
-    let needs: Vec<Need> = epilogue::need(&config.glexec).into_iter().collect();
-    call::settle(&needs)?;
+    let take = payload.and_then(|payload| payload.take.as_deref());
+    let needs = [epilogue::need(&config.glexec), take.map(|_| Need::ChangeOwner)];
+    call::settle(&needs.into_iter().flatten().collect::<Vec<_>>())?;
     call.open_log(&config.glexec);
     call.record.wish(payload, inherited.cwd.as_deref(), &call.environment);
 
@@ -92,6 +96,10 @@ fn authorize(call: &mut Call, inherited: &Inherited, payload: Option<&Payload>) 
         }
         _ => None,
     };
+    let take = match (take, &known.caller) {
+        (Some(path), Some(caller)) => Take::find(path, cwd, caller, &target, &config.glexec)?,
+        _ => None,
+    };
     let wish = Wish {
         lcas: &config.lcas,
         payload,
@@ -102,7 +110,7 @@ fn authorize(call: &mut Call, inherited: &Inherited, payload: Option<&Payload>) 
     };
     let prepared = switch::prepare(&target, &wish, &config.glexec)?;
     match call.audit(&config.glexec) {
-        Ok(()) => Ok(Authorized { prepared, limits, target, config, epilogue }),
+        Ok(()) => Ok(Authorized { prepared, limits, target, config, epilogue, take }),
         Err(refusal) => {
             prepared.undo();
             Err(refusal)

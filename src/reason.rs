@@ -218,6 +218,14 @@ catalogue! {
     TargetProxyForeign       "target-proxy.foreign"       Client Useless "The target proxy exists and is a link, not a regular file, or not the target account's.";
     TargetProxyLocked        "target-proxy.locked"        Client Useless "Another process holds the lock of the target proxy for too long.";
 
+    TakeNotLingering         "take.not-lingering"         Client Useless "The site's glexec does not linger, so nothing of it would be left to hand the directory of --take back.";
+    TakeUnreachable          "take.unreachable"           Client Useless "The directory of --take does not exist, is no directory, or the target account cannot reach it.";
+    TakeForeign              "take.foreign"               Client Useless "The directory of --take, or something in it, does not belong to the caller.";
+    TakeHardLink             "take.hard-link"             Client Useless "A file in the directory of --take has another hard link, perhaps elsewhere.";
+    TakeMountPoint           "take.mount-point"           Client Useless "Another file system begins in the directory of --take.";
+    TakeTooLarge             "take.too-large"             Client Useless "There are too many or too deep directories in the directory of --take.";
+    TakeFailed               "take.failed"                System Useless "The system refused to hand the directory of --take over: a file system that knows no other owners, or no /run.";
+
     AuditUnavailable         "audit.unavailable"          System MayHelp "The audit record cannot be written (audit_required).";
     EpilogueUnusable         "epilogue.unusable"          System Useless "The site's epilogue is missing, can be written by somebody else than root, or its user or group does not exist; nothing was run.";
     EpilogueFailed           "epilogue.failed"            System Useless "The payload ran, but the site's epilogue failed or took too long; the end record says how it ended.";

@@ -2,7 +2,9 @@
 
 // These lints are meant for code that runs privileged at a site.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+#![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+use glexec::audit::field::Field;
 use glexec::reason::{Reason, Retry};
 use std::fmt::Write;
 use std::path::Path;
@@ -24,17 +26,38 @@ fn table() -> String {
     table
 }
 
+/// The table of docs/audit.md as the catalogue has it.
+fn fields() -> String {
+    let mut table = String::from("| field | meaning |\n|---|---|\n");
+    for field in Field::ALL {
+        writeln!(table, "| `{field}` | {} |", field.meaning()).unwrap();
+    }
+    table
+}
+
+/// Compares what stands between a mark and the next empty line, or the end of the page, with its source.
+#[track_caller]
+fn is_generated(page: &str, mark: &str, table: &str) {
+    let old = read(page);
+    let mark = format!("<!-- {mark} -->\n");
+    let (before, after) = old.split_once(&mark).unwrap_or_else(|| panic!("{page} has no {mark}"));
+    let after = after.find("\n\n").map_or("", |at| &after[at + 1..]);
+    let new = format!("{before}{mark}{table}{after}");
+    if std::env::var_os("WRITE_DOCS").is_some() {
+        std::fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join(page), &new).unwrap();
+    } else {
+        assert_eq!(old, new, "to bring {page} up to date: WRITE_DOCS=1 cargo test --test docs");
+    }
+}
+
 #[test]
 fn the_list_of_reasons_is_the_catalogue() {
-    let old = read("docs/reasons.md");
-    let mark = "<!-- the catalogue -->\n";
-    let (before, _) = old.split_once(mark).expect("docs/reasons.md has a mark before its table");
-    let new = format!("{before}{mark}{}", table());
-    if std::env::var_os("WRITE_DOCS").is_some() {
-        std::fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reasons.md"), &new).unwrap();
-    } else {
-        assert_eq!(old, new, "to bring docs/reasons.md up to date: WRITE_DOCS=1 cargo test --test docs");
-    }
+    is_generated("docs/reasons.md", "the catalogue", &table());
+}
+
+#[test]
+fn the_list_of_fields_is_the_catalogue() {
+    is_generated("docs/audit.md", "the fields", &fields());
 }
 
 #[test]
@@ -82,4 +105,24 @@ fn is_setting(text: &str) -> bool {
     text.contains(" = ")
         && !key.is_empty()
         && key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_' || b.is_ascii_digit())
+}
+
+/// The commands that the pages show are commands: every line of a transcript or an example that starts with glexec-admin.
+#[test]
+fn every_glexec_admin_command_of_the_documentation_is_one() {
+    let mut tried = 0;
+    for page in ["README.md", "docs/administration.md", "docs/audit.md", "docs/troubleshooting.md"] {
+        for line in read(page).lines().filter_map(|line| line.strip_prefix("    glexec-admin ")) {
+            let command = line.split(" #").next().unwrap();
+            let words = command.split('"').enumerate().flat_map(|(n, part)| match n % 2 {
+                0 => part.split_whitespace().collect::<Vec<_>>(),
+                _ => vec![part],
+            });
+            let words = std::iter::once("glexec-admin").chain(words);
+            let parsed = glexec::admin::definition().try_get_matches_from(words);
+            assert!(parsed.is_ok(), "{page}: {line}\n{}", parsed.unwrap_err());
+            tried += 1;
+        }
+    }
+    assert!(tried >= 12, "{tried} commands");
 }

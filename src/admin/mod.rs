@@ -2,19 +2,31 @@
 
 #![forbid(unsafe_code)]
 
+mod ask;
+mod check;
 mod convert_glexec;
 mod convert_lcas;
 mod convert_lcmaps;
+pub mod explain;
 mod lcas_db;
 mod lcmaps_db;
+mod leases;
+mod log;
+pub mod mend;
+
 mod migrate;
 mod output;
+mod progress;
+mod show;
+mod site_files;
 
-use crate::config::load;
-use crate::sys::{plain, start};
-use clap::{Arg, Command, ValueHint, value_parser};
-use std::ffi::OsString;
-use std::io::Write;
+use crate::config::Config;
+use crate::config::load::{self, Mistake};
+use crate::sys::plain;
+use crate::sys::start::{self, Inherited};
+use clap::{Arg, ArgMatches, Command, ValueHint, value_parser};
+use show::Look;
+use std::io::{BufWriter, Write, stderr, stdout};
 use std::path::{Path, PathBuf};
 
 /// Largest file that is read, in bytes.
@@ -22,44 +34,80 @@ const MAX_FILE: u64 = 1024 * 1024;
 
 /// Everything about the command line in one place.
 pub fn definition() -> Command {
+    Command::new("glexec-admin")
+        .about("Helps to configure glexec and to look after it.")
+        .subcommand_required(true)
+        .subcommand(migrate_definition())
+        .subcommand(check::definition())
+        .subcommand(explain::definition())
+        .subcommand(log::definition())
+        .subcommand(leases::definition())
+}
+
+fn migrate_definition() -> Command {
     let file = |name: &'static str, help: &'static str| {
         let path = Arg::new(name).long(name).value_name("FILE").value_parser(value_parser!(PathBuf));
         path.value_hint(ValueHint::FilePath).help(help)
     };
-    Command::new("glexec-admin").about("Helps to configure glexec.").subcommand_required(true).subcommand(
-        Command::new("migrate")
-            .about("Prints a historic configuration as a glexec.conf of today, with comments on what needs a look.")
-            .arg(file("glexec-conf", "The historic glexec.conf"))
-            .arg(file("lcmaps-db", "The historic lcmaps.db"))
-            .arg(file("lcas-db", "The historic lcas.db"))
-            .arg(file("check", "Prints nothing, but checks that this glexec.conf can be loaded").exclusive(true))
-            .after_help("Without options: /etc/glexec.conf and the databases that it names."),
-    )
+    Command::new("migrate")
+        .about("Prints a historic configuration as a glexec.conf of today, with comments on what needs a look.")
+        .arg(file("glexec-conf", "The historic glexec.conf"))
+        .arg(file("lcmaps-db", "The historic lcmaps.db"))
+        .arg(file("lcas-db", "The historic lcas.db"))
+        .arg(file("check", "Prints nothing, but checks that this glexec.conf can be loaded").exclusive(true))
+        .after_help("Without options: /etc/glexec.conf and the databases that it names.")
+}
+
+/// What a sub-command has to say, and its exit code.
+struct Said {
+    text: String,
+    code: u8,
+}
+
+impl From<String> for Said {
+    fn from(text: String) -> Self {
+        Said { text, code: 0 }
+    }
 }
 
 /// Runs the program; returns its exit code.
 pub fn main() -> u8 {
-    let arguments = start::take().arguments;
-    match run(arguments) {
-        Ok(text) => u8::from(std::io::stdout().write_all(text.as_bytes()).is_err()),
+    match run(start::take()) {
+        Ok(code) => code,
         Err(why) => {
             // Whoever does not listen still has the exit code.
-            let _ = std::io::stderr().write_all(format!("{}\n", why.trim_end()).as_bytes());
+            let _ = stderr().write_all(format!("{}\n", why.trim_end()).as_bytes());
             1
         }
     }
 }
 
-fn run(arguments: Vec<OsString>) -> Result<String, String> {
-    let matches = match definition().try_get_matches_from(arguments) {
+fn run(inherited: Inherited) -> Result<u8, String> {
+    let matches = match definition().try_get_matches_from(&inherited.arguments) {
         Ok(matches) => matches,
-        Err(error) if !error.use_stderr() => return Ok(error.to_string()),
+        Err(error) if !error.use_stderr() => return Ok(say(&error.to_string().into())),
         Err(error) => return Err(error.to_string()),
     };
-    let Some(("migrate", matches)) = matches.subcommand() else { return Err("no command".to_owned()) };
+    let look = Look::of(&stdout(), &inherited.environment);
+    let mut out = BufWriter::new(stdout());
+    match matches.subcommand() {
+        Some(("migrate", matches)) => migrate(matches).map(|text| say(&text.into())),
+        Some(("explain", matches)) => explain::run(matches, inherited).map(|said| say(&said)),
+        Some(("check", matches)) => check::run(matches, look, &inherited).map(|said| say(&said)),
+        Some(("leases", matches)) => leases::run(matches, look).map(|said| say(&said)),
+        Some(("log", matches)) => log::run(matches, look, &mut out, &mut stderr()).map(|()| 0),
+        _ => Err("no command".to_owned()),
+    }
+}
+
+fn say(said: &Said) -> u8 {
+    if stdout().write_all(said.text.as_bytes()).is_ok() { said.code } else { 1 }
+}
+
+fn migrate(matches: &ArgMatches) -> Result<String, String> {
     let path = |name: &str| matches.get_one::<PathBuf>(name).map(PathBuf::as_path);
     if let Some(path) = path("check") {
-        return check(path).map(|()| format!("{} can be loaded\n", path.display()));
+        return check_file(path).map(|()| format!("{} can be loaded\n", path.display()));
     }
     let none = path("glexec-conf").or(path("lcmaps-db")).or(path("lcas-db")).is_none();
     let default = none.then_some(Path::new(load::CONFIG_FILE));
@@ -70,9 +118,17 @@ fn read(path: &Path) -> Result<String, String> {
     plain::read_text(path, MAX_FILE).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-fn check(path: &Path) -> Result<(), String> {
-    load::parse(&read(path)?).map(drop).map_err(|mistake| {
-        let (line, column) = mistake.position;
-        format!("{}:{line}:{column}: {} ({})", path.display(), mistake.message, mistake.reason)
-    })
+fn check_file(path: &Path) -> Result<(), String> {
+    load::parse(&read(path)?).map(drop).map_err(|mistake| told(path, &mistake))
+}
+
+/// A mistake in a configuration with its place.
+fn told(path: &Path, mistake: &Mistake) -> String {
+    let (line, column) = mistake.position;
+    format!("{}:{line}:{column}: {} ({})", path.display(), mistake.message, mistake.reason)
+}
+
+/// A configuration as it can be read.
+fn loaded(path: &Path) -> Result<Config, String> {
+    load::parse(&read(path)?).map_err(|mistake| told(path, &mistake))
 }

@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+use memchr::memchr2;
+use std::borrow::Cow;
 use std::fmt::Write;
 
 /// What ends a text that was cut.
@@ -38,16 +40,17 @@ fn push(text: &mut String, c: char) {
         '\0'..='\u{1f}' | '\u{7f}' => {
             let _ = write!(text, "\\x{:02x}", u32::from(c));
         }
-        // C1 controls, line and paragraph separators, bidirectional controls, byte order mark.
-        '\u{80}'..='\u{9f}'
-        | '\u{200b}'..='\u{200f}'
-        | '\u{2028}'..='\u{202e}'
-        | '\u{2066}'..='\u{2069}'
-        | '\u{feff}' => {
+        c if is_hidden(c) => {
             let _ = write!(text, "\\u{{{:x}}}", u32::from(c));
         }
         c => text.push(c),
     }
+}
+
+/// Control characters, line and paragraph separators, bidirectional controls, byte order mark.
+fn is_hidden(c: char) -> bool {
+    matches!(c, '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 fn cut(mut text: String, end: usize) -> String {
@@ -56,15 +59,88 @@ fn cut(mut text: String, end: usize) -> String {
     text
 }
 
-/// A value of a `key=value` line whose text is [`visible`] already: quoted where it is not a plain word.
-pub fn quoted(text: &str) -> String {
+/// Whether [`visible`] may have written this: no character in it that it would have written out, no backslash that
+/// begins no escape of it.
+pub fn is_visible(text: &str) -> bool {
+    if text.bytes().all(|b| (0x20..0x7f).contains(&b) && b != b'\\') {
+        return true;
+    }
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let taken = match rest.strip_prefix('\\') {
+            Some(escape) => escape_length(escape),
+            None => (!is_hidden(c)).then(|| c.len_utf8()),
+        };
+        let Some(after) = taken.and_then(|taken| rest.get(taken..)) else { return false };
+        rest = after;
+    }
+    true
+}
+
+/// The length of an escape whose text after the backslash this is, with the backslash.
+fn escape_length(text: &str) -> Option<usize> {
+    let hexadecimal = |digits: &str| digits.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    match text.bytes().next()? {
+        b'\\' => Some(2),
+        b'x' => text.get(1..3).filter(|digits| hexadecimal(digits)).map(|_| 4),
+        b'u' => {
+            let (digits, _) = text.strip_prefix("u{")?.split_once('}')?;
+            let known = hexadecimal(digits)
+                && u32::from_str_radix(digits, 16).ok().and_then(char::from_u32).is_some_and(is_hidden);
+            known.then(|| digits.len().saturating_add(4))
+        }
+        _ => None,
+    }
+}
+
+fn is_plain(text: &str) -> bool {
     let plain =
         |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'/' | b':' | b',' | b'+' | b'@' | b'%');
-    if !text.is_empty() && text.bytes().all(plain) {
-        text.to_string()
-    } else {
-        format!("\"{}\"", text.replace('"', "\\\""))
+    !text.is_empty() && text.bytes().all(plain)
+}
+
+/// A value of a `key=value` line whose text is [`visible`] already: quoted where it is not a plain word.
+pub fn quoted(text: &str) -> String {
+    if is_plain(text) { text.to_string() } else { format!("\"{}\"", text.replace('"', "\\\"")) }
+}
+
+/// The exact inverse of [`quoted`]: the value that a text starts with, and what follows it. `None` where `quoted` has not
+/// written it so.
+pub fn unquoted(text: &str) -> Option<(Cow<'_, str>, &str)> {
+    let Some(inside) = text.strip_prefix('"') else {
+        let (word, rest) = text.split_at_checked(text.find(' ').unwrap_or(text.len()))?;
+        return is_plain(word).then_some((Cow::Borrowed(word), rest));
+    };
+    let (mut at, mut quotes) = (0_usize, 0_usize);
+    loop {
+        let found = memchr2(b'"', b'\\', inside.as_bytes().get(at..)?)?;
+        at = at.saturating_add(found);
+        if inside.as_bytes().get(at) == Some(&b'"') {
+            break;
+        }
+        quotes = quotes.saturating_add(usize::from(inside.as_bytes().get(at.saturating_add(1)) == Some(&b'"')));
+        at = at.saturating_add(2);
     }
+    let (value, rest) = inside.split_at_checked(at)?;
+    let value = if quotes == 0 { Cow::Borrowed(value) } else { Cow::Owned(without_escaped_quotes(value)) };
+    (!is_plain(&value)).then_some((value, rest.get(1..)?))
+}
+
+fn without_escaped_quotes(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match (c, chars.clone().next()) {
+            ('\\', Some('"')) => {}
+            // An escape's second character is no beginning of another.
+            ('\\', Some(next)) => {
+                out.extend(['\\', next]);
+                chars.next();
+            }
+            _ => out.push(c),
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -90,6 +166,16 @@ mod tests {
     }
 
     #[test]
+    fn what_would_have_been_written_out_is_not_visible() {
+        for good in ["", "a b", "J\u{f6}rg", "\\\\", "\\x0a", "\\u{202e}", "a\\\\x"] {
+            assert!(is_visible(good), "{good:?}");
+        }
+        for bad in ["\n", "\x1b[2J", "\u{202e}", "\\", "\\n", "\\x0", "\\xGG", "\\u{41}", "\\u{", "\\\\\\"] {
+            assert!(!is_visible(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
     fn values_are_quoted_where_they_are_not_plain_words() {
         let table = [
             ("tprd001", "tprd001"),
@@ -108,6 +194,22 @@ mod tests {
             let text = visible(&bytes, max);
             prop_assert!(text.len() <= max);
             prop_assert!(!text.chars().any(char::is_control));
+        }
+
+        #[test]
+        fn what_is_written_is_read_back(bytes in proptest::collection::vec(any::<u8>(), 0..60), max in 3_usize..80, rest in "( .*)?") {
+            let value = visible(&bytes, max);
+            let line = quoted(&value) + &rest;
+            prop_assert!(is_visible(&value));
+            let (read, left) = unquoted(&line).unwrap();
+            prop_assert_eq!((read.as_ref(), left), (value.as_str(), rest.as_str()));
+        }
+
+        #[test]
+        fn nothing_is_read_that_would_not_be_written_so(text in "[a\"\\\\ x0u{}2e\n\u{202e}]{0,12}") {
+            if let Some((value, rest)) = unquoted(&text) {
+                prop_assert_eq!(quoted(&value) + rest, text);
+            }
         }
 
         #[test]

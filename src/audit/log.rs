@@ -3,10 +3,12 @@
 #![forbid(unsafe_code)]
 
 use crate::audit::escape::visible;
+use crate::audit::field::Field;
 use crate::audit::record::Record;
 use crate::config::glexec::{Glexec, LogDestination};
 use crate::config::values::{Facility, LogLevel};
-use crate::sys::dir::open_log;
+use crate::sys::datagram::send_as_oneself;
+use crate::sys::dir::open_for_appending;
 use crate::sys::lock::{self, Mechanism, Purpose};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -57,7 +59,7 @@ impl Log {
     pub fn open(config: &Glexec) -> Self {
         let sink = match config.log_destination {
             LogDestination::Syslog => open_syslog(config.syslog_facility),
-            LogDestination::File => match open_log(config.log_file.as_path()) {
+            LogDestination::File => match open_for_appending(config.log_file.as_path()) {
                 Ok(file) => Sink::File(file),
                 Err(error) => Sink::Closed(error.to_string()),
             },
@@ -66,7 +68,9 @@ impl Log {
     }
 
     fn with(sink: Sink, level: LogLevel) -> Self {
-        let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
+        let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+        // RFC 5424's word for nothing: a field of the line must not be missing.
+        let host = host.filter(|name| !name.is_empty()).unwrap_or_else(|| "-".into());
         Log { sink, level, pid: std::process::id(), host }
     }
 
@@ -82,7 +86,7 @@ impl Log {
         }
     }
 
-    fn write(&self, level: LogLevel, line: &str, fields: &[(&str, String)]) -> Result<(), String> {
+    fn write(&self, level: LogLevel, line: &str, fields: &[(Field, String)]) -> Result<(), String> {
         match &self.sink {
             Sink::Closed(why) => Err(why.clone()),
             Sink::Syslog(socket, facility) => self.send(socket, *facility, level, line, fields),
@@ -98,7 +102,7 @@ impl Log {
         facility: Facility,
         level: LogLevel,
         line: &str,
-        fields: &[(&str, String)],
+        fields: &[(Field, String)],
     ) -> Result<(), String> {
         let formatter = Formatter5424 {
             facility: facility.get(),
@@ -115,7 +119,7 @@ impl Log {
         if message.len() > MAX_MESSAGE {
             message = format(BTreeMap::new())?;
         }
-        match socket.send(&message) {
+        match send_as_oneself(socket, &message) {
             Ok(sent) if sent == message.len() => Ok(()),
             Ok(_) => Err(format!("{SOCKET}: the message was cut")),
             Err(error) => Err(format!("{SOCKET}: {error}")),
@@ -123,7 +127,7 @@ impl Log {
     }
 }
 
-fn structured(fields: &[(&str, String)]) -> BTreeMap<String, BTreeMap<String, String>> {
+fn structured(fields: &[(Field, String)]) -> BTreeMap<String, BTreeMap<String, String>> {
     if fields.is_empty() {
         return BTreeMap::new();
     }

@@ -3,5 +3,6 @@
 #![forbid(unsafe_code)]
 
 pub mod escape;
+pub mod field;
 pub mod log;
 pub mod record;

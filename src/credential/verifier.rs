@@ -82,7 +82,8 @@ fn failed(why: &str) -> Refusal {
     Refusal::new(Reason::VerifierFailed, "the verification of the credentials did not work").detail(why)
 }
 
-fn open_trust(config: &Config) -> Outcome<Trust> {
+/// Opens the site's trust directories.
+pub fn open_trust(config: &Config) -> Outcome<Trust> {
     let open = |path| Directory::open_trusted(path, Writers::RootOnly);
     let refused = |error: FileError| {
         let reason = match &error {

@@ -180,6 +180,11 @@ impl Plan {
         Plan { plugins }
     }
 
+    /// The plug-ins in their order.
+    pub fn plugins(&self) -> impl Iterator<Item = &Plugin> {
+        self.plugins.iter().map(|configured| &configured.plugin)
+    }
+
     /// Whether the site lets a file be run: it is on every list of commands that there is.
     pub fn lets_run(&self, path: &Path) -> bool {
         self.plugins.iter().all(|configured| match &configured.plugin {

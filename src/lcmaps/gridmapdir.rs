@@ -41,11 +41,15 @@
 
 mod claim;
 mod names;
+mod overview;
 mod pool;
+mod release;
 mod view;
 
 pub use names::CLAIM_LIFETIME;
+pub use overview::{Lease, PoolAccount, Standing};
 pub use pool::{Inconsistency, Members, Pool};
+pub use release::{PutBack, SetAside};
 pub use view::{Usable, View};
 
 use crate::lcmaps::lease_name::LeaseName;

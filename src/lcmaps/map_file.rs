@@ -149,18 +149,25 @@ pub fn stands_for(name: &[u8], subject: &Subject, matching: Matching) -> bool {
     }
 }
 
-/// The first mapping of a kind, its escapes resolved.
-fn mapping(mut mappings: &[u8], wanted: Wanted) -> Option<Vec<u8>> {
-    while !mappings.is_empty() {
-        let end = unprotected(mappings, is_separator).ok()?.unwrap_or(mappings.len());
-        let (one, rest) = mappings.split_at_checked(end)?;
-        let one = resolved(one);
-        if !one.is_empty() && one.starts_with(b".") == (wanted == Wanted::Pool) {
-            return Some(one);
+/// The first mapping of a kind.
+fn mapping(mappings: &[u8], wanted: Wanted) -> Option<Vec<u8>> {
+    all_mappings(mappings).find(|one| one.starts_with(b".") == (wanted == Wanted::Pool))
+}
+
+/// The mappings of a line in their order, their escapes resolved.
+pub fn all_mappings(mut mappings: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    std::iter::from_fn(move || {
+        while !mappings.is_empty() {
+            let end = unprotected(mappings, is_separator).ok()?.unwrap_or(mappings.len());
+            let (one, rest) = mappings.split_at_checked(end)?;
+            mappings = trim_start(rest, is_separator);
+            let one = resolved(one);
+            if !one.is_empty() {
+                return Some(one);
+            }
         }
-        mappings = trim_start(rest, is_separator);
-    }
-    None
+        None
+    })
 }
 
 fn resolved(mapping: &[u8]) -> Vec<u8> {

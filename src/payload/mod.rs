@@ -6,6 +6,7 @@ pub mod command;
 pub mod environment;
 pub mod linger;
 pub mod switch;
+pub mod take;
 pub mod target_proxy;
 
 use crate::call::Call;

@@ -132,6 +132,13 @@ impl Prepared {
         }
     }
 
+    /// The same, for a process that has the target's rights and no others.
+    pub fn remove_temporary_as_target(&self) {
+        if let Some(copy) = self.copy.as_ref().filter(|copy| copy.lifetime == Lifetime::Temporary) {
+            copy.remove();
+        }
+    }
+
     /// Whether there is a command to run.
     pub fn has_command(&self) -> bool {
         self.command.is_some()

@@ -210,9 +210,9 @@ pub fn check_program(path: &Path) -> Result<(), FileError> {
     check_writers(path, &stat, Writers::RootOnly)
 }
 
-/// Opens a log for appending, and makes it (mode 0600) where it is missing: a regular file of root's that, like every
+/// Opens a log or a lock for appending, and makes it (mode 0600) where it is missing: a regular file of root's that, like every
 /// directory above it, only root may write.
-pub fn open_log(path: &Path) -> Result<File, FileError> {
+pub fn open_for_appending(path: &Path) -> Result<File, FileError> {
     let fail = |errno| FileError::from_errno(path, errno);
     let (parent, name) = locate(path)?;
     let flags = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;

@@ -1,12 +1,12 @@
 //! Capabilities, acting as somebody for a moment, and becoming somebody for good.
 
-use caps::{CapSet, Capability, CapsHashSet};
+use crate::sys::capabilities::{self, Capabilities, Sets, clear_ambient_set, empty_bounding_set};
 use nix::errno::Errno;
 use nix::sys::prctl::set_dumpable;
 use nix::unistd::{Gid, Uid, getegid, getresgid, getresuid, setegid, seteuid, setgroups, setresgid, setresuid};
 
 /// What the privileged process always needs: to change its identity, and to end processes of other users.
-const ALWAYS: [Capability; 3] = [Capability::CAP_SETUID, Capability::CAP_SETGID, Capability::CAP_KILL];
+const ALWAYS: Capabilities = Capabilities::SETUID.and(Capabilities::SETGID).and(Capabilities::KILL);
 
 /// What an option that is in use needs besides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,11 +19,12 @@ pub enum Need {
 }
 
 impl Need {
-    fn capability(self) -> Capability {
+    fn capabilities(self) -> Capabilities {
         match self {
-            Need::ChangeOwner => Capability::CAP_CHOWN,
+            // CAP_FOWNER for files with a setuid bit, which the kernel takes away.
+            Need::ChangeOwner => Capabilities::CHOWN.and(Capabilities::FOWNER),
             // To empty the bounding sets.
-            Need::RootProgram => Capability::CAP_SETPCAP,
+            Need::RootProgram => Capabilities::SETPCAP,
         }
     }
 }
@@ -31,7 +32,6 @@ impl Need {
 /// Drops every capability but those that some configuration or option may need, before either is read: the first of two
 /// steps.
 pub fn reduce_capabilities() -> Result<(), String> {
-    caps::clear(None, CapSet::Inheritable).map_err(|e| e.to_string())?;
     clear_ambient_set().map_err(|e| format!("ambient set: {e}"))?;
     keep_capabilities(&[Need::ChangeOwner, Need::RootProgram])
 }
@@ -45,32 +45,11 @@ pub fn settle_capabilities(needs: &[Need]) -> Result<(), String> {
     keep_capabilities(needs)
 }
 
-/// Drops every capability from the effective and permitted sets but those that are always needed and these.
+/// Drops every capability but those that are always needed and these; the inheritable set becomes empty.
 pub fn keep_capabilities(needs: &[Need]) -> Result<(), String> {
-    let kept: CapsHashSet = ALWAYS.into_iter().chain(needs.iter().map(|need| need.capability())).collect();
-    caps::set(None, CapSet::Effective, &kept).map_err(|e| e.to_string())?;
-    caps::set(None, CapSet::Permitted, &kept).map_err(|e| e.to_string())
-}
-
-/// Drops every capability that the running kernel knows, also those newer than any library.
-fn empty_bounding_set() -> Result<(), Errno> {
-    for capability in 0..64 {
-        // SAFETY: PR_CAPBSET_READ takes a number and touches no memory.
-        match Errno::result(unsafe { libc::prctl(libc::PR_CAPBSET_READ, capability, 0, 0, 0) }) {
-            Ok(0) => {}
-            // SAFETY: as PR_CAPBSET_READ.
-            Ok(_) => Errno::result(unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) }).map(drop)?,
-            Err(Errno::EINVAL) if capability > 0 => return Ok(()),
-            Err(errno) => return Err(errno),
-        }
-    }
-    Ok(())
-}
-
-fn clear_ambient_set() -> Result<(), Errno> {
-    // SAFETY: PR_CAP_AMBIENT_CLEAR_ALL touches no memory.
-    let rc = unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) };
-    Errno::result(rc).map(drop)
+    let kept = needs.iter().fold(ALWAYS, |kept, need| kept.and(need.capabilities()));
+    let sets = Sets { effective: kept, permitted: kept, inheritable: Capabilities::default() };
+    capabilities::write(sets).map_err(|e| format!("capabilities: {e}"))
 }
 
 /// Gives up a group that a setgid bit on the program brought along.
@@ -172,10 +151,8 @@ pub fn become_for_good(actor: &Actor) -> Result<(), String> {
     if regained.iter().any(Result::is_ok) {
         return Err("root could be regained".into());
     }
-    for set in [CapSet::Effective, CapSet::Permitted, CapSet::Inheritable] {
-        if !caps::read(None, set).map_err(|e| e.to_string())?.is_empty() {
-            return Err(format!("capabilities are left in the {set:?} set"));
-        }
+    if capabilities::read().map_err(step("capget"))? != Sets::default() {
+        return Err("capabilities are left".into());
     }
     Ok(())
 }
@@ -198,8 +175,7 @@ pub fn become_front(caller: (Uid, Gid), target: (Uid, Gid)) -> Result<(), String
     setgroups(&[]).map_err(step("setgroups"))?;
     setresgid(caller.1, target.1, target.1).map_err(step("setresgid"))?;
     setresuid(caller.0, target.0, target.0).map_err(step("setresuid"))?;
-    caps::clear(None, CapSet::Effective).map_err(|e| e.to_string())?;
-    caps::clear(None, CapSet::Permitted).map_err(|e| e.to_string())?;
+    capabilities::write(Sets::default()).map_err(step("capabilities"))?;
     set_dumpable(false).map_err(step("PR_SET_DUMPABLE"))
 }
 

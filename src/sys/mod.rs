@@ -3,11 +3,15 @@
 #![allow(unsafe_code, clippy::as_conversions, clippy::disallowed_methods)]
 
 pub mod caller_file;
+pub mod capabilities;
+pub mod datagram;
 pub mod descriptors;
 pub mod detached;
 pub mod dir;
 mod filter;
+pub mod handover;
 pub mod identity;
+pub mod kernel;
 pub mod lock;
 pub mod lookup;
 pub mod plain;

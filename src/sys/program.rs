@@ -2,7 +2,6 @@
 //! it started.
 
 use crate::sys::identity::{self, Actor};
-use crate::sys::start::proc_text;
 use crate::sys::{descriptors, process, supervise};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -254,7 +253,7 @@ fn end_all(child: Pid, actor: &Actor) {
     let started = Instant::now();
     loop {
         let mut left = supervise::descendants(getpid());
-        left.retain(|pid| *pid == child || runs_as(*pid, actor));
+        left.retain(|pid| *pid == child || supervise::runs_as(*pid, actor.uid));
         for pid in &left {
             // Not reaped yet, or below one that is not: the number is nobody else's.
             let _ = kill(*pid, Signal::SIGKILL);
@@ -267,11 +266,4 @@ fn end_all(child: Pid, actor: &Actor) {
         }
         std::thread::sleep(Duration::from_millis(1));
     }
-}
-
-/// Whether a process has the actor's user id as its real one, proc_pid_status(5).
-fn runs_as(pid: Pid, actor: &Actor) -> bool {
-    let status = proc_text(&format!("/proc/{pid}/status")).unwrap_or_default();
-    let uids = status.lines().find_map(|line| line.strip_prefix("Uid:"));
-    uids.and_then(|uids| uids.split_whitespace().next()) == Some(actor.uid.to_string().as_str())
 }

@@ -131,19 +131,21 @@ pub fn wait(signals: &SignalFd, line: &Line, patience: Option<Duration>) -> Resu
     if line.any() == Some(true) { Ok(Event::Line) } else { Ok(Event::Nothing) }
 }
 
-/// Makes the process a session leader without terminal and the parent of every orphan below it
-/// (PR_SET_CHILD_SUBREAPER(2const)).
+/// Makes the process the parent of every orphan below it (PR_SET_CHILD_SUBREAPER(2const)).
 pub fn adopt_orphans() -> Result<(), Errno> {
     prctl::set_child_subreaper(true)
 }
 
-/// Out of the caller's reach: all ids root's, so that neither caller nor payload may signal this process, and a session
-/// of its own, so that no terminal does.
-pub fn leave_caller() -> Result<(), Errno> {
+/// Out of the caller's reach: all ids root's, so that neither caller nor payload may signal this process.
+pub fn leave_callers_ids() -> Result<(), Errno> {
     let (uid, gid) = (Uid::from_raw(0), Gid::from_raw(0));
     setgroups(&[])?;
     setresgid(gid, gid, gid)?;
-    setresuid(uid, uid, uid)?;
+    setresuid(uid, uid, uid)
+}
+
+/// A session of its own, so that no terminal signals this process.
+pub fn leave_session() -> Result<(), Errno> {
     setsid().map(drop)
 }
 
@@ -215,13 +217,24 @@ pub fn children(pid: Pid) -> Vec<Pid> {
 
 /// Every process below one, parents before children.
 pub fn descendants(pid: Pid) -> Vec<Pid> {
-    let mut found = children(pid);
+    below(children(pid))
+}
+
+/// These processes and every one below them, parents before children.
+pub fn below(mut found: Vec<Pid>) -> Vec<Pid> {
     let mut next = 0;
     while let Some(&pid) = found.get(next) {
         found.extend(children(pid));
         next = next.saturating_add(1);
     }
     found
+}
+
+/// Whether a process has this user as its real one, proc_pid_status(5).
+pub fn runs_as(pid: Pid, user: Uid) -> bool {
+    let status = proc_text(&format!("/proc/{pid}/status")).unwrap_or_default();
+    let uids = status.lines().find_map(|line| line.strip_prefix("Uid:"));
+    uids.and_then(|uids| uids.split_whitespace().next()) == Some(user.to_string().as_str())
 }
 
 /// Where a process stands: its id, process group and session.

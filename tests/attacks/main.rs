@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
 
 mod aftermath;
+mod faults;
 mod files;
 mod lifecycle;
 mod operation;
@@ -16,3 +17,4 @@ mod process;
 mod site;
 mod table;
 mod trace;
+mod whole;

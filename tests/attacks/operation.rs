@@ -33,16 +33,25 @@ const STEPS: &[(&str, &str)] = &[
         "prctl(PR_SET_DUMPABLE)",
         "no core, no tracing, no /proc for others; again after every change of the effective user",
     ),
-    ("prctl(PR_CAPBSET_DROP)", "nothing executed from here on can have a capability"),
+    (
+        "prctl(PR_CAPBSET_DROP)",
+        "nothing executed from here on can have a capability (an epilogue of root's defers it to what is not the monitor)",
+    ),
     ("prctl(PR_CAP_AMBIENT)", "the ambient set becomes empty"),
     ("prctl(PR_SET_PDEATHSIG)", "ends with its parent"),
     ("prctl(PR_SET_NO_NEW_PRIVS)", "nothing that it executes can gain a privilege"),
-    ("prctl(PR_SET_CHILD_SUBREAPER)", "orphans of the payload become the monitor's children"),
+    (
+        "prctl(PR_SET_CHILD_SUBREAPER)",
+        "orphans of the payload become the monitor's children, or the front's when that is dead",
+    ),
     (
         "set limits",
         "raised where they could stop us half-way, none for cores; the caller's again for the payload; the sandbox's own",
     ),
-    ("set capabilities", "SETUID, SETGID and KILL are kept; the front keeps none"),
+    (
+        "set capabilities",
+        "what a configuration may need is kept, then SETUID, SETGID, KILL and what this one needs; the front keeps none",
+    ),
     ("setresgid(caller, caller, caller)", "a setgid bit on the program brings nothing"),
     ("open directory", "one after another from /, following no link, each judged: root's, and closed to others"),
     ("read /etc/glexec.conf", "the configuration, judged on the descriptor"),
@@ -269,6 +278,7 @@ fn step(call: &Call) -> Option<String> {
         "getcwd" => fixed("ask the working directory"),
         "umask" | "setsid" | "chdir" | "socketpair" | "seccomp" | "execve" => Some(call.name.clone()),
         "close_range" => fixed("close descriptors"),
+        "prctl" if call.arguments.starts_with("PR_CAPBSET_READ") => None,
         "prctl" => Some(prctl(call)),
         "capset" => fixed("set capabilities"),
         "setresuid" | "setresgid" => Some(ids(call)),
@@ -356,7 +366,7 @@ fn a_call_makes_the_documented_system_calls_in_order() {
     let front = steps(&linger[0]);
     let split = in_exec.iter().zip(&front).take_while(|(one, other)| one == other).count();
     let verifier = the_one(&exec, "seccomp", "");
-    let monitor = the_one(&linger, "prctl", "PR_SET_CHILD_SUBREAPER");
+    let monitor = the_one(&linger, "setsid", "");
     let payload = linger.iter().find(|process| process.parent == Some(monitor.pid)).unwrap();
     let mut undescribed = Vec::new();
     let mut text = String::new();

@@ -212,16 +212,35 @@ fn readers_of_the_payloads_output_see_its_end_when_the_payload_closes_it() {
 }
 
 #[test]
-fn the_payload_ends_when_its_monitor_is_killed_and_the_log_says_so() {
+fn the_whole_tree_ends_when_the_monitor_is_killed_and_the_log_says_so() {
     let site = site();
-    let running = start(&site, "exec sleep 1000");
+    let script = "trap '' TERM HUP; setsid sleep 1001 & (setsid sh -c 'trap \"\" TERM; sleep 1002' &) & \
+                  (while :; do sleep 0.01; done) & exec sleep 1003";
+    let running = start(&site, script);
+    running.wait_until("test $(pgrep -cu alice -x sleep) -ge 3");
     let monitor = site.sh(&format!("pgrep -P {}", running.pid_in_site()));
     site.sh(&format!("kill -KILL {monitor}"));
     let run = running.finish();
     run.exits(202);
-    // The kernel ends the payload when it has ended the monitor, which the front may hear of a little earlier.
-    site.sh("for try in $(seq 1000); do pgrep -u alice >/dev/null || exit 0; sleep 0.01; done; exit 1");
+    assert_eq!(site.sh("pgrep -u alice || true"), "", "{run}");
     assert!(site.read("/var/log/glexec/glexec.log").contains("the monitor died"), "{run}");
+    assert_eq!(site.sh("ls /tmp"), "", "the temporary proxy is gone");
+}
+
+#[test]
+fn what_the_caller_had_started_before_outlives_the_monitor() {
+    let site = site();
+    let proxy = site.pilot().credential("alice").client_cert();
+    // The same account as the target, so that its processes could be taken for the payload's.
+    let alice = site.caller("alice").file_in("GLEXEC_CLIENT_CERT", "proxy", site.read(&proxy).as_bytes());
+    site.sh("sed -i 's/user_white_list = \\[/&\"alice\", /' /etc/glexec.conf");
+    let script = "sleep 1004 >/dev/null 2>&1 & exec /usr/sbin/glexec sh -c 'touch ~/ready; sleep 1005 & sleep 1006'";
+    let running = alice.start("/bin/bash", ["-c", script]);
+    running.wait_until("test -e /home/alice/ready");
+    let monitor = site.sh(&format!("pgrep -U 0 -P {}", running.pid_in_site()));
+    site.sh(&format!("kill -KILL {monitor}"));
+    running.finish().exits(202);
+    assert_eq!(site.sh("pgrep -fa 'sleep 100[456]' | cut -d' ' -f2-; pkill -f 'sleep 100[4]'"), "sleep 1004\n");
 }
 
 #[test]

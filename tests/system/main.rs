@@ -8,6 +8,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
 
 mod audit;
+mod audit_log;
 mod clients;
 mod command;
 mod companions;
@@ -15,12 +16,17 @@ mod configuration;
 mod credential_files;
 mod environment;
 mod epilogue;
+mod explain;
+mod leases;
 mod linger;
 mod main_job;
+mod mistakes;
+mod packages;
 mod policy;
 mod refusals;
 mod sandbox;
 mod site;
 mod site_itself;
 mod switch;
+mod take;
 mod target_proxy;

@@ -28,6 +28,7 @@ use std::time::{Duration, Instant};
 
 /// Where the program is installed in a site.
 pub const GLEXEC: &str = "/usr/sbin/glexec";
+const ADMIN: &str = "/usr/sbin/glexec-admin";
 /// The audit log of a site without syslog daemon.
 const LOG_FILE: &str = "/var/log/glexec/glexec.log";
 /// What the syslog daemon of a site received, as it came in.
@@ -54,6 +55,14 @@ fn material() -> &'static Path {
 
 fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/site").join(name)
+}
+
+/// One of our programs: beside the one under test, or as cargo has built it.
+fn built(name: &str) -> PathBuf {
+    match option_env_os("GLEXEC_UNDER_TEST") {
+        Some(glexec) => Path::new(&glexec).with_file_name(name),
+        None => Path::new(env!("CARGO_BIN_EXE_glexec")).with_file_name(name),
+    }
 }
 
 /// A file of the credentials made for this run, as `certs/alice.pem` or `keys/user.key`: for tests that make more.
@@ -84,12 +93,24 @@ pub struct Site {
 impl Site {
     /// A new site, which logs to a file.
     pub fn new() -> Site {
-        Site::enter(false)
+        Site::enter(&[("--glexec", built("glexec"))], false)
     }
 
     /// A new site with a real rsyslogd, which glexec logs to.
     pub fn with_syslog() -> Site {
-        Site::enter(true)
+        Site::enter(&[("--glexec", built("glexec"))], true)
+    }
+
+    /// A new site that has glexec-admin, too.
+    pub fn with_admin() -> Site {
+        Site::enter(&[("--glexec", built("glexec")), ("--admin", built("glexec-admin"))], false)
+    }
+
+    /// A new site that nobody has installed glexec in, and that has neither its account nor its configuration.
+    pub fn without_glexec() -> Site {
+        let site = Site::enter(&[], false);
+        site.sh("rm /etc/glexec.conf; rmdir /var/log/glexec; sed -i /^glexec:/d /etc/passwd /etc/group /etc/shadow");
+        site
     }
 
     /// A new site whose files are changed before the test begins.
@@ -104,14 +125,16 @@ impl Site {
         [Site::new(), Site::with(Site::linger)]
     }
 
-    fn enter(syslog: bool) -> Site {
-        let program = option_env_os("GLEXEC_UNDER_TEST").unwrap_or_else(|| env!("CARGO_BIN_EXE_glexec").into());
+    fn enter(programs: &[(&str, PathBuf)], syslog: bool) -> Site {
         let mut enter = Command::new(script("enter"));
         if syslog {
             enter.arg("--syslog");
         }
+        for (option, program) in programs {
+            enter.arg(option).arg(program);
+        }
         // `cat` ends when the pipe closes, which happens even if the test run is killed: no site outlives it.
-        enter.arg("--glexec").arg(program).arg(material()).args(["--", "sh", "-c", "echo $SITE_PID; exec cat"]);
+        enter.arg(material()).args(["--", "sh", "-c", "echo $SITE_PID; exec cat"]);
         let mut keeper = enter.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("tests/site/enter starts");
         let mut line = String::new();
         BufReader::new(keeper.stdout.take().unwrap()).read_line(&mut line).expect("tests/site/enter answers");
@@ -207,6 +230,16 @@ impl Site {
         let run = Caller::new(self, self.account("root")).env("PATH", "/usr/sbin:/usr/bin").sh(script);
         run.exits(0);
         run.stdout()
+    }
+
+    /// Runs glexec-admin as root, as it was built.
+    pub fn admin<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Run<'_> {
+        if !self.exists(ADMIN) {
+            // Written by a process of its own: a file that another thread's child still has open cannot be executed.
+            self.write("/run/glexec-admin", fs::read(env!("CARGO_BIN_EXE_glexec-admin")).unwrap());
+            self.sh(&format!("install -m 755 /run/glexec-admin {ADMIN}; rm /run/glexec-admin"));
+        }
+        Caller::new(self, self.account("root")).env("PATH", "/usr/sbin:/usr/bin").run(ADMIN, args)
     }
 
     /// The account of this name in the site's /etc/passwd, with its groups.

@@ -26,11 +26,81 @@ end
 
 complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -s h -l help -d 'Print help'
 complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "migrate" -d 'Prints a historic configuration as a glexec.conf of today, with comments on what needs a look.'
+complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "check" -d 'Checks everything that glexec needs of the site, and says what to do.'
+complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "explain" -d 'Prints how a call with this proxy would be decided, without any effect.'
+complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "log" -d 'Answers from the audit records: who ran as whom and when, what was refused, who used how much.'
+complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "leases" -d 'Shows who has which pool account, and takes accounts back.'
 complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand migrate" -l glexec-conf -d 'The historic glexec.conf' -r -F
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand migrate" -l lcmaps-db -d 'The historic lcmaps.db' -r -F
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand migrate" -l lcas-db -d 'The historic lcas.db' -r -F
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand migrate" -l check -d 'Prints nothing, but checks that this glexec.conf can be loaded' -r -F
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand migrate" -s h -l help -d 'Print help'
-complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate help" -f -a "migrate" -d 'Prints a historic configuration as a glexec.conf of today, with comments on what needs a look.'
-complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand check" -l program -d 'The installed program' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand check" -l as -d 'Also tries a call with this proxy, without any effect' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand check" -l caller -d 'Who calls; the owner of the proxy where nobody is named' -r -f -a "(__fish_complete_users)"
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand check" -l all -d 'Shows also what is as it should be'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand check" -l json -d 'Prints JSON'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand check" -s h -l help -d 'Print help'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand explain" -l config -d 'A glexec.conf to try instead of the installed one' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand explain" -l caller -d 'Who calls; root only' -r -f -a "(__fish_complete_users)"
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand explain" -l pilot-proxy -d 'The pilot\'s own proxy, as X509_USER_PROXY names it' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand explain" -l mode -d 'GLEXEC_MODE' -r -f -a "lcmaps_get_account\t''
+lcmaps_verify_account\t''"
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand explain" -l json -d 'Prints one line of JSON for programs'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand explain" -s h -l help -d 'Print help'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l account -d 'Calls that ran as this account' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l uid -d 'Calls that ran as this user id' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l pid -d 'Calls by this process (without linger it becomes the payload)' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l host -d 'Calls on this host' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l user -d 'Calls for this user: the whole name, which begins with /, or a part of it' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l pilot -d 'Calls by the pilot with this name, or a part of it' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l vo -d 'Calls for users of this VO' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l caller -d 'Calls by this local account' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l call -d 'The call with this id' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l reason -d 'Calls that were refused for this reason' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l at -d 'Calls that ran at this time' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l since -d 'Only from this time on: 2026-11-22, 2026-11-22T16:41:00Z, 2h (ago)' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l until -d 'Only up to this time' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l longest -d 'How long a call without an end record counts as running' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l show -d 'Single calls, refusals by reason, or usage by user and VO' -r -f -a "calls\t''
+refusals\t''
+usage\t''"
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l journal -d 'Reads the systemd journal'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l json -d 'Prints JSON'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l csv -d 'Prints comma-separated values'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -s h -l help -d 'Print help'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and not __fish_seen_subcommand_from list release expire help" -l gridmapdir -d 'The directory, where glexec.conf names none or several' -r -f -a "(__fish_complete_directories)"
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and not __fish_seen_subcommand_from list release expire help" -s h -l help -d 'Print help'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and not __fish_seen_subcommand_from list release expire help" -f -a "list" -d 'Lists the leases: account, holder, groups, last use, processes that run now.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and not __fish_seen_subcommand_from list release expire help" -f -a "release" -d 'Takes one account back, unless a process of it runs.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and not __fish_seen_subcommand_from list release expire help" -f -a "expire" -d 'Takes back what was not used for long and has no process.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and not __fish_seen_subcommand_from list release expire help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from list" -l gridmapdir -d 'The directory, where glexec.conf names none or several' -r -f -a "(__fish_complete_directories)"
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from list" -l free -d 'Lists the free accounts, too'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from list" -l json -d 'Prints JSON'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from release" -l grace -d 'How long to wait for calls that have just found the lease' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from release" -l gridmapdir -d 'The directory, where glexec.conf names none or several' -r -f -a "(__fish_complete_directories)"
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from release" -s y -l yes -d 'Does it without asking'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from release" -l json -d 'Prints JSON'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from release" -s h -l help -d 'Print help'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from expire" -l unused-for -d 'For how many days, as 30d' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from expire" -l grace -d 'How long to wait for calls that have just found the lease' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from expire" -l gridmapdir -d 'The directory, where glexec.conf names none or several' -r -f -a "(__fish_complete_directories)"
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from expire" -s y -l yes -d 'Does it without asking'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from expire" -l json -d 'Prints JSON'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from expire" -s h -l help -d 'Print help'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from help" -f -a "list" -d 'Lists the leases: account, holder, groups, last use, processes that run now.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from help" -f -a "release" -d 'Takes one account back, unless a process of it runs.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from help" -f -a "expire" -d 'Takes back what was not used for long and has no process.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases help" -f -a "migrate" -d 'Prints a historic configuration as a glexec.conf of today, with comments on what needs a look.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases help" -f -a "check" -d 'Checks everything that glexec needs of the site, and says what to do.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases help" -f -a "explain" -d 'Prints how a call with this proxy would be decided, without any effect.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases help" -f -a "log" -d 'Answers from the audit records: who ran as whom and when, what was refused, who used how much.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases help" -f -a "leases" -d 'Shows who has which pool account, and takes accounts back.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and __fish_seen_subcommand_from leases" -f -a "list" -d 'Lists the leases: account, holder, groups, last use, processes that run now.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and __fish_seen_subcommand_from leases" -f -a "release" -d 'Takes one account back, unless a process of it runs.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and __fish_seen_subcommand_from leases" -f -a "expire" -d 'Takes back what was not used for long and has no process.'

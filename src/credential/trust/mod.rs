@@ -11,6 +11,7 @@ pub mod crl;
 pub mod namespaces;
 mod regex;
 pub mod signing_policy;
+pub mod survey;
 
 use crate::config::credentials::Digest;
 use crate::credential::certificate::Certificate;

@@ -4,7 +4,6 @@
 
 use crate::account;
 use std::ffi::{OsStr, OsString};
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How claims are named; a name that starts with a dot is nothing to the C library.
@@ -17,7 +16,8 @@ pub const CLAIM_LIFETIME: Duration = Duration::from_secs(5);
 
 /// Random enough for names that must not meet and for pauses; nothing secret rests on it.
 pub(super) fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
+    // The kernel's random numbers do not fail; should they, the processes of one machine still differ.
+    crate::sys::random().map_or_else(|_| std::process::id().into(), u64::from_ne_bytes)
 }
 
 pub(super) fn seconds_now() -> u64 {

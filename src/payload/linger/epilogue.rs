@@ -114,13 +114,8 @@ impl Epilogue {
         }))
     }
 
-    /// Runs it to its end, and ends what it leaves behind. To be called when the monitor has no other child.
-    pub fn run(mut self, signals: &SignalFd, front: Place, payload: Place, ended: Ended) -> Done {
-        let code = match ended {
-            Ended::Exited(code) => code,
-            // As shells have it.
-            Ended::Signaled(signal) => signal.saturating_add(128),
-        };
+    /// Notes where the processes of the call stand, while they are there.
+    pub fn note(&mut self, front: Place, payload: Place) {
         for (name, number) in [
             ("GLEXEC_PID", front.pid),
             ("GLEXEC_SID", front.session),
@@ -130,6 +125,15 @@ impl Epilogue {
         ] {
             self.environment.extend(variable(name, number.to_string().as_bytes()));
         }
+    }
+
+    /// Runs it to its end, and ends what it leaves behind. To be called when the monitor has no other child.
+    pub fn run(mut self, signals: &SignalFd, ended: Ended) -> Done {
+        let code = match ended {
+            Ended::Exited(code) => code,
+            // As shells have it.
+            Ended::Signaled(signal) => signal.saturating_add(128),
+        };
         self.environment.extend(variable("TARGET_RC", code.to_string().as_bytes()));
         // Looked at again: days may have passed since the call was checked.
         let path = Path::new(std::ffi::OsStr::from_bytes(self.program.as_bytes()));

@@ -2,11 +2,12 @@
 
 #![forbid(unsafe_code)]
 
-use super::{Outcome, SIGNAL, message};
-use crate::sys::supervise::{self, Ended, Event, Heard, Line};
+use super::{Outcome, SIGNAL, message, monitor};
+use crate::sys::supervise::{self, Ended, Event, Heard, Line, Reaped};
 use nix::errno::Errno;
+use nix::libc::SIGKILL;
 use nix::sys::signalfd::SignalFd;
-use nix::unistd::Pid;
+use nix::unistd::{Pid, Uid};
 
 /// Exit codes of a payload that would look like glexec's own, and the code they become (design: outcomes).
 pub(super) const OWN_CODES: std::ops::RangeInclusive<i32> = 201..=204;
@@ -30,6 +31,25 @@ pub fn relay(signals: &SignalFd, line: &Line, monitor: Pid) -> Result<Option<Out
     // The times of the payload's tree become ours, and so the caller's, by this.
     supervise::reap_this(monitor);
     Ok(outcome)
+}
+
+/// Ends what the payload has left when its monitor is dead: orphans of the monitor are the front's children now. What was
+/// below this process before there was a payload belongs to the caller and is left alone.
+pub fn end_orphans(target: Uid, before: &[Pid]) {
+    loop {
+        while let Reaped::One(..) = supervise::reap() {}
+        let mut children = supervise::children(supervise::own_pid());
+        children.retain(|pid| !before.contains(pid));
+        let mut left = supervise::below(children);
+        left.retain(|pid| supervise::runs_as(*pid, target));
+        if left.is_empty() {
+            return;
+        }
+        for pid in left {
+            supervise::signal(pid, SIGKILL);
+        }
+        std::thread::sleep(monitor::KILL_STEP);
+    }
 }
 
 /// Ends the process as the payload ended.

@@ -7,7 +7,8 @@
 //!   the end record.
 //! - *payload*: in the caller's process group and session.
 //!
-//! When the front dies the monitor ends the payload's tree; when the monitor dies the kernel ends the payload.
+//! When the front dies the monitor ends the payload's tree; when the monitor dies the kernel ends the payload's main
+//! process, and the front, who then is the parent of every orphan, the others.
 
 #![forbid(unsafe_code)]
 
@@ -21,7 +22,9 @@ use crate::config::glexec::Glexec;
 use crate::lcmaps::Mapping;
 use crate::payload::become_payload;
 use crate::payload::switch::Prepared;
+use crate::payload::take::Take;
 use crate::reason::{self, Reason, Refusal};
+use crate::sys::identity::Need;
 use crate::sys::start::Limits;
 use crate::sys::supervise::{self, Ended, Line, Side};
 use crate::sys::{descriptors, identity};
@@ -99,6 +102,8 @@ pub struct Lingering<'a> {
     pub config: &'a Glexec,
     /// What is to be run afterwards.
     pub epilogue: Option<Epilogue>,
+    /// The directory that the target has meanwhile.
+    pub take: Option<Take>,
 }
 
 fn failed(what: &'static str) -> impl Fn(Errno) -> Refusal {
@@ -114,16 +119,19 @@ pub fn supervise(lingering: Lingering<'_>) -> (Call, Refusal) {
         let signals = supervise::hold_signals().map_err(failed("signalfd"))?;
         let (ours, theirs) = Line::pair().map_err(failed("socketpair"))?;
         let front = supervise::own_pid();
-        Ok((signals, ours, theirs, front, supervise::split().map_err(failed("fork"))?))
+        let before = supervise::children(front);
+        supervise::adopt_orphans().map_err(failed("PR_SET_CHILD_SUBREAPER"))?;
+        let side = supervise::split().map_err(failed("fork"))?;
+        Ok((signals, ours, theirs, (front, before), side))
     };
     match prepared() {
-        Ok((signals, ours, theirs, front, Side::Child)) => {
+        Ok((signals, ours, theirs, (front, _), Side::Child)) => {
             drop((signals, ours));
             supervise::end(monitor(lingering, &theirs, front))
         }
-        Ok((signals, ours, theirs, _, Side::Parent(monitor))) => {
+        Ok((signals, ours, theirs, (_, before), Side::Parent(monitor))) => {
             drop(theirs);
-            be_front(lingering, &signals, ours, monitor)
+            be_front(lingering, &signals, ours, monitor, &before)
         }
         Err(refusal) => {
             lingering.prepared.undo();
@@ -132,8 +140,8 @@ pub fn supervise(lingering: Lingering<'_>) -> (Call, Refusal) {
     }
 }
 
-fn be_front(lingering: Lingering<'_>, signals: &SignalFd, line: Line, monitor: Pid) -> (Call, Refusal) {
-    let Lingering { mut call, target, .. } = lingering;
+fn be_front(lingering: Lingering<'_>, signals: &SignalFd, line: Line, monitor: Pid, before: &[Pid]) -> (Call, Refusal) {
+    let Lingering { mut call, prepared, target, .. } = lingering;
     let target = (Uid::from_raw(target.uid.get()), Gid::from_raw(target.gid.get()));
     call.release_report();
     let released = identity::become_front(call.ids(), target)
@@ -144,7 +152,11 @@ fn be_front(lingering: Lingering<'_>, signals: &SignalFd, line: Line, monitor: P
     };
     match outcome {
         Ok(Some(outcome)) => front::end_as(outcome),
-        Ok(None) => (call, unsupervised("the monitor died")),
+        Ok(None) => {
+            front::end_orphans(target.0, before);
+            prepared.remove_temporary_as_target();
+            (call, unsupervised("the monitor died"))
+        }
         // Dropping the line tells the monitor to end the payload.
         Err(why) => {
             drop(line);
@@ -160,14 +172,17 @@ fn unsupervised(why: &str) -> Refusal {
 }
 
 /// The monitor's life; returns its exit code, which nobody looks at.
-fn monitor(lingering: Lingering<'_>, line: &Line, front: Pid) -> i32 {
+fn monitor(mut lingering: Lingering<'_>, line: &Line, front: Pid) -> i32 {
     let started = Instant::now();
-    let prepared = || -> Result<_, Errno> {
-        supervise::adopt_orphans()?;
-        let signals = supervise::hold_child_signal()?;
+    let take = lingering.take.as_mut();
+    let prepared = || -> reason::Outcome<_> {
+        supervise::adopt_orphans().map_err(failed("PR_SET_CHILD_SUBREAPER"))?;
+        let signals = supervise::hold_child_signal().map_err(failed("signalfd"))?;
         // Written when nothing was executed; an exec closes it unwritten.
-        let refused = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
-        Ok((signals, refused, supervise::own_pid(), supervise::split()?))
+        let refused = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(failed("pipe"))?;
+        supervise::leave_callers_ids().map_err(failed("setresuid"))?;
+        take.map_or(Ok(()), Take::hand_over)?;
+        Ok((signals, refused, supervise::own_pid(), supervise::split().map_err(failed("fork"))?))
     };
     match prepared() {
         Ok((signals, (refused, writing), _, Side::Parent(payload))) => {
@@ -176,9 +191,11 @@ fn monitor(lingering: Lingering<'_>, line: &Line, front: Pid) -> i32 {
             watch(lingering, &signals, line, front, payload, &refused, started)
         }
         Ok((_, (_, refused), monitor, Side::Child)) => supervise::end(be_payload(lingering, monitor, &refused)),
-        Err(errno) => {
+        Err(refusal) => {
+            // What stays the target's is told in the log by the refusal in progress.
+            let _ = lingering.take.as_mut().and_then(Take::hand_back);
             lingering.prepared.undo();
-            let code = lingering.call.refuse(&failed("monitor")(errno));
+            let code = lingering.call.refuse(&refusal);
             let _ = line.say(Outcome::Refused(i32::from(code)).message());
             i32::from(code)
         }
@@ -208,14 +225,15 @@ fn watch(
     refused: &OwnedFd,
     started: Instant,
 ) -> i32 {
-    let Lingering { mut call, prepared, config, epilogue, .. } = lingering;
+    let Lingering { mut call, prepared, config, mut epilogue, mut take, .. } = lingering;
     call.release_report();
-    let (at_front, at_payload) = (supervise::place(front), supervise::place(payload));
-    let released = supervise::leave_caller()
+    epilogue.iter_mut().for_each(|epilogue| epilogue.note(supervise::place(front), supervise::place(payload)));
+    let needs: &[Need] = if take.is_some() { &[Need::ChangeOwner] } else { &[] };
+    let released = supervise::leave_session()
         .and_then(|()| descriptors::release_standard())
         .and_then(|()| chdir("/"))
         .map_err(|errno| errno.to_string())
-        .and_then(|()| identity::keep_capabilities(&[]));
+        .and_then(|()| identity::keep_capabilities(needs));
     let over = match released {
         Ok(()) => monitor::watch(signals, line, front, payload, config.linger_grace.duration()),
         // No payload without supervision.
@@ -229,9 +247,23 @@ fn watch(
     };
     let mut record = Record::end(call.id());
     record.ended(&over, started.elapsed(), &supervise::usage());
+    match take.as_mut().and_then(Take::hand_back) {
+        None => {}
+        Some(Ok(back)) => {
+            record.handed_back(&back);
+            if back.kept > 0 {
+                let text = format!("{} entries of the directory of --take stay as they are", back.kept);
+                call.note(&text);
+            }
+        }
+        Some(Err(errno)) => {
+            let sentence = "the directory of --take stays the target account's";
+            call.complain(&Refusal::new(Reason::TakeFailed, sentence).detail(errno.to_string()));
+        }
+    }
     // Where nothing was executed there is nothing to clean up.
     if let Some(epilogue) = epilogue.filter(|_| executed) {
-        let done = epilogue.run(signals, at_front, at_payload, over.ended);
+        let done = epilogue.run(signals, over.ended);
         record.epilogue(done);
         if !done.is_good() {
             let sentence = "the payload ran, but the site's epilogue failed";

@@ -15,7 +15,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How often leftovers are looked at while they have time to end by themselves.
 const GRACE_STEP: Duration = Duration::from_millis(10);
 /// How often what does not die is killed again; new descendants may have been forked meanwhile.
-const KILL_STEP: Duration = Duration::from_millis(1);
+pub(super) const KILL_STEP: Duration = Duration::from_millis(1);
 
 /// The payload's life is over.
 #[derive(Clone, Copy, Debug)]

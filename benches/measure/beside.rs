@@ -1,0 +1,72 @@
+//! glexec beside other ways to become somebody else.
+
+use crate::case::{Callers, Case, Who, measure, order};
+use crate::figures::Group;
+use crate::site::{GRIDMAPDIR, Site, forget};
+use std::fs;
+use std::path::Path;
+
+pub const TRUE: &str = "/bin/true";
+pub const LAUNCHER: &str = "static launcher";
+pub const SETPRIV: &str = "setpriv";
+pub const SUDO: &str = "sudo -n";
+pub const DOAS: &str = "doas -n";
+pub const PEER_DN: &str = "C stack, DN";
+pub const PEER: &str = "C stack, VOMS, existing lease";
+pub const PEER_BUNDLE: &str = "C stack, VOMS, existing lease, system CA bundle";
+pub const DN: &str = "glexec, DN";
+pub const LEASE: &str = "glexec, VOMS, existing lease";
+pub const LINGER: &str = "glexec, VOMS, existing lease, linger";
+
+/// The C stack reads this at every call with a VOMS proxy, where it is there (Debian: ca-certificates).
+const BUNDLE: &str = "/etc/ssl/certs";
+const NO_BUNDLE: &str = "/etc/ssl/certs.away";
+
+fn bundle(there: bool) {
+    let (from, to) = if there { (NO_BUNDLE, BUNDLE) } else { (BUNDLE, NO_BUNDLE) };
+    if Path::new(from).exists() {
+        fs::rename(from, to).unwrap();
+    }
+}
+
+fn cases(site: &Site) -> Vec<Case> {
+    let other = |name: &str, command: &[&str], credential: &str| Case {
+        order: order(command, credential),
+        ..Case::glexec(site, name, credential)
+    };
+    let glexec = |name: &str, credential: &str| Case::glexec(site, name, credential);
+    let peer = |name: &str, policy: &str, credential: &str, there: bool| Case {
+        before: Box::new(move || bundle(there)),
+        ..other(name, &["/usr/sbin/peer", policy, TRUE], credential)
+    };
+    let linger = site.with(&[("linger = false", "linger = true")]);
+    vec![
+        other(TRUE, &[TRUE], "bob"),
+        other(LAUNCHER, &["/usr/sbin/launch", TRUE], "bob"),
+        Case {
+            caller: Who::Root,
+            ..other(SETPRIV, &["/usr/bin/setpriv", "--reuid=alice", "--regid=alice", "--init-groups", TRUE], "bob")
+        },
+        other(SUDO, &["/usr/bin/sudo", "-n", "-u", "alice", TRUE], "bob"),
+        other(DOAS, &["/usr/bin/doas", "-n", "-u", "alice", TRUE], "bob"),
+        peer(PEER_DN, "dn", "alice", false),
+        peer(PEER, "voms", "bob", false),
+        peer(PEER_BUNDLE, "voms", "bob", true),
+        glexec(DN, "alice"),
+        glexec(LEASE, "bob"),
+        Case {
+            before: Box::new(|| forget(GRIDMAPDIR, "alice%20adams")),
+            ..glexec("glexec, VOMS, first lease", "alice-voms")
+        },
+        Case { expected: 201, ..glexec("glexec, refused (expired)", "alice-expired") },
+        Case { config: linger.clone(), ..glexec("glexec, DN, linger", "alice") },
+        Case { config: linger, ..glexec(LINGER, "bob") },
+    ]
+}
+
+pub fn run(site: &Site, callers: &mut Callers, rounds: usize) -> Vec<Group> {
+    bundle(false);
+    let group = measure(site, callers, "beside", &cases(site), rounds);
+    bundle(false);
+    vec![group]
+}

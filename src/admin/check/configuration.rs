@@ -1,0 +1,89 @@
+//! glexec.conf and what it names that is neither trust nor map: service account, log.
+
+#![forbid(unsafe_code)]
+
+use super::finding::{Finding, State};
+use crate::account::{AccountDatabase, Nss};
+use crate::config::glexec::LogDestination;
+use crate::config::{Config, load};
+use crate::reason::Reason;
+use crate::sys::dir::{Directory, Writers, check_program};
+use crate::sys::plain;
+use std::path::Path;
+
+const SYSLOG: &str = "/dev/log";
+
+/// The configuration; where it cannot be used as it lies there, why.
+pub fn load() -> (Option<Config>, Vec<Finding>) {
+    match load::load() {
+        Ok(config) => (Some(config), vec![Finding::ok(load::CONFIG_FILE, "can be loaded")]),
+        Err(refusal) => {
+            let finding = Finding::of(State::Critical, load::CONFIG_FILE, &refusal);
+            // What it says may be right although others could change it.
+            let config = match refusal.reason() {
+                Reason::ConfigInsecure => crate::admin::loaded(Path::new(load::CONFIG_FILE)).ok(),
+                _ => None,
+            };
+            (config, vec![finding])
+        }
+    }
+}
+
+/// Checks what the `[glexec]` table names.
+pub fn check(config: &Config) -> Vec<Finding> {
+    vec![callers(config), service_account(config), log(config)]
+}
+
+fn callers(config: &Config) -> Finding {
+    let subject = "user_white_list";
+    match config.glexec.user_white_list.len() {
+        0 => Finding::refused(State::Critical, subject, "nobody may call glexec", Reason::CallerNotWhiteListed),
+        1 => Finding::ok(subject, "1 entry"),
+        many => Finding::ok(subject, format!("{many} entries")),
+    }
+}
+
+fn service_account(config: &Config) -> Finding {
+    let name = &config.glexec.service_user;
+    let subject = format!("service_user {name}");
+    let bad = |says: &str| Finding::refused(State::Critical, subject.clone(), says, Reason::VerifierFailed);
+    match Nss.user(name) {
+        Err(error) => Finding::refused(State::Critical, subject, error.to_string(), Reason::AccountLookup),
+        Ok(None) => bad("there is no such account"),
+        Ok(Some(user)) if user.uid == 0 || user.gid == 0 => bad("it is root or in group root"),
+        Ok(Some(user)) if is_login(&user.shell) => {
+            let says = format!("people can log in with it ({})", user.shell.display());
+            Finding::bad(State::Warning, subject, says, format!("usermod --shell /usr/sbin/nologin {name}"))
+        }
+        Ok(Some(user)) => Finding::ok(subject, format!("user id {}", user.uid)),
+    }
+}
+
+fn is_login(shell: &Path) -> bool {
+    !shell.file_name().is_some_and(|name| name == "nologin" || name == "false")
+}
+
+fn log(config: &Config) -> Finding {
+    match config.glexec.log_destination {
+        LogDestination::Syslog => match plain::is_listening(Path::new(SYSLOG)) {
+            Ok(()) => Finding::ok(SYSLOG, "a syslog daemon listens"),
+            Err(error) => Finding::refused(
+                State::Critical,
+                SYSLOG,
+                format!("no syslog daemon can be reached: {error}"),
+                Reason::AuditUnavailable,
+            ),
+        },
+        LogDestination::File => {
+            let path = config.glexec.log_file.as_path();
+            let subject = path.display().to_string();
+            let folder = path.parent().unwrap_or(Path::new("/"));
+            let trusted = Directory::open_trusted(folder, Writers::RootOnly).map(drop);
+            let there = plain::permissions(path).is_ok();
+            match trusted.and_then(|()| if there { check_program(path) } else { Ok(()) }) {
+                Ok(()) => Finding::ok(subject, "only root can write it"),
+                Err(error) => Finding::refused(State::Critical, subject, error.to_string(), Reason::AuditUnavailable),
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Map and ban files, line by line.
+
+#![forbid(unsafe_code)]
+
+use super::finding::{Finding, State};
+use crate::account::{self, Limits, Nss};
+use crate::admin::site_files::{self, Holds};
+use crate::config::Config;
+use crate::config::values::AbsolutePath;
+use crate::lcmaps::map_file::{Files, Line, SiteFiles, all_mappings, lines};
+use crate::reason::{Outcome, Reason, Refusal};
+use crate::sys::dir::FileError;
+use std::collections::{BTreeSet, HashMap};
+
+/// How many lines of one file are named.
+const NAMED: usize = 10;
+
+/// What was found, and the pools that accounts are taken from.
+#[derive(Debug, Default)]
+pub struct Maps {
+    /// The findings.
+    pub findings: Vec<Finding>,
+    /// What pools' accounts begin with.
+    pub pools: BTreeSet<String>,
+}
+
+/// Checks every file that the configuration names, each once.
+pub fn check(config: &Config) -> Maps {
+    let mut maps = Maps::default();
+    let limits = Limits { min_uid: config.glexec.min_uid, min_gid: config.glexec.min_gid };
+    let mut names = Names { limits, known: HashMap::new() };
+    let mapping: BTreeSet<_> = site_files::maps(&config.lcmaps).into_iter().map(by_path).collect();
+    for (path, holds) in mapping {
+        let reasons = [Reason::LcmapsFileMissing, Reason::LcmapsFileInsecure, Reason::LcmapsFileMalformed];
+        maps.file(&path, holds, reasons, &mut names);
+    }
+    let lists: BTreeSet<_> = site_files::lists(&config.lcas).into_iter().map(by_path).collect();
+    for (path, holds) in lists {
+        let reasons = [Reason::LcasFileMissing, Reason::LcasFileInsecure, Reason::LcasFileMalformed];
+        maps.file(&path, holds, reasons, &mut names);
+    }
+    maps
+}
+
+fn by_path((path, holds): (&AbsolutePath, Holds)) -> (std::path::PathBuf, Holds) {
+    (path.as_path().to_owned(), holds)
+}
+
+/// Accounts and groups that were looked up.
+struct Names {
+    limits: Limits,
+    known: HashMap<(Holds, String), Option<Refusal>>,
+}
+
+impl Names {
+    /// What is wrong with an account or a group.
+    fn fault(&mut self, holds: Holds, name: &str) -> Option<&Refusal> {
+        let limits = self.limits;
+        let look = |name: &str| -> Outcome<()> {
+            match holds {
+                Holds::Groups => account::group(&Nss, name, limits).map(drop),
+                _ => account::account(&Nss, name, limits).map(drop),
+            }
+        };
+        self.known.entry((holds, name.to_owned())).or_insert_with(|| look(name).err()).as_ref()
+    }
+}
+
+impl Maps {
+    fn file(&mut self, path: &std::path::Path, holds: Holds, reasons: [Reason; 3], names: &mut Names) {
+        let subject = path.display().to_string();
+        let [missing, insecure, malformed] = reasons;
+        let bytes = AbsolutePath::try_from(path.to_owned())
+            .map_err(|_| FileError::Missing(path.to_owned()))
+            .and_then(|path| SiteFiles.read(&path));
+        let bytes = match bytes {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                let reason = if matches!(error, FileError::Insecure { .. }) { insecure } else { missing };
+                self.findings.push(Finding::refused(State::Critical, subject, error.to_string(), reason));
+                return;
+            }
+        };
+        let mut found = Vec::new();
+        let mut seen: HashMap<&[u8], usize> = HashMap::new();
+        let mut number = 0_usize;
+        for line in lines(&bytes).filter(|_| holds != Holds::Other) {
+            number = number.saturating_add(1);
+            match line {
+                Err(bad) => {
+                    // A ban file that cannot be understood refuses everybody; elsewhere the line is passed over.
+                    let state = if holds == Holds::Banned { State::Critical } else { State::Warning };
+                    found.push(Finding::refused(state, subject.clone(), bad.to_string(), malformed));
+                }
+                Ok(line) => {
+                    if let (Some(first), true) = (seen.insert(line.name, line.number), holds != Holds::Banned) {
+                        let says = format!(
+                            "line {}: {} is in line {first} already, which alone counts for one kind of account",
+                            line.number,
+                            String::from_utf8_lossy(line.name)
+                        );
+                        found.push(Finding::bad(State::Warning, subject.clone(), says, "remove one of the two lines"));
+                    }
+                    self.mappings(&line, holds, &subject, names, &mut found);
+                }
+            }
+        }
+        let more = found.len().saturating_sub(NAMED);
+        found.truncate(NAMED);
+        if found.is_empty() {
+            found.push(Finding::ok(subject, format!("{number} lines")));
+        } else if more > 0 {
+            found.push(Finding::bad(
+                State::Warning,
+                subject,
+                format!("{more} more lines"),
+                "correct those above first",
+            ));
+        }
+        self.findings.append(&mut found);
+    }
+
+    fn mappings(&mut self, line: &Line<'_>, holds: Holds, subject: &str, names: &mut Names, found: &mut Vec<Finding>) {
+        if !matches!(holds, Holds::Accounts | Holds::Groups) {
+            return;
+        }
+        let mut empty = true;
+        for mapping in all_mappings(line.mappings) {
+            empty = false;
+            let name = String::from_utf8_lossy(&mapping).into_owned();
+            match (name.strip_prefix('.'), holds) {
+                (Some(pool), Holds::Accounts) => {
+                    self.pools.insert(pool.to_owned());
+                }
+                (Some(_), _) => {}
+                (None, _) => {
+                    if let Some(refusal) = names.fault(holds, &name) {
+                        let says = format!("line {}: {}", line.number, refusal.for_log());
+                        found.push(Finding::refused(State::Warning, subject, says, refusal.reason()));
+                    }
+                }
+            }
+        }
+        if empty {
+            let says = format!("line {}: no account or group after the name", line.number);
+            found.push(Finding::refused(State::Warning, subject, says, Reason::LcmapsNoMapping));
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Pools: their directory, their accounts, how many are free.
+
+#![forbid(unsafe_code)]
+
+use super::finding::{Finding, State};
+use crate::account::{self, Limits, Nss};
+use crate::admin::site_files;
+use crate::config::Config;
+use crate::lcmaps::Pools;
+use crate::lcmaps::gridmapdir::{Pool, PoolAccount, Standing, View};
+use crate::reason::Reason;
+use crate::sys::plain;
+use nix::sys::statvfs::FsFlags;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// Below one free account in so many a pool is worth a warning.
+const FEW: usize = 10;
+/// How many accounts are named.
+const NAMED: usize = 10;
+
+/// Checks every gridmapdir, and the pools in it that a map names.
+pub fn check(config: &Config, named: &BTreeSet<String>) -> Vec<Finding> {
+    let directories: BTreeMap<&Path, &Pools> =
+        site_files::pools(&config.lcmaps).into_iter().map(|pools| (pools.gridmapdir.as_path(), pools)).collect();
+    let limits = Limits { min_uid: config.glexec.min_uid, min_gid: config.glexec.min_gid };
+    directories.into_iter().flat_map(|(path, pools)| directory(path, pools, named, limits)).collect()
+}
+
+fn directory(path: &Path, pools: &Pools, named: &BTreeSet<String>, limits: Limits) -> Vec<Finding> {
+    let subject = path.display().to_string();
+    let accounts = match View::open(path).and_then(|view| view.accounts()) {
+        Ok(accounts) => accounts,
+        Err(refusal) => return vec![Finding::of(State::Critical, subject, &refusal)],
+    };
+    let mut found = Vec::new();
+    if plain::mounted(path).is_ok_and(|flags| flags.contains(FsFlags::ST_RDONLY)) {
+        let says = "its file system is read-only: no lease can be made";
+        found.push(Finding::refused(State::Critical, subject.clone(), says, Reason::LcmapsGridmapdir));
+    } else {
+        found.push(Finding::ok(subject.clone(), format!("{} accounts", accounts.len())));
+    }
+    for account in &accounts {
+        if let Standing::Conflict(names) = &account.standing {
+            let says = format!("{} has several leases: {names:?}", account.name);
+            let mend = "end its processes, and remove the leases that are too many";
+            found.push(Finding::bad(State::Warning, subject.clone(), says, mend));
+        }
+    }
+    for prefix in named {
+        let pool = Pool { prefix: prefix.clone(), members: pools.members, inconsistency: pools.inconsistency };
+        found.extend(one(&pool, path, &accounts, limits));
+    }
+    found
+}
+
+fn one(pool: &Pool, path: &Path, accounts: &[PoolAccount], limits: Limits) -> Vec<Finding> {
+    let subject = format!("pool {} in {}", pool.prefix, path.display());
+    let members: Vec<_> = accounts.iter().filter(|account| pool.has(&account.name)).collect();
+    let mut found = Vec::new();
+    let mut unusable: BTreeMap<&'static str, (Reason, Vec<&str>)> = BTreeMap::new();
+    let mut free = 0_usize;
+    for member in &members {
+        match account::account(&Nss, &member.name, limits) {
+            Ok(_) if member.standing == Standing::Free => free = free.saturating_add(1),
+            Ok(_) => {}
+            Err(refusal) => {
+                let reason = refusal.reason();
+                unusable.entry(reason.code()).or_insert((reason, Vec::new())).1.push(&member.name);
+            }
+        }
+    }
+    for (reason, names) in unusable.values() {
+        let more = if names.len() > NAMED { ", …" } else { "" };
+        let shown: Vec<&str> = names.iter().take(NAMED).copied().collect();
+        let says = format!("{} of its accounts cannot be used: {}{more}", names.len(), shown.join(", "));
+        found.push(Finding::refused(State::Warning, subject.clone(), says, *reason));
+    }
+    let total = members.len();
+    let says = format!("{free} of {total} accounts are free");
+    let few = free.saturating_mul(FEW) < total;
+    found.push(match (free, few) {
+        (0, _) => Finding::refused(State::Critical, subject, says, Reason::LcmapsPoolExhausted),
+        (_, true) => Finding::refused(State::Warning, subject, says, Reason::LcmapsPoolExhausted),
+        (_, false) => Finding::ok(subject, says),
+    });
+    found
+}

@@ -1,0 +1,135 @@
+//! The CA directory and the vomsdir.
+
+#![forbid(unsafe_code)]
+
+use super::finding::{Finding, State};
+use crate::config::Config;
+use crate::credential::trust::survey::survey;
+use crate::credential::verifier::open_trust;
+use crate::credential::voms::lsc;
+use crate::credential::{Trust, trust};
+use crate::reason::{Outcome, Reason};
+use crate::sys::dir::Directory;
+use crate::sys::time;
+use std::ffi::OsStr;
+
+const DAY: i64 = 86400;
+/// How long before their end CAs are worth a warning.
+const CA_SOON: i64 = 30 * DAY;
+/// CRLs live for days and are renewed every few hours.
+const CRL_SOON: i64 = DAY;
+/// More than any .lsc file has.
+const MAX_LSC: u64 = 64 * 1024;
+
+/// Checks both directories.
+pub fn check(config: &Config) -> Vec<Finding> {
+    let certdir = config.credentials.certdir.as_path();
+    let subject = certdir.display().to_string();
+    let opened = open_trust(config).and_then(|trust| Ok((trust, time::now()?)));
+    let found = opened.and_then(|(trust, now)| {
+        let mut found = authorities(config, &trust, now)?;
+        found.extend(voms(config, &trust));
+        Ok(found)
+    });
+    found.unwrap_or_else(|refusal| vec![Finding::of(State::Critical, subject, &refusal)])
+}
+
+fn authorities(config: &Config, trust: &Trust, now: i64) -> Outcome<Vec<Finding>> {
+    let certdir = config.credentials.certdir.as_path();
+    let path = |file: &str| certdir.join(file).display().to_string();
+    let mut found = Vec::new();
+    let mut good = 0_usize;
+    let all = survey(trust, &config.credentials, now)?;
+    // What is fine now and would not be tomorrow.
+    let soon = survey(trust, &config.credentials, now.saturating_add(CRL_SOON))?;
+    for (today, tomorrow) in all.iter().zip(&soon) {
+        match (today, tomorrow) {
+            (Err(refusal), _) => found.push(Finding::of(State::Critical, certdir.display().to_string(), refusal)),
+            (Ok(ca), _) if !ca.faults.is_empty() => {
+                found.extend(ca.faults.iter().map(|fault| Finding::of(State::Critical, path(&ca.file), fault)));
+            }
+            (Ok(ca), _) if ca.not_after.saturating_sub(now) < CA_SOON => {
+                let says = format!("the CA {} expires within 30 days", ca.subject);
+                found.push(Finding::refused(State::Warning, path(&ca.file), says, Reason::TrustCaExpired));
+            }
+            (Ok(ca), Ok(later)) if later.faults.iter().any(|fault| fault.reason() == Reason::TrustCrlExpired) => {
+                let says = format!("the CRL of the CA {} expires within a day", ca.subject);
+                found.push(Finding::refused(State::Warning, path(&ca.file), says, Reason::TrustCrlExpired));
+            }
+            (Ok(_), _) => good = good.saturating_add(1),
+        }
+    }
+    if all.is_empty() {
+        let says = "there is no CA (HASH.0): nobody's proxy is trusted";
+        found.push(Finding::refused(State::Critical, certdir.display().to_string(), says, Reason::TrustUnreadable));
+    } else if good > 0 {
+        found.push(Finding::ok(
+            certdir.display().to_string(),
+            format!("{good} CAs with CRL and policy as they should be"),
+        ));
+    }
+    Ok(found)
+}
+
+fn voms(config: &Config, site: &Trust) -> Vec<Finding> {
+    let vomsdir = config.credentials.vomsdir.as_path();
+    let subject = vomsdir.display().to_string();
+    let Some(directory) = &site.voms else {
+        let says = "there is no vomsdir: no VOMS attributes are trusted";
+        return vec![Finding::refused(State::Warning, subject, says, Reason::VomsUntrusted)];
+    };
+    let names = match directory.names() {
+        Ok(names) => names,
+        Err(error) => {
+            return vec![Finding::refused(State::Critical, subject, error.to_string(), Reason::TrustUnreadable)];
+        }
+    };
+    let mut found = Vec::new();
+    let mut good = 0_usize;
+    for vo in &names {
+        match vo_directory(directory, vo) {
+            Ok(faults) if faults.is_empty() => good = good.saturating_add(1),
+            Ok(faults) => found.extend(faults.into_iter().map(|(file, says, reason)| {
+                Finding::refused(State::Critical, vomsdir.join(vo).join(file).display().to_string(), says, reason)
+            })),
+            Err(refusal) => found.push(Finding::of(State::Critical, vomsdir.join(vo).display().to_string(), &refusal)),
+        }
+    }
+    if good > 0 {
+        found.push(Finding::ok(subject, format!("{good} VOs")));
+    } else if found.is_empty() {
+        found.push(Finding::refused(State::Warning, subject, "it has no VO", Reason::VomsUntrusted));
+    }
+    found
+}
+
+type Fault = (String, String, Reason);
+
+/// What is wrong in the folder of a VO. Files beside the folders are nothing of glexec's.
+fn vo_directory(vomsdir: &Directory, vo: &OsStr) -> Outcome<Vec<Fault>> {
+    let what = format!("the vomsdir entry of the VO {}", vo.to_string_lossy());
+    if vomsdir.entry(vo).is_ok_and(|entry| entry.is_some_and(|entry| entry.regular)) {
+        return Ok(Vec::new());
+    }
+    let directory = vomsdir.subdirectory(vo).map_err(|error| trust::unreadable(&what, &error))?;
+    let names = directory.names().map_err(|error| trust::unreadable(&what, &error))?;
+    let files = names.iter().filter_map(|name| name.to_str()).filter(|name| name.ends_with(".lsc"));
+    let mut faults = Vec::new();
+    let mut there = false;
+    for file in files {
+        there = true;
+        let bytes = trust::read(&directory, file, MAX_LSC, &what)?.unwrap_or_default();
+        match lsc::parse(&bytes) {
+            Ok(chains) if chains.is_empty() => {
+                let says = "it names no server with its CA: two lines at least".to_owned();
+                faults.push((file.to_owned(), says, Reason::VomsUntrusted));
+            }
+            Ok(_) => {}
+            Err(why) => faults.push((file.to_owned(), why.to_owned(), Reason::VomsLsc)),
+        }
+    }
+    if !there {
+        faults.push((String::new(), "it has no .lsc file".to_owned(), Reason::VomsUntrusted));
+    }
+    Ok(faults)
+}

@@ -1,0 +1,66 @@
+//! A line of the list.
+
+#![forbid(unsafe_code)]
+
+use super::holder;
+use crate::account::{AccountDatabase, Nss};
+use crate::admin::log::time;
+use crate::admin::show::{Cell, Tone};
+use crate::lcmaps::gridmapdir::{PoolAccount, Standing};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// An account as people want to see it.
+#[derive(Debug, Serialize)]
+pub struct Row {
+    account: String,
+    state: &'static str,
+    holder: Option<String>,
+    groups: Vec<String>,
+    last_use: Option<String>,
+    processes: Option<usize>,
+}
+
+impl Row {
+    /// Headings of the table.
+    pub const HEADINGS: [&'static str; 6] = ["ACCOUNT", "STATE", "LAST USE", "PROCESSES", "GROUPS", "HOLDER"];
+
+    /// An account, with the processes of every user id.
+    pub fn new(account: &PoolAccount, processes: &BTreeMap<u32, usize>) -> Self {
+        let (state, lease) = match &account.standing {
+            Standing::Free => ("free", None),
+            Standing::Leased(lease) if lease.is_set_aside() => ("set aside", Some(lease)),
+            Standing::Leased(lease) => ("leased", Some(lease)),
+            Standing::Changing => ("changing", None),
+            Standing::Conflict(_) => ("conflict", None),
+        };
+        let (holder, groups) = lease.filter(|lease| !lease.is_set_aside()).map(holder::of).unzip();
+        let uid = Nss.user(&account.name).ok().flatten().map(|user| user.uid);
+        Row {
+            account: account.name.clone(),
+            state,
+            holder,
+            groups: groups.unwrap_or_default(),
+            last_use: lease.map(|lease| time::shown(lease.used.saturating_mul(time::SECOND))),
+            processes: uid.map(|uid| processes.get(&uid).copied().unwrap_or(0)),
+        }
+    }
+
+    /// The cells of the table.
+    pub fn cells(&self) -> Vec<Cell> {
+        let tone = match self.state {
+            "leased" | "free" => Tone::Plain,
+            "conflict" => Tone::Bad,
+            _ => Tone::Warning,
+        };
+        let processes = self.processes.map_or_else(|| "no account".to_owned(), |number| number.to_string());
+        vec![
+            self.account.as_str().into(),
+            Cell::new(tone, self.state),
+            self.last_use.as_deref().unwrap_or("-").into(),
+            processes.into(),
+            if self.groups.is_empty() { "-".into() } else { self.groups.join(",").into() },
+            self.holder.as_deref().unwrap_or("-").into(),
+        ]
+    }
+}

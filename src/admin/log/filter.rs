@@ -1,0 +1,131 @@
+//! Which calls somebody asks for.
+
+#![forbid(unsafe_code)]
+
+use super::envelope::Envelope;
+use super::record::Read;
+use super::time::SECOND;
+use crate::audit::escape::visible;
+use crate::audit::field::Field;
+
+/// Longer than any value of a record.
+const MAX_VALUE: usize = 4096;
+
+/// A value that a field must have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    field: Field,
+    /// As it was typed, and as the log would write it.
+    texts: [String; 2],
+    /// Part of a name is enough, in any letter case.
+    part: bool,
+}
+
+impl Wanted {
+    /// Exactly this value.
+    pub fn exact(field: Field, text: &str) -> Self {
+        Wanted { field, texts: [text.to_owned(), visible(text.as_bytes(), MAX_VALUE)], part: false }
+    }
+
+    /// A distinguished name where it begins with `/`, otherwise a part of one.
+    pub fn name(field: Field, text: &str) -> Self {
+        let mut wanted = Wanted::exact(field, text);
+        if !text.starts_with('/') {
+            wanted.part = true;
+            wanted.texts = wanted.texts.map(|text| text.to_lowercase());
+        }
+        wanted
+    }
+
+    fn fits(&self, record: &Read<'_>) -> bool {
+        record.get(self.field).is_some_and(|value| match self.part {
+            false => self.texts.iter().any(|text| text == value),
+            true => {
+                let value = value.to_lowercase();
+                self.texts.iter().any(|text| value.contains(text.as_str()))
+            }
+        })
+    }
+}
+
+/// Which calls.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    /// All of these.
+    pub wanted: Vec<Wanted>,
+    /// The host that wrote the record.
+    pub host: Option<String>,
+    /// The first moment that is asked for.
+    pub since: i64,
+    /// The last.
+    pub until: i64,
+    /// For how long a call without an end record counts as running.
+    pub longest: i64,
+}
+
+impl Filter {
+    /// Whether a start record is about such a call, as far as it can say.
+    pub fn fits(&self, envelope: &Envelope<'_>, record: &Read<'_>) -> bool {
+        envelope.time <= self.until
+            && self.host.as_deref().is_none_or(|host| host == envelope.host)
+            && self.wanted.iter().all(|wanted| wanted.fits(record))
+    }
+
+    /// Whether a call that started at a time did so in the time asked for.
+    pub fn started_within(&self, start: i64) -> bool {
+        (self.since..=self.until).contains(&start)
+    }
+
+    /// Whether a call ran in the time asked for. Without an end, a refused one never ran, and one that nobody
+    /// supervised may have run for the longest time.
+    pub fn ran_within(&self, start: i64, end: Option<i64>, permitted: bool) -> bool {
+        let end = end.unwrap_or(if permitted { start.saturating_add(self.longest) } else { start });
+        start <= self.until && end.saturating_add(SECOND) > self.since
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: &str = "event=start call=0123456789abcdef caller_uid=1 caller_gid=2 caller_pid=3 \
+        user_dn=\"/DC=org/CN=J\u{f6}rg \\\\\\\\ M\" target_user=tvo001 decision=permit";
+
+    fn filter(wanted: Vec<Wanted>) -> Filter {
+        Filter { wanted, host: Some("w1".into()), since: 100, until: 200, longest: 50 }
+    }
+
+    #[test]
+    fn names_are_found_whole_as_typed_or_as_logged_and_in_part() {
+        let record = Read::parse(LINE).unwrap();
+        let fits = |wanted| filter(vec![wanted]).fits(&Envelope { time: 100, host: "w1", text: "" }, &record);
+        let name = |text| fits(Wanted::name(Field::UserDn, text));
+        assert!(name("/DC=org/CN=J\u{f6}rg \\\\ M") && name("/DC=org/CN=J\u{f6}rg \\\\\\\\ M"));
+        assert!(name("j\u{f6}rg") && name("ORG") && !name("/DC=org") && !name("bob"));
+        assert!(fits(Wanted::exact(Field::TargetUser, "tvo001")) && !fits(Wanted::exact(Field::TargetUser, "tvo00")));
+        assert!(!fits(Wanted::exact(Field::Vo, "tvo")));
+    }
+
+    #[test]
+    fn a_call_counts_where_it_ran() {
+        let filter = filter(vec![]);
+        let record = Read::parse(LINE).unwrap();
+        assert!(!filter.fits(&Envelope { time: 201, host: "w1", text: "" }, &record));
+        assert!(!filter.fits(&Envelope { time: 100, host: "w2", text: "" }, &record));
+        let second = SECOND;
+        let filter = Filter { since: 100 * second, until: 200 * second, longest: 50 * second, ..filter };
+        for (start, end, permitted, expected) in [
+            (150, None, true, true),
+            (60, None, true, true),
+            (40, None, true, false),
+            (60, None, false, false),
+            (10, Some(100), true, true),
+            (10, Some(98), true, false),
+            (10, Some(900), true, true),
+            (201, Some(900), true, false),
+        ] {
+            let ran = filter.ran_within(start * second, end.map(|end| end * second), permitted);
+            assert_eq!(ran, expected, "{start} {end:?} {permitted}");
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! From lines to an answer.
+
+#![forbid(unsafe_code)]
+
+use super::answer::{Answer, Columns};
+use super::envelope::{self, Entry, Envelope};
+use super::filter::Filter;
+use super::lines::Line;
+use super::record::{BEGINNINGS, Event, Read};
+use super::sources::{self, Source};
+use super::time::Zone;
+use crate::admin::progress::Progress;
+use std::io::Error;
+
+/// How many suspicious lines are named; the others are counted.
+const NAMED: usize = 5;
+/// After how many lines progress is looked at.
+const STEP: u64 = 4096;
+
+/// What is asked of the records.
+pub trait Question {
+    /// What the answer's columns are.
+    fn columns(&self) -> Columns;
+    /// Takes a start record that fits the filter.
+    fn start(&mut self, filter: &Filter, envelope: &Envelope<'_>, record: &Read<'_>);
+    /// Takes an end record of any call.
+    fn end(&mut self, envelope: &Envelope<'_>, record: &Read<'_>);
+    /// Writes what is known already.
+    fn answer_some(&mut self, _answer: &mut Answer<'_>) -> Result<(), Error> {
+        Ok(())
+    }
+    /// Writes the rest.
+    fn answer_all(self: Box<Self>, answer: &mut Answer<'_>) -> Result<(), Error>;
+}
+
+/// Why reading ended early.
+#[derive(Debug)]
+pub enum Stopped {
+    /// A source cannot be read.
+    Unreadable(String),
+    /// The answer cannot be written.
+    Unwritable(Error),
+}
+
+/// A line that looks like a record and is none.
+type Suspicion = &'static str;
+
+/// Reads sources and answers a question.
+pub struct Reader<'q, 'o> {
+    filter: &'q Filter,
+    question: Box<dyn Question + 'q>,
+    answer: Answer<'o>,
+    records: u64,
+    suspicious: u64,
+    named: Vec<String>,
+}
+
+impl<'q, 'o> Reader<'q, 'o> {
+    /// Nothing is read yet.
+    pub fn new(filter: &'q Filter, question: Box<dyn Question + 'q>, answer: Answer<'o>) -> Self {
+        Reader { filter, question, answer, records: 0, suspicious: 0, named: Vec::new() }
+    }
+
+    /// Reads all sources in their order.
+    pub fn read(&mut self, sources: Vec<Source>) -> Result<(), Stopped> {
+        self.answer.begin(&self.question.columns()).map_err(Stopped::Unwritable)?;
+        let mut progress = Progress::new(sources.iter().map(|source| source.size).sum());
+        let zone = sources::zone();
+        let result = sources.into_iter().try_for_each(|source| self.read_one(source, &zone, &mut progress));
+        progress.clear();
+        result
+    }
+
+    fn read_one(&mut self, source: Source, zone: &Zone, progress: &mut Progress) -> Result<(), Stopped> {
+        let name = source.name.clone();
+        let unreadable = |error: Error| Stopped::Unreadable(format!("{name}: {error}"));
+        let zone = zone.until(source.written);
+        let mut opened = source.open().map_err(unreadable)?;
+        let (mut number, mut taken) = (0_u64, 0_u64);
+        while let Some(line) = opened.lines.next_line().map_err(unreadable)? {
+            number = number.saturating_add(1);
+            let read = match line {
+                Line::Whole(line) => self.take(line, &zone),
+                Line::TooLong => Err("a line without end"),
+            };
+            if let Err(why) = read {
+                self.suspect(&name, number, why);
+            }
+            self.question.answer_some(&mut self.answer).map_err(Stopped::Unwritable)?;
+            if number.checked_rem(STEP) == Some(0) {
+                let now = opened.lines.taken();
+                progress.advance(now.saturating_sub(taken), self.records);
+                taken = now;
+            }
+        }
+        progress.advance(opened.lines.taken().saturating_sub(taken), self.records);
+        opened.finish().map_err(Stopped::Unreadable)
+    }
+
+    /// Writes the rest of the answer; what is wrong with the log, in words.
+    pub fn finish(mut self) -> Result<String, Error> {
+        self.question.answer_all(&mut self.answer)?;
+        self.answer.finish()?;
+        if self.suspicious == 0 {
+            return Ok(String::new());
+        }
+        let mut text = match self.suspicious {
+            1 => "1 line looks like a record but was cut, damaged or forged, and was not counted:\n".to_owned(),
+            many => format!("{many} lines look like records but were cut, damaged or forged, and were not counted:\n"),
+        };
+        for line in &self.named {
+            text.push_str(&format!("  {line}\n"));
+        }
+        Ok(text)
+    }
+
+    fn suspect(&mut self, source: &str, number: u64, why: Suspicion) {
+        self.suspicious = self.suspicious.saturating_add(1);
+        if self.named.len() < NAMED {
+            self.named.push(format!("{source}:{number}: {why}"));
+        }
+    }
+
+    /// One line of a log.
+    fn take(&mut self, line: &[u8], zone: &Zone) -> Result<(), Suspicion> {
+        let unless_it_resembles = |why: Suspicion| match resembles_a_record(line) {
+            true => Err(why),
+            false => Ok(()),
+        };
+        let Ok(text) = std::str::from_utf8(line) else {
+            return unless_it_resembles("bytes that glexec would have written out");
+        };
+        if !text.starts_with('{') {
+            return match envelope::of_line(text, zone) {
+                Some(envelope) => self.take_message(&envelope),
+                None => unless_it_resembles("it is not glexec's"),
+            };
+        }
+        let Ok(entry) = serde_json::from_str::<Entry<'_>>(text) else {
+            return unless_it_resembles("an entry of the journal that cannot be understood");
+        };
+        match entry.envelope() {
+            Some(envelope) if is_record(&envelope) && !entry.is_by_root() => Err("it was not sent by root"),
+            Some(envelope) => self.take_message(&envelope),
+            None => unless_it_resembles("it is not glexec's"),
+        }
+    }
+
+    /// One message of glexec's.
+    fn take_message(&mut self, envelope: &Envelope<'_>) -> Result<(), Suspicion> {
+        if !is_record(envelope) {
+            return Ok(());
+        }
+        let record = Read::parse(envelope.text)?;
+        self.records = self.records.saturating_add(1);
+        match record.event {
+            Event::Start if self.filter.fits(envelope, &record) => self.question.start(self.filter, envelope, &record),
+            Event::Start => {}
+            Event::End => self.question.end(envelope, &record),
+        }
+        Ok(())
+    }
+}
+
+/// Other messages of glexec's begin with words, or with the call that they are about.
+fn is_record(envelope: &Envelope<'_>) -> bool {
+    envelope.text.starts_with("event=")
+}
+
+fn resembles_a_record(line: &[u8]) -> bool {
+    BEGINNINGS.iter().any(|beginning| memchr::memmem::find(line, beginning.as_bytes()).is_some())
+}

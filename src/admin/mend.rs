@@ -1,0 +1,64 @@
+//! What to do about a refusal, for the administrator: one line each, the same on the page docs/troubleshooting.md.
+
+#![forbid(unsafe_code)]
+
+use crate::reason::Reason;
+
+/// The reasons that a site meets when something is not set up rightly, and what mends them.
+pub const MENDS: &[(Reason, &str)] = &[
+    (Reason::SelfNotSetuid, "chown root:root and chmod 4711 the program, on a file system without nosuid"),
+    (
+        Reason::SelfNoNewPrivs,
+        "start the pilot without no_new_privs (apptainer, systemd NoNewPrivileges=, Docker no-new-privileges)",
+    ),
+    (Reason::SelfUserNamespace, "start the pilot outside of user namespaces (rootless containers)"),
+    (Reason::ConfigMissing, "write /etc/glexec.conf; glexec-admin migrate makes one from historic files"),
+    (Reason::ConfigInsecure, "chown root and chmod go-w the file, and every directory above it"),
+    (Reason::ConfigUnreadable, "make it a regular file that root can read"),
+    (Reason::ConfigHistoric, "glexec-admin migrate > new, look at it, and install it as /etc/glexec.conf"),
+    (Reason::ConfigSyntax, "correct the line; glexec-admin migrate --check FILE tries a file"),
+    (Reason::ConfigInvalid, "correct the line; glexec.conf(5) has every key"),
+    (Reason::CallerNotWhiteListed, "add the pilot's account to user_white_list, if it may call"),
+    (Reason::CredentialUnreadable, "let the pilot search the directories above its proxy, and name the right file"),
+    (Reason::CredentialInsecure, "chmod 600 the proxy"),
+    (Reason::CredentialExpired, "renew the proxy; if it is new, check the clock"),
+    (Reason::CredentialNotYetValid, "check the clock (chronyc tracking)"),
+    (Reason::CredentialUnknownCa, "install the CA's package, if the site trusts it"),
+    (Reason::TrustInsecure, "chown root and chmod go-w the trust directory, what is in it, and what is above it"),
+    (Reason::TrustUnreadable, "make certdir in glexec.conf an IGTF CA directory, and its files readable"),
+    (Reason::TrustCaMalformed, "install the CA's package anew"),
+    (Reason::TrustCaExpired, "update the CA packages; if they are new, check the clock"),
+    (Reason::TrustCrlMissing, "run fetch-crl, and see that it runs every few hours"),
+    (Reason::TrustCrlExpired, "run fetch-crl, and see that it runs every few hours; if it does, check the clock"),
+    (Reason::TrustCrlInvalid, "remove the file and run fetch-crl"),
+    (Reason::TrustPolicyMissing, "install the CA's package anew: HASH.signing_policy or HASH.namespaces belongs to it"),
+    (Reason::TrustPolicyMalformed, "install the CA's package anew"),
+    (Reason::VomsUntrusted, "install the VO's .lsc file in vomsdir/VO/, if the site supports the VO"),
+    (Reason::VomsLsc, "write the .lsc file anew: subject and issuer of the VOMS server, one a line"),
+    (
+        Reason::VerifierFailed,
+        "useradd --system --shell /usr/sbin/nologin glexec, or name another service_user; the kernel needs Landlock",
+    ),
+    (Reason::LcasFileMissing, "write the file, or take its plug-in out of glexec.conf"),
+    (Reason::LcasFileInsecure, "chown root and chmod go-w the file, and every directory above it"),
+    (Reason::LcasFileMalformed, "correct the line: until then everybody is refused"),
+    (Reason::LcmapsNoMapping, "add a line for the user or the VO to the grid-mapfile, if they may run here"),
+    (Reason::LcmapsPoolExhausted, "add accounts to the pool, or take back unused ones: glexec-admin leases expire"),
+    (Reason::LcmapsFileMissing, "write the file or make the directory, or correct its name in glexec.conf"),
+    (
+        Reason::LcmapsFileInsecure,
+        "chown root and chmod go-w the file (a gridmapdir: o-w), and every directory above it",
+    ),
+    (Reason::LcmapsFileMalformed, "correct the line: until then everybody is refused"),
+    (Reason::LcmapsGridmapdir, "make the gridmapdir writable for root: not read-only, not full, no root_squash"),
+    (Reason::AccountUnknown, "make the account (useradd), or correct the line that names it"),
+    (Reason::AccountForbidden, "map to an account with ids of at least min_uid and min_gid"),
+    (Reason::AccountLocked, "renew the account (chage -E), or take it out of the map"),
+    (Reason::AccountLookup, "look at the name service: getent passwd ACCOUNT"),
+    (Reason::AuditUnavailable, "start the syslog daemon (or journald), or mend log_file and the directories above it"),
+];
+
+/// What to do.
+pub fn mend(reason: Reason) -> &'static str {
+    MENDS.iter().find(|(known, _)| *known == reason).map_or(reason.meaning(), |(_, mend)| *mend)
+}

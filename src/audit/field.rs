@@ -1,0 +1,94 @@
+//! The one catalogue of the fields that a record may have; `docs/audit.md` is held together with it by a test.
+
+#![forbid(unsafe_code)]
+
+use std::fmt;
+
+macro_rules! catalogue {
+    ($( $variant:ident $name:literal $meaning:literal; )*) => {
+        /// A field of a record.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Field {
+            $( #[doc = $meaning] $variant, )*
+        }
+
+        impl Field {
+            /// Every field.
+            pub const ALL: &'static [Field] = &[ $( Field::$variant, )* ];
+
+            /// Its name in records, which never changes.
+            pub fn name(self) -> &'static str {
+                match self { $( Field::$variant => $name, )* }
+            }
+
+            /// The field of this name.
+            pub fn from_name(name: &str) -> Option<Field> {
+                match name { $( $name => Some(Field::$variant), )* _ => None }
+            }
+
+            /// What its value is.
+            pub fn meaning(self) -> &'static str {
+                match self { $( Field::$variant => $meaning, )* }
+            }
+        }
+    };
+}
+
+catalogue! {
+    Event       "event"       "`start` or `end`.";
+    Call        "call"        "The call's id, 16 hexadecimal digits, the same in both records.";
+    CallerUid   "caller_uid"  "The caller's real user id.";
+    CallerGid   "caller_gid"  "The caller's real group id.";
+    CallerPid   "caller_pid"  "The process that called glexec; without linger it becomes the payload.";
+    Command     "command"     "The command as the caller wrote it; none where only the target proxy is renewed.";
+    Args        "args"        "Its arguments, with blanks between, `'…'` around those that are empty or have blanks.";
+    Take        "take"        "The directory that the payload got with `--take`.";
+    Cwd         "cwd"         "The caller's working directory.";
+    Batch       "batch"       "The batch jobs that the caller's environment claims, `NAME=id,…`. A claim, no proof.";
+    GlexecId    "glexec_id"   "GLEXEC_ID, the caller's own text. A claim, no proof.";
+    CallerUser  "caller_user" "The caller's account.";
+    PilotDn     "pilot_dn"    "Whom the pilot's own proxy stands for.";
+    UserDn      "user_dn"     "Whom the user's proxy stands for.";
+    IssuerDn    "issuer_dn"   "The CA that issued the user's certificate.";
+    Serial      "serial"      "The serial number of the user's certificate, in hexadecimal.";
+    Vo          "vo"          "The user's VO, from verified VOMS attributes.";
+    Fqans       "fqans"       "The user's VOMS attributes, `/vo/Role=…,…`.";
+    TargetUser  "target_user" "The account that the payload runs as.";
+    TargetUid   "target_uid"  "Its user id.";
+    TargetGid   "target_gid"  "The payload's primary group.";
+    TargetGids  "target_gids" "The payload's supplementary groups.";
+    Lease       "lease"       "The pool account's lease, a file of the gridmapdir.";
+    Decision    "decision"    "`permit` or `deny`.";
+    Code        "code"        "Of a refusal: its reason code (reasons.md).";
+    Reason      "reason"      "Of a refusal: its sentence, and what only the log may tell.";
+    Transient   "transient"   "Of a refusal: `true` where the same call may succeed later.";
+    Status      "status"      "The payload's exit code.";
+    Signal      "signal"      "Or the number of the signal that ended it.";
+    Wall        "wall"        "How long the payload ran, in seconds.";
+    UserTime    "user_time"   "Processor time of the payload and everything below it, in seconds.";
+    SysTime     "sys_time"    "The kernel's processor time for them, in seconds.";
+    MaxRss      "max_rss"     "The largest resident memory that one process of them had, in KiB.";
+    Killed      "killed"      "How many processes the payload left behind that had to be killed.";
+    HandedBack  "handed_back" "With `--take`: how many entries of the directory went back to the caller.";
+    Kept        "kept"        "With `--take`: how many did not.";
+    Epilogue    "epilogue"    "How the site's epilogue ended, where there is one.";
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_is_found_by_its_own_name_only() {
+        for field in Field::ALL {
+            assert_eq!(Field::from_name(field.name()), Some(*field));
+        }
+        assert_eq!(Field::from_name("Event"), None);
+    }
+}

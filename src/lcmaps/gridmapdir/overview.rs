@@ -1,0 +1,89 @@
+//! All accounts of a gridmapdir at once, for those who look after it.
+
+#![forbid(unsafe_code)]
+
+use super::names::is_claim;
+use super::view::View;
+use crate::account;
+use crate::credential::identity::MAX_DN;
+use crate::reason::Outcome;
+use crate::sys::dir::Entry;
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+
+/// What an account of a pool is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Free.
+    Free,
+    /// Leased.
+    Leased(Lease),
+    /// Just being claimed or changed by somebody.
+    Changing,
+    /// It has more names than a lease gives: the names.
+    Conflict(Vec<OsString>),
+}
+
+/// A lease as the directory has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The file's name.
+    pub name: OsString,
+    /// What the record says: the exact name of the holder. Nothing where the C library made the lease.
+    pub holder: Option<String>,
+    /// When it was last used, in seconds since 1970 UTC.
+    pub used: i64,
+    pub(super) entry: Entry,
+}
+
+/// An account of a pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolAccount {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub standing: Standing,
+}
+
+impl View {
+    /// All accounts, in the order of their names.
+    pub fn accounts(&self) -> Outcome<Vec<PoolAccount>> {
+        let mut files: BTreeMap<u64, (Option<Entry>, Vec<OsString>)> = BTreeMap::new();
+        for (name, _) in self.listing()? {
+            if let Some(entry) = self.entry(&name)?.filter(|entry| entry.regular) {
+                let file = files.entry(entry.inode).or_default();
+                file.0 = Some(entry);
+                file.1.push(name);
+            }
+        }
+        let mut all = Vec::new();
+        for (entry, names) in files.into_values() {
+            let (accounts, others): (Vec<_>, Vec<_>) =
+                names.into_iter().partition(|name| name.to_str().is_some_and(account::is_name));
+            let (Some(entry), [account]) = (entry, accounts.as_slice()) else { continue };
+            let Some(name) = account.to_str().map(str::to_owned) else { continue };
+            all.push(PoolAccount { name, standing: self.standing(entry, others) });
+        }
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(all)
+    }
+
+    fn standing(&self, entry: Entry, others: Vec<OsString>) -> Standing {
+        match (entry.links, others.as_slice()) {
+            (1, []) => Standing::Free,
+            (2, [name]) if !is_claim(name) => {
+                let (name, holder, used) = (name.clone(), self.recorded(name), entry.modified.0);
+                Standing::Leased(Lease { name, holder, used, entry })
+            }
+            (links, _) if links > 2 => Standing::Conflict(others),
+            _ => Standing::Changing,
+        }
+    }
+
+    fn recorded(&self, name: &OsStr) -> Option<String> {
+        let limit = u64::try_from(MAX_DN).unwrap_or(u64::MAX);
+        let recorded = String::from_utf8(self.directory().read(name, limit).ok()?).ok()?;
+        // A record of an earlier lease says nothing of this one.
+        recorded.starts_with('/').then_some(recorded)
+    }
+}

@@ -1,0 +1,142 @@
+//! `glexec-admin leases`: who has which account, and taking accounts back while others lease.
+
+use crate::site::{Run, Site};
+use serde_json::Value;
+use std::thread;
+
+const DIRECTORY: &str = "/etc/grid-security/gridmapdir";
+
+#[track_caller]
+fn listed(site: &Site) -> Vec<Value> {
+    let run = site.admin(["leases", "list", "--json"]);
+    run.exits(0);
+    serde_json::from_str(&run.stdout()).unwrap()
+}
+
+fn bob(site: &Site) -> Run<'_> {
+    site.pilot().credential("bob").glexec(["id", "-un"])
+}
+
+#[test]
+fn the_list_says_who_has_which_account_since_when_it_was_used_and_what_runs_there() {
+    let site = Site::new();
+    assert_eq!(listed(&site), Vec::<Value>::new());
+    bob(&site).succeeds_with("tprd001\n");
+    let rows = listed(&site);
+    assert_eq!((rows.len(), rows[0]["account"].as_str()), (1, Some("tprd001")));
+    assert_eq!(rows[0]["holder"], "/DC=org/DC=example/O=Grid/CN=Bob Brown");
+    assert_eq!(rows[0]["groups"], serde_json::json!(["production", "testvo"]));
+    assert_eq!(rows[0]["processes"], 0);
+    assert!(rows[0]["last_use"].as_str().unwrap().ends_with('Z'));
+    let running = site.pilot().credential("bob").start(crate::site::GLEXEC, ["sleep", "60"]);
+    running.wait_until("pgrep -u tprd001 sleep");
+    assert_eq!(listed(&site)[0]["processes"], 1);
+    let table = site.admin(["leases", "list", "--free"]).stdout();
+    assert!(table.starts_with("ACCOUNT ") && table.contains("tprd010") && table.contains(" free "), "{table}");
+}
+
+#[test]
+fn an_account_is_taken_back_when_nothing_runs_there() {
+    let site = Site::new();
+    // Accounts that were made a moment ago look like accounts that were freed a moment ago.
+    site.sh(&format!("touch -d '2 days ago' {DIRECTORY}/*"));
+    let release = |which: &str| site.admin(["leases", "release", which, "--yes", "--grace", "0"]);
+    bob(&site).succeeds_with("tprd001\n");
+    let running = site.pilot().credential("bob").start(crate::site::GLEXEC, ["sleep", "60"]);
+    running.wait_until("pgrep -u tprd001 sleep");
+    let run = release("tprd001");
+    run.exits(1);
+    assert!(run.stdout().contains("tprd001: kept: processes of it run"), "{run}");
+    site.sh("pkill -u tprd001 sleep");
+    running.finish();
+    let run = release("/DC=org/DC=example/O=Grid/CN=Bob Brown");
+    run.exits(0);
+    assert_eq!(run.stdout(), "tprd001: free\n");
+    assert_eq!(listed(&site), Vec::<Value>::new());
+    // What was just freed is taken last.
+    bob(&site).succeeds_with("tprd002\n");
+    for (which, says) in [("tprd001", "is free already"), ("nobody", "no account and no lease")] {
+        let run = release(which);
+        run.exits(1);
+        assert!(run.stderr().contains(says), "{run}");
+    }
+}
+
+#[test]
+fn only_what_was_not_used_for_long_expires() {
+    let site = Site::new();
+    bob(&site).succeeds_with("tprd001\n");
+    site.pilot().credential("carol").glexec(["id", "-un"]).succeeds_with("tvo001\n");
+    site.sh(&format!("touch -d '31 days ago' {DIRECTORY}/tprd001"));
+    let run = site.admin(["leases", "expire", "--unused-for", "30d", "--yes", "--grace", "0", "--json"]);
+    assert_eq!(run.exits(0).stdout(), "[{\"account\":\"tprd001\",\"freed\":true,\"says\":\"free\"}]\n");
+    let left: Vec<_> = listed(&site).iter().map(|row| row["account"].clone()).collect();
+    assert_eq!(left, ["tvo001"]);
+    let again = site.admin(["leases", "expire", "--unused-for", "30d", "--yes"]);
+    assert_eq!(again.exits(0).stdout(), "nothing to take back\n");
+}
+
+#[test]
+fn nothing_is_destroyed_without_a_yes() {
+    let site = Site::new();
+    bob(&site).succeeds_with("tprd001\n");
+    let run = site.admin(["leases", "release", "tprd001"]);
+    run.exits(1);
+    assert!(run.stderr().contains("say --yes"), "{run}");
+    // On a terminal it asks; anything but yes is no.
+    let on_terminal = |answer: &str| {
+        site.sh(&format!(
+            "(sleep 0.2; echo {answer}) | script -qec 'glexec-admin leases release tprd001 --grace 0' /dev/null; true"
+        ))
+    };
+    assert!(on_terminal("n").contains("Take back tprd001 in"));
+    assert_eq!(listed(&site).len(), 1);
+    assert!(on_terminal("y").contains("tprd001: free"));
+    assert_eq!(listed(&site).len(), 0);
+}
+
+/// Everybody who runs as an account runs there alone, whatever is taken back meanwhile.
+#[test]
+fn accounts_that_are_taken_back_while_calls_lease_never_have_two_holders() {
+    let site = Site::new();
+    site.admin(["leases", "list"]).exits(0);
+    let people = ["bob", "carol", "pilot", "alice-voms"];
+    thread::scope(|scope| {
+        for person in people {
+            let site = &site;
+            scope.spawn(move || {
+                let caller = site.pilot().credential(person);
+                for _ in 0..15 {
+                    // Says whom the account belongs to now, waits, and looks whether it still does.
+                    let script = format!(
+                        "echo {person} > /tmp/of-$(id -un).$$; set -- /tmp/of-$(id -un).*; cat \"$@\" | sort -u; \
+                         sleep 0.05; set -- /tmp/of-$(id -un).*; cat \"$@\" | sort -u; rm -f /tmp/of-$(id -un).$$"
+                    );
+                    let run = caller.glexec(["sh", "-c", &script]);
+                    run.succeeds_with(&format!("{person}\n{person}\n"));
+                }
+            });
+        }
+        scope.spawn(|| {
+            for _ in 0..10 {
+                for row in listed(&site) {
+                    let account = row["account"].as_str().unwrap().to_owned();
+                    let run = site.admin(["leases", "release", &account, "--yes", "--grace", "1"]);
+                    assert!(matches!(run.code(), Some(0 | 1)) && !run.stderr().contains("panicked"), "{run}");
+                }
+            }
+        });
+    });
+    let conflicts: Vec<_> = listed(&site).into_iter().filter(|row| row["state"] != "leased").collect();
+    assert_eq!(conflicts, Vec::<Value>::new());
+}
+
+#[test]
+fn a_terminal_gets_colours_unless_no_color_says_otherwise() {
+    let site = Site::new();
+    site.admin(["leases", "list"]).exits(0);
+    let shown = |environment: &str| site.sh(&format!("{environment} script -qec 'glexec-admin leases list' /dev/null"));
+    assert!(shown("").contains("\x1b[1mACCOUNT\x1b[0m"));
+    assert!(!shown("NO_COLOR=1").contains('\x1b'));
+    assert!(!site.admin(["leases", "list"]).stdout().contains('\x1b'));
+}

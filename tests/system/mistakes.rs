@@ -1,0 +1,325 @@
+//! The mistakes that sites make most: the caller's sentence, the log and `glexec-admin check` all name the mistake, and
+//! what mends it. docs/troubleshooting.md has them all.
+
+use crate::site::{Site, material_file};
+use glexec::admin::mend;
+use glexec::reason::Reason;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// Who notices a mistake.
+#[derive(Clone, Copy, PartialEq)]
+enum Seen {
+    /// `check` alone, and calls are refused for it.
+    BySite,
+    /// `check --as` with the proxy, since it is about one user or one call.
+    ByCall,
+    /// The same, before it is known where the site's log is: it goes to syslog.
+    BeforeLog,
+    /// Only what a setuid program itself can notice, before there is a log of the site's.
+    ByCaller,
+}
+use Seen::{BeforeLog, ByCall, ByCaller, BySite};
+
+struct Mistake {
+    /// As the page calls it.
+    name: &'static str,
+    /// What goes wrong at the site, as root.
+    how: &'static str,
+    /// Whose proxy shows it.
+    proxy: &'static str,
+    code: &'static str,
+    seen: Seen,
+}
+
+const fn mistake(
+    name: &'static str,
+    how: &'static str,
+    proxy: &'static str,
+    code: &'static str,
+    seen: Seen,
+) -> Mistake {
+    Mistake { name, how, proxy, code, seen }
+}
+
+const MISTAKES: &[Mistake] = &[
+    mistake("The setuid bit is lost", "chmod 755 /usr/sbin/glexec", "alice", "self.not-setuid", ByCaller),
+    mistake(
+        "glexec lies on a nosuid mount",
+        "mount -t tmpfs -o nosuid,mode=755 none /mnt; cp -p /usr/sbin/glexec /mnt/; \
+        mount --bind /mnt /usr/sbin; mount -o remount,bind,nosuid /usr/sbin",
+        "alice",
+        "self.not-setuid",
+        ByCaller,
+    ),
+    mistake("There is no configuration", "rm /etc/glexec.conf", "alice", "config.missing", BeforeLog),
+    mistake(
+        "The configuration can be written by a group",
+        "chmod 664 /etc/glexec.conf",
+        "alice",
+        "config.insecure-permissions",
+        BeforeLog,
+    ),
+    mistake(
+        "The configuration has the historic format",
+        "printf '[glexec]\\nlinger = yes\\n' > /etc/glexec.conf",
+        "alice",
+        "config.historic-format",
+        BeforeLog,
+    ),
+    mistake(
+        "A key of the configuration is misspelt",
+        "sed -i 's/^linger/lingre/' /etc/glexec.conf",
+        "alice",
+        "config.invalid",
+        BeforeLog,
+    ),
+    mistake(
+        "The caller is not white-listed",
+        "sed -i 's/\"pilot\", //' /etc/glexec.conf",
+        "alice",
+        "caller.not-white-listed",
+        ByCall,
+    ),
+    mistake("The service user is missing", "sed -i /^glexec:/d /etc/passwd", "alice", "verifier.failed", BySite),
+    mistake(
+        "Nobody listens on /dev/log",
+        "sed -i 's/\"file\"/\"syslog\"/' /etc/glexec.conf",
+        "alice",
+        "audit.unavailable",
+        BySite,
+    ),
+    mistake(
+        "A directory above the proxy cannot be searched",
+        "chown root /home/pilot; chmod 700 /home/pilot",
+        "alice",
+        "credential.unreadable",
+        ByCall,
+    ),
+    mistake(
+        "The proxy has mode 0644",
+        "chmod 644 /home/pilot/*.pem",
+        "alice",
+        "credential.insecure-permissions",
+        ByCall,
+    ),
+    mistake("The proxy has expired, or the clock is wrong", "", "alice-expired", "credential.expired", ByCall),
+    mistake(
+        "The proxy is not valid yet, or the clock is wrong",
+        "",
+        "alice-not-yet-valid",
+        "credential.not-yet-valid",
+        ByCall,
+    ),
+    mistake("The CA is unknown", "", "uma", "credential.unknown-ca", ByCall),
+    mistake("A CRL is missing", "rm /etc/grid-security/certificates/*.r0", "alice", "trust.crl-missing", BySite),
+    mistake(
+        "A CRL has expired",
+        "cd /root; printf '[ca]\ndefault_ca=x\n[x]\ndatabase=/root/index\ndefault_md=sha256\n' > c; : > index; \
+         openssl ca -config c -gencrl -cert ca.pem -keyfile ca.key -crl_lastupdate 20260101000000Z \
+         -crl_nextupdate 20260201000000Z -out $(ls /etc/grid-security/certificates/$(openssl x509 -in ca.pem -noout \
+         -hash).r0) 2> /dev/null",
+        "alice",
+        "trust.crl-expired",
+        BySite,
+    ),
+    mistake(
+        "A CRL is no CRL",
+        "for f in /etc/grid-security/certificates/*.r0; do echo '<html>' > $f; done",
+        "alice",
+        "trust.crl-invalid",
+        BySite,
+    ),
+    mistake(
+        "A signing policy is missing",
+        "rm /etc/grid-security/certificates/*.signing_policy",
+        "alice",
+        "trust.signing-policy-missing",
+        BySite,
+    ),
+    mistake(
+        "The CA directory can be written by others",
+        "chmod 777 /etc/grid-security/certificates",
+        "alice",
+        "trust.insecure-permissions",
+        BySite,
+    ),
+    mistake(
+        "The CA directory is missing",
+        "rm -r /etc/grid-security/certificates",
+        "alice",
+        "trust.unreadable",
+        BySite,
+    ),
+    mistake(
+        "The VO's .lsc file is missing",
+        "rm -r /etc/grid-security/vomsdir/testvo",
+        "bob",
+        "voms.ac-untrusted",
+        BySite,
+    ),
+    mistake(
+        "The .lsc file is malformed",
+        "echo voms.example.org > /etc/grid-security/vomsdir/testvo/voms.example.org.lsc",
+        "bob",
+        "voms.lsc-malformed",
+        BySite,
+    ),
+    mistake(
+        "The grid-mapfile is missing",
+        "rm /etc/grid-security/grid-mapfile",
+        "alice",
+        "lcmaps.file-missing",
+        BySite,
+    ),
+    mistake(
+        "The grid-mapfile can be written by others",
+        "chmod 666 /etc/grid-security/grid-mapfile",
+        "alice",
+        "lcmaps.insecure-permissions",
+        BySite,
+    ),
+    mistake(
+        "The user is not in the map",
+        "sed -i '/Alice/d' /etc/grid-security/grid-mapfile",
+        "alice",
+        "lcmaps.no-mapping",
+        ByCall,
+    ),
+    mistake("The mapped account does not exist", "sed -i /^alice:/d /etc/passwd", "alice", "account.unknown", BySite),
+    mistake(
+        "The mapped account has expired",
+        "sed -i '/^alice:/s/:::$/::1:/' /etc/shadow",
+        "alice",
+        "account.locked",
+        BySite,
+    ),
+    mistake(
+        "The pool is exhausted",
+        "cd /etc/grid-security/gridmapdir; for a in t*; do ln $a %2fcn%3d$a; done",
+        "bob",
+        "lcmaps.pool-exhausted",
+        BySite,
+    ),
+    mistake("The gridmapdir is missing", "rm -r /etc/grid-security/gridmapdir", "bob", "lcmaps.file-missing", BySite),
+    mistake(
+        "The gridmapdir can be written by everybody",
+        "chmod 1777 /etc/grid-security/gridmapdir",
+        "bob",
+        "lcmaps.insecure-permissions",
+        BySite,
+    ),
+    mistake(
+        "The gridmapdir is read-only",
+        "mount --bind /etc/grid-security/gridmapdir /etc/grid-security/gridmapdir; \
+        mount -o remount,bind,ro /etc/grid-security/gridmapdir",
+        "bob",
+        "lcmaps.gridmapdir-failed",
+        BySite,
+    ),
+    mistake("The ban file is missing", "rm /etc/lcas/ban_users.db", "alice", "lcas.file-missing", BySite),
+];
+
+/// What `check` finds that is not as it should be.
+fn faults(site: &Site, arguments: &[&str]) -> (Option<i32>, Vec<Value>) {
+    let run = site.admin([&["check", "--json"], arguments].concat());
+    let answer: Value = serde_json::from_str(&run.stdout()).unwrap_or_else(|e| panic!("{e}\n{run}"));
+    assert_eq!(run.code().map(i64::from), answer["exit_code"].as_i64(), "{run}");
+    let findings = answer["findings"].as_array().unwrap().iter();
+    (run.code(), findings.filter(|finding| finding["state"] != "ok").cloned().collect())
+}
+
+#[test]
+fn a_site_that_is_as_it_should_be_passes() {
+    let site = Site::new();
+    assert_eq!(faults(&site, &[]), (Some(0), vec![]));
+    let run = site.admin(["check"]);
+    assert!(run.exits(0).stdout().starts_with("ok: "), "{run}");
+    let run = site.admin(["check", "--all", "--as", "/root/proxies/alice.pem", "--caller", "root"]);
+    assert!(
+        run.stdout().contains("setuid root (mode 4711)") && run.stdout().contains("caller.not-white-listed"),
+        "{run}"
+    );
+    assert_eq!(run.code(), Some(2));
+}
+
+#[test]
+fn sentence_log_and_check_name_every_mistake_and_what_mends_it() {
+    for mistake in MISTAKES {
+        let Mistake { name, how, proxy, code, seen } = mistake;
+        let site = if *seen == BeforeLog { Site::with_syslog() } else { Site::new() };
+        site.write("/root/ca.pem", material_file("certs/root-ca.pem"));
+        site.write("/root/ca.key", material_file("keys/ca.key"));
+        let pilot = site.pilot().credential(proxy).cwd("/");
+        if !how.is_empty() {
+            site.sh(how);
+        }
+        let reason = Reason::from_code(code).unwrap();
+        let run = pilot.glexec(["true"]);
+        let exit = i32::from(reason.class().exit_code());
+        match *seen == ByCaller || reason == Reason::AuditUnavailable {
+            true => run.refused_without_record(exit, code),
+            false => run.refused(exit, code),
+        };
+        let as_pilot = ["--as", &pilot.client_cert(), "--caller", "pilot"];
+        let (status, faults) = faults(&site, if *seen == ByCall { &as_pilot } else { &[] });
+        let finding = faults.iter().find(|finding| finding["reason"] == **code);
+        let finding = finding.unwrap_or_else(|| panic!("{name}: {code} expected of check, not {faults:#?}"));
+        assert_eq!(finding["mend"], mend::mend(reason), "{name}");
+        assert!(matches!(status, Some(1 | 2)), "{name}: {status:?}");
+        let plain = site.admin([&["check"], &as_pilot[..if *seen == ByCall { 4 } else { 0 }]].concat()).stdout();
+        assert!(
+            plain.contains(&format!("({code})\n")) && plain.contains(&format!("-> {}\n", mend::mend(reason))),
+            "{plain}"
+        );
+    }
+}
+
+#[test]
+fn a_process_that_can_gain_no_privilege_is_told_so_by_both() {
+    let site = Site::new();
+    site.admin(["check"]).exits(0);
+    let run = site.pilot().credential("alice").sh("setpriv --no-new-privs /usr/sbin/glexec true");
+    run.refused_without_record(202, "self.no-new-privs");
+    let said = site.sh("setpriv --no-new-privs glexec-admin check; test $? = 2");
+    let mend = mend::mend(Reason::SelfNoNewPrivs);
+    assert!(said.contains("(self.no-new-privs)\n") && said.contains(&format!("-> {mend}\n")), "{said}");
+}
+
+#[test]
+fn the_page_has_every_mistake_and_its_mend() {
+    let page = include_str!("../../docs/troubleshooting.md");
+    for Mistake { name, code, .. } in MISTAKES {
+        let row = format!("| {name} | `{code}` | {} |\n", mend::mend(Reason::from_code(code).unwrap()));
+        assert!(page.contains(&row), "docs/troubleshooting.md lacks: {row}");
+    }
+    // And nothing is mended twice, or for a reason that needs no mend.
+    let reasons: BTreeSet<&str> = mend::MENDS.iter().map(|(reason, _)| reason.code()).collect();
+    assert_eq!(reasons.len(), mend::MENDS.len());
+}
+
+#[test]
+fn lines_of_maps_are_named_by_their_numbers() {
+    let site = Site::new();
+    site.append(
+        "/etc/grid-security/grid-mapfile",
+        "\"/CN=No End\n\"/CN=Nobody\" nosuchaccount\n\"/CN=Nobody\" alice\n",
+    );
+    let (status, faults) = faults(&site, &[]);
+    assert_eq!(status, Some(1), "{faults:?}");
+    let says: Vec<_> = faults.iter().map(|finding| finding["says"].as_str().unwrap()).collect();
+    let first = site.read("/etc/grid-security/grid-mapfile").lines().count() - 2;
+    for (number, what) in [(first, "a quote without its end"), (first + 1, "\"nosuchaccount\""), (first + 2, "already")]
+    {
+        let found = says.iter().any(|says| says.starts_with(&format!("line {number}: ")) && says.contains(what));
+        assert!(found, "line {number}: {what}: {says:?}");
+    }
+}
+
+#[test]
+fn who_is_not_root_learns_that_he_cannot_see_everything() {
+    let site = Site::new();
+    site.admin(["check"]).exits(0);
+    let run = site.pilot().run("/usr/sbin/glexec-admin", ["check", "--json"]);
+    assert!(!run.stderr().contains("panicked") && run.code().is_some_and(|code| code <= 3), "{run}");
+}

@@ -1,0 +1,188 @@
+//! The Debian and RPM packages, installed, upgraded and removed with the real tools in sites that knew nothing of glexec.
+//!
+//! `make deb rpm` makes them; `make test` does that first and says where they are.
+
+use crate::site::{GLEXEC, Site};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The package of this kind.
+pub fn package(extension: &str) -> PathBuf {
+    let beside = || Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("packages");
+    let dir = std::env::var_os("GLEXEC_PACKAGES").map_or_else(beside, PathBuf::from);
+    let files = std::fs::read_dir(&dir).into_iter().flatten().map(|entry| entry.unwrap().path());
+    let found = files.filter(|path| path.extension().is_some_and(|e| e == extension)).max();
+    found.unwrap_or_else(|| panic!("no .{extension} in {}: run make {extension}", dir.display()))
+}
+
+/// A site with the Debian package in /root, where those of its dependencies are installed that the host has.
+pub fn debian_site() -> Site {
+    let site = Site::without_glexec();
+    site.sh("mkdir -p /var/lib/dpkg/info /var/lib/dpkg/updates /var/lib/dpkg/triggers && : > /var/lib/dpkg/available");
+    let depends = Command::new("dpkg-deb").arg("-f").arg(package("deb")).arg("Depends").output().unwrap().stdout;
+    let depends = String::from_utf8(depends).unwrap();
+    let needed: Vec<&str> = depends.split(", ").filter_map(|one| one.split_whitespace().next()).collect();
+    let host = std::fs::read_to_string("/var/lib/dpkg/status").expect("the host is Debian");
+    let is_needed = |entry: &&str| needed.iter().any(|name| entry.starts_with(&format!("Package: {name}\n")));
+    site.write("/var/lib/dpkg/status", host.split("\n\n").filter(is_needed).collect::<Vec<_>>().join("\n\n") + "\n");
+    site.write("/root/glexec.deb", std::fs::read(package("deb")).unwrap());
+    site
+}
+
+fn red_hat_site() -> Site {
+    let site = Site::without_glexec();
+    site.write("/root/glexec.rpm", std::fs::read(package("rpm")).unwrap());
+    site.sh("mkdir -p /var/lib/rpm");
+    site
+}
+
+/// The program is there as it must be, its account too, and it works: it knows of nobody who may call.
+fn is_installed(site: &Site) {
+    assert_eq!(site.sh("stat -c '%a %U:%G' /usr/sbin/glexec"), "4711 root:root\n");
+    let account = site.account("glexec");
+    assert!(account.uid < 1000 && account.groups.len() == 1, "{account:?}");
+    assert_eq!(
+        site.sh("getent passwd glexec | cut -d: -f6-; stat -c '%a %U' /var/log/glexec"),
+        "/:/usr/sbin/nologin\n755 root\n"
+    );
+    let call = site.pilot().credential("alice").glexec(["id"]);
+    call.refused_without_record(203, "caller.not-white-listed");
+}
+
+/// The administrator configures it; then it is used.
+fn is_configured(site: &Site) {
+    site.write("/etc/glexec.conf", include_str!("../site/root/etc/glexec.conf"));
+    is_used(site);
+}
+
+fn is_used(site: &Site) {
+    site.pilot().credential("alice").glexec(["id", "-un"]).succeeds_with("alice\n");
+}
+
+/// What is left has no setuid bit, and none of the programs.
+fn is_removed(site: &Site) {
+    assert_eq!(site.sh("find / -xdev -name '*glexec*' -perm /6000; ls /usr/sbin | grep -e glexec -e gltemp || :"), "");
+    assert!(!site.exists(GLEXEC));
+}
+
+#[test]
+fn the_debian_package_is_installed_upgraded_removed_and_purged() {
+    let site = debian_site();
+    let dpkg = |arguments: &str| site.sh(&format!("DEBIAN_FRONTEND=noninteractive dpkg {arguments} 2>&1"));
+    dpkg("-i /root/glexec.deb");
+    is_installed(&site);
+    is_configured(&site);
+
+    // The next version has another shipped configuration.
+    site.sh("cd /root && dpkg-deb -R glexec.deb next && sed -i 's/^Version: .*/Version: 99/' next/DEBIAN/control && \
+             echo '# new' >> next/etc/glexec.conf && dpkg-deb --root-owner-group -b next next.deb && rm -r next");
+    dpkg("--force-confold -i /root/next.deb");
+    assert_eq!(site.sh("dpkg-query -W -f '${Version} ${db:Status-Abbrev}' glexec"), "99 ii ");
+    assert_eq!(site.read("/etc/glexec.conf"), include_str!("../site/root/etc/glexec.conf"));
+    assert!(site.read("/etc/glexec.conf.dpkg-dist").ends_with("# new\n"));
+    is_used(&site);
+
+    dpkg("-r glexec");
+    is_removed(&site);
+    assert!(site.exists("/etc/glexec.conf") && site.exists("/var/log/glexec/glexec.log"));
+    dpkg("-P glexec");
+    assert_eq!(site.sh("ls -d /etc/glexec.conf* /etc/logrotate.d/glexec /var/log/glexec 2> /dev/null || :"), "");
+    assert_eq!(site.sh("getent passwd glexec; getent group glexec || :"), "");
+    // What belongs to the site stays.
+    assert!(site.exists("/etc/grid-security/grid-mapfile"));
+}
+
+#[test]
+fn the_rpm_package_is_installed_upgraded_and_removed() {
+    let site = red_hat_site();
+    let rpm = |arguments: &str| site.sh(&format!("rpm --dbpath /var/lib/rpm {arguments} 2>&1"));
+    rpm("-i --nodeps /root/glexec.rpm"); // Debian's rpm knows of no other package
+    is_installed(&site);
+    is_configured(&site);
+
+    let next = Path::new(env!("CARGO_TARGET_TMPDIR")).join("next-rpm");
+    let built = package("rpm").parent().and_then(Path::parent).unwrap().to_owned();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/build-rpm");
+    let made = Command::new(script).args([&built, &next]).arg("2").output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let file = std::fs::read_dir(&next).unwrap().next().unwrap().unwrap().path();
+    site.write("/root/next.rpm", std::fs::read(file).unwrap());
+    rpm("-U --nodeps /root/next.rpm");
+    assert_eq!(rpm("-q --qf '%{VERSION}-%{RELEASE}' glexec"), concat!(env!("CARGO_PKG_VERSION"), "-2"));
+    assert_eq!(site.read("/etc/glexec.conf"), include_str!("../site/root/etc/glexec.conf"));
+    is_used(&site);
+
+    rpm("-e glexec");
+    is_removed(&site);
+    assert_eq!(site.read("/etc/glexec.conf.rpmsave"), include_str!("../site/root/etc/glexec.conf"));
+}
+
+/// The files of a listing of paths, without what formats do to them.
+fn files(listing: &str) -> BTreeSet<String> {
+    let of_debian = |path: &str| path.contains("/share/lintian/") || path.ends_with("/changelog.Debian.gz");
+    let name = |path: &str| match path.trim_start_matches('.') {
+        "/usr/share/doc/glexec/copyright" => "/usr/share/doc/glexec/LICENSE".to_owned(),
+        "/usr/share/doc/glexec/changelog.gz" => "/usr/share/doc/glexec/CHANGELOG.md".to_owned(),
+        path => path.trim_end_matches(".gz").replace("/zsh/vendor-completions/", "/zsh/site-functions/"),
+    };
+    listing.lines().filter(|path| !of_debian(path)).map(name).collect()
+}
+
+#[test]
+fn make_install_and_both_packages_install_the_same_files() {
+    let run = |program: &str, arguments: &[&str]| {
+        let run = Command::new(program).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+        assert!(run.status.success(), "{program}: {}", String::from_utf8_lossy(&run.stderr));
+        String::from_utf8(run.stdout).unwrap()
+    };
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("installed");
+    let _ = std::fs::remove_dir_all(&dir);
+    let (deb, rpm) = (package("deb"), package("rpm"));
+    let built = deb.parent().and_then(Path::parent).unwrap();
+    run("make", &["install", &format!("DESTDIR={}", dir.display()), &format!("CARGO_TARGET_DIR={}", built.display())]);
+    let installed = run("sh", &["-c", "cd \"$1\" && find . ! -type d", "sh", dir.to_str().unwrap()]);
+    let of_deb =
+        run("sh", &["-c", "dpkg-deb --fsys-tarfile \"$1\" | tar -t | grep -v '/$'", "sh", deb.to_str().unwrap()]);
+    let of_rpm =
+        "rpm --dbpath \"$2\" -qp --qf '[%{FILEMODES:perms} %{FILENAMES}\n]' \"$1\" | sed -n 's/^[-l][^ ]* //p'";
+    let of_rpm = run("sh", &["-c", of_rpm, "sh", rpm.to_str().unwrap(), dir.to_str().unwrap()]);
+    assert_eq!(files(&of_deb), files(&installed));
+    assert_eq!(files(&of_rpm), files(&installed));
+}
+
+#[test]
+fn every_package_has_the_version_of_the_program() {
+    let first = |text: &'static str, begin: &str| {
+        let line = text.lines().find(|line| line.starts_with(begin)).unwrap();
+        line[begin.len()..].trim().to_owned()
+    };
+    let debian = first(include_str!("../../packaging/debian/changelog"), "glexec (");
+    assert_eq!(debian.split('-').next(), Some(env!("CARGO_PKG_VERSION")));
+    let spec = include_str!("../../packaging/glexec.spec");
+    assert_eq!(first(spec, "Version:"), env!("CARGO_PKG_VERSION"));
+    assert!(spec.contains(&format!("> - {}-1\n", env!("CARGO_PKG_VERSION"))), "the spec's changelog");
+}
+
+#[test]
+fn versions_lie_side_by_side_behind_a_link() {
+    let site = Site::with(Site::linger);
+    site.sh("mkdir -p /usr/libexec && mv /usr/sbin/glexec /usr/libexec/glexec-1 && ln -s ../libexec/glexec-1 /usr/sbin/glexec");
+    is_used(&site);
+    // A new version takes over while a call of the old one runs; then the old one goes.
+    let running = site.pilot().credential("alice").start(GLEXEC, ["sh", "-c", "echo up; read line; echo $line"]);
+    site.sh("install -m 4711 /usr/libexec/glexec-1 /usr/libexec/glexec-2; \
+             ln -s ../libexec/glexec-2 /usr/sbin/new && mv -T /usr/sbin/new /usr/sbin/glexec && rm /usr/libexec/glexec-1");
+    is_used(&site);
+    running.finish().succeeds_with("up\n\n");
+    let ends = site.records().into_iter().filter(|record| record["event"] == "end").count();
+    assert_eq!(ends, 3, "every call has its end record");
+}
+
+#[test]
+fn the_apparmor_profile_can_be_parsed() {
+    let profile = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/apparmor/usr.sbin.glexec");
+    // Without a kernel to load it into, without a cache.
+    let run = Command::new("/sbin/apparmor_parser").arg("-QTK").arg(profile).output().unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+}
