@@ -80,8 +80,7 @@ pub fn step(name: &str) {
         return;
     }
     let config = load::load().unwrap();
-    if wanted(1) {
-    }
+    if wanted(1) {}
     let verified: Vec<Answer> = (1..=2).filter(|&step| wanted(step)).map(|_| verify(&config)).collect();
     if wanted(3) {
         decided(&config, verified);

@@ -38,6 +38,7 @@ impl PublicKey<'_> {
 
     /// signature^e mod n (section 5.2.2), by squaring; `None` where the signature is no number below n. All of it is
     /// public, so that the time it takes may depend on the numbers.
+    #[expect(clippy::arithmetic_side_effects, reason = "numbers of any size do not overflow, and the modulus is odd")]
     fn power(&self, signature: &[u8]) -> Option<BigUint> {
         let (modulus, exponent) = (number(self.modulus), number(self.exponent));
         let signature = Some(number(signature)).filter(|signature| *signature < modulus)?;
@@ -50,6 +51,7 @@ impl PublicKey<'_> {
 
     /// Whether a private key is this one's: p·q is n, and e·d is 1 modulo p-1 and q-1 (section 3.2). The factors of the
     /// modulus prove that somebody holds the private key as well as a signature does, for a hundredth of the time.
+    #[expect(clippy::arithmetic_side_effects, reason = "the primes are greater than two before one is taken away")]
     pub fn is_of(&self, private: &PrivateKey<'_>) -> bool {
         let one = BigUint::from(1_u32);
         let (p, q) = (number(private.first_prime), number(private.second_prime));

@@ -5,7 +5,6 @@
 use super::names::is_claim;
 use super::view::View;
 use crate::account;
-use crate::credential::identity::MAX_DN;
 use crate::reason::Outcome;
 use crate::sys::dir::Entry;
 use std::collections::BTreeMap;
@@ -81,9 +80,7 @@ impl View {
     }
 
     fn recorded(&self, name: &OsStr) -> Option<String> {
-        let limit = u64::try_from(MAX_DN).unwrap_or(u64::MAX);
-        let recorded = String::from_utf8(self.directory().read(name, limit).ok()?).ok()?;
         // A record of an earlier lease says nothing of this one.
-        recorded.starts_with('/').then_some(recorded)
+        self.record(name).ok().flatten().map(|record| record.holder).filter(|holder| holder.starts_with('/'))
     }
 }

@@ -72,7 +72,7 @@ const MAX_RECORD: u64 = 2048;
 
 /// The lease is gone.
 #[derive(Clone, Copy, Debug)]
-struct Gone;
+pub(super) struct Gone;
 
 /// An open gridmapdir to look at.
 #[derive(Debug)]
@@ -164,7 +164,7 @@ impl View {
     }
 
     /// The record of a lease, where it has one.
-    fn record(&self, lease: &OsStr) -> Result<Option<Record>, Gone> {
+    pub(super) fn record(&self, lease: &OsStr) -> Result<Option<Record>, Gone> {
         match self.directory.read(lease, MAX_RECORD) {
             Ok(recorded) => Ok(Some(Record::parse(&String::from_utf8_lossy(&recorded)))),
             Err(FileError::Missing(_)) => Err(Gone),

@@ -3,7 +3,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::listed::Listed;
+use super::listed::{Listed, mark};
 use crate::config::credentials::Digest;
 use crate::credential::asn1::{Cursor, Malformed, header, only, tag};
 use crate::credential::certificate::Algorithm;
@@ -143,35 +143,29 @@ impl<'s> Pass<'s> {
     ) -> Result<Result<Option<usize>, Malformed>, Malformed> {
         let end = self.enter(tag::SEQUENCE)?;
         self.check_within(end, self.body_end)?;
+        let wanted: Vec<Wanted<'_>> = wanted.iter().map(|serial| Wanted { mark: mark(serial), serial }).collect();
         let mut found = None;
         while self.position() < end {
-            let walked = self.entry(end).and_then(|entry| {
-                let serial = serial(entry)?;
-                listed.add(serial);
-                Ok(wanted.iter().position(|wanted| wanted == serial))
-            });
-            match walked {
-                Ok(here) => found = found.or(here),
-                Err(fault) => {
-                    self.skip_to(end)?;
-                    return Ok(Err(fault));
+            let left = end.saturating_sub(self.position());
+            self.available(MAX_FIELD.min(left))?;
+            let there = self.window.get(self.at..).unwrap_or_default();
+            let there = there.get(..left).unwrap_or(there);
+            match walk(there, &wanted, listed) {
+                Ok((0, _)) => return self.give_up(end, "an entry is longer than any should be, or than the list"),
+                Ok((walked, here)) => {
+                    found = found.or(here);
+                    self.at = self.at.saturating_add(walked);
                 }
+                Err(Malformed(why)) => return self.give_up(end, why),
             }
         }
         Ok(Ok(found))
     }
 
-    /// The content of the entry that comes next.
-    fn entry(&mut self, end: usize) -> Result<&[u8], Malformed> {
-        let (kind, own, length) = self.header()?;
-        let size = own.saturating_add(length);
-        if kind != tag::SEQUENCE || size > end.saturating_sub(self.position()) {
-            return Err(Malformed("an entry is none, or longer than their list"));
-        }
-        self.require(size)?;
-        let from = self.at.saturating_add(own);
-        self.at = self.at.saturating_add(size);
-        Ok(self.window.get(from..self.at).unwrap_or_default())
+    /// The entries are malformed; they are signed all the same, and so passed over.
+    fn give_up(&mut self, end: usize, why: &'static str) -> Result<Result<Option<usize>, Malformed>, Malformed> {
+        self.skip_to(end)?;
+        Ok(Err(Malformed(why)))
     }
 
     fn position(&self) -> usize {
@@ -267,6 +261,38 @@ impl<'s> Pass<'s> {
         }
         Ok(())
     }
+}
+
+/// A serial number that is looked for.
+struct Wanted<'a> {
+    mark: u64,
+    serial: &'a [u8],
+}
+
+/// Goes through the entries that are there in full: how many bytes they have, and the first wanted number among them.
+fn walk(bytes: &[u8], wanted: &[Wanted<'_>], listed: &mut Listed) -> Result<(usize, Option<usize>), Malformed> {
+    let (mut rest, mut found) = (bytes, None);
+    while let Some((entry, after)) = whole(rest)? {
+        let serial = serial(entry)?;
+        let mark = mark(serial);
+        listed.add(mark);
+        let here = wanted.iter().position(|wanted| wanted.mark == mark && wanted.serial == serial);
+        (rest, found) = (after, found.or(here));
+    }
+    Ok((bytes.len().saturating_sub(rest.len()), found))
+}
+
+/// The content of the entry that comes first, and what follows it; `None` where not all of it is there.
+fn whole(bytes: &[u8]) -> Result<Option<(&[u8], &[u8])>, Malformed> {
+    let (kind, own, length) = match header(bytes) {
+        Ok(read) => read,
+        Err(fault) if bytes.len() >= MAX_HEADER => return Err(fault),
+        Err(_) => return Ok(None),
+    };
+    if kind != tag::SEQUENCE {
+        return Err(Malformed("an entry is none"));
+    }
+    Ok(bytes.get(own..).and_then(|bytes| bytes.split_at_checked(length)))
 }
 
 /// The octets of an entry's serial number as [`crate::credential::identity::Serial::octets`] has them.
