@@ -46,7 +46,7 @@ pub fn run(site: &Site, pilot: &mut Caller) -> Vec<Count> {
     fs::set_permissions(COPY, fs::Permissions::from_mode(0o700)).unwrap();
     let mut counts = Vec::new();
     let mut count = |what: &str, instructions: u64| counts.push(Count { what: what.into(), instructions });
-    count("`glexec --help`: loader, C library, Rust's start", instructions(&[COPY, "--help"]));
+    count("`glexec --help`: loader, C library, start of the program", instructions(&[COPY, "--help"]));
     count("glexec's privileged process until its verifier has ended", instructions(&[COPY, "/bin/true"]));
     let mut before = instructions(&["/measure", "--step", "nothing"]);
     for (step, what) in STEPS {
@@ -80,7 +80,6 @@ pub fn step(name: &str) {
         return;
     }
     let config = load::load().unwrap();
-    if wanted(1) {}
     let verified: Vec<Answer> = (1..=2).filter(|&step| wanted(step)).map(|_| verify(&config)).collect();
     if wanted(3) {
         decided(&config, verified);

@@ -116,9 +116,11 @@ fn marked(call: &Call, events: &[Event]) -> Option<Marked> {
     type Test<'a> = Box<dyn Fn(&Event) -> bool + 'a>;
     let ends: Vec<(&str, Which, usize, Test<'_>)> = vec![
         ("glexec's process started: fork, execve", first, ran, Box::new(|e| matches!(&e.what, What::Exec { .. }))),
+        // It checks the standard descriptors of a setuid program next.
+        ("C library has asked the processor (cpuid)", first, loaded, Box::new(enter(glexec, &[libc::SYS_fcntl]))),
         ("libraries mapped", first, loaded, Box::new(enter(glexec, &[libc::SYS_set_tid_address]))),
         ("relocated: their functions looked up", first, loaded, Box::new(exit(glexec, libc::SYS_munmap))),
-        ("constructors, Rust's start", first, forked, Box::new(enter(glexec, &[libc::SYS_getcwd]))),
+        ("constructors, start of the program", first, forked, Box::new(enter(glexec, &[libc::SYS_getcwd]))),
         ("arguments taken, process hardened", last, forked, Box::new(enter(glexec, &[libc::SYS_capset]))),
         ("configuration, caller, credential file", last, forked, Box::new(enter(glexec, &FORKS))),
         ("verifier forked", first, ran, Box::new(move |e| e.pid == verifier)),

@@ -105,9 +105,8 @@ impl Gridmapdir {
     pub(super) fn sweep(&self, listing: &Listing) -> Outcome<()> {
         let now = seconds_now();
         for (name, _) in listing {
-            if let Some((made, account)) = claimed(name)
-                && now.saturating_sub(made) > CLAIM_LIFETIME.as_secs()
-            {
+            let old = |made: &u64| now.saturating_sub(*made) > CLAIM_LIFETIME.as_secs();
+            if let Some((_, account)) = claimed(name).filter(|(made, _)| old(made)) {
                 self.give_back(name, account)?;
             }
         }
