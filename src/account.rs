@@ -181,9 +181,14 @@ impl From<LookupFailed> for Refusal {
     }
 }
 
-fn unknown(kind: &str, name: &str) -> Refusal {
-    Refusal::new(Reason::AccountUnknown, format!("the mapped {kind} does not exist on this machine"))
-        .detail(format!("{kind} {name:?}"))
+fn unknown(name: &str) -> Refusal {
+    Refusal::new(Reason::AccountUnknown, "the mapped account does not exist on this machine")
+        .detail(format!("account {name:?}"))
+}
+
+/// The refusal for a group that the account database does not have.
+pub fn unknown_group(what: impl Into<String>) -> Refusal {
+    Refusal::new(Reason::AccountNoGroup, "a mapped group does not exist on this machine").detail(what)
 }
 
 fn forbidden_id(what: String) -> Refusal {
@@ -193,12 +198,12 @@ fn forbidden_id(what: String) -> Refusal {
 /// Looks an account up by name and accepts it only if all its ids may be used.
 pub fn account(database: &dyn AccountDatabase, name: &str, limits: Limits) -> Outcome<Account> {
     if !is_name(name) {
-        return Err(unknown("account", name).detail(format!("{name:?} is not an account name")));
+        return Err(unknown(name).detail(format!("{name:?} is not an account name")));
     }
-    let found = database.user(name)?.ok_or_else(|| unknown("account", name))?;
+    let found = database.user(name)?.ok_or_else(|| unknown(name))?;
     // A database that answers with another entry than the one asked for must not decide who somebody becomes.
     if found.name != name {
-        return Err(unknown("account", name).detail(format!("the database answers {:?} for {name:?}", found.name)));
+        return Err(unknown(name).detail(format!("the database answers {:?} for {name:?}", found.name)));
     }
     let group = |id: u32| {
         TargetGid::new(id, limits).ok_or_else(|| forbidden_id(format!("account {name:?} has the group id {id}")))
@@ -223,9 +228,9 @@ pub fn account(database: &dyn AccountDatabase, name: &str, limits: Limits) -> Ou
 /// Looks a group up by name and accepts it only if its id may be used.
 pub fn group(database: &dyn AccountDatabase, name: &str, limits: Limits) -> Outcome<TargetGid> {
     if !is_name(name) {
-        return Err(unknown("group", name).detail(format!("{name:?} is not a group name")));
+        return Err(unknown_group(format!("{name:?} is not a group name")));
     }
-    let id = database.group(name)?.ok_or_else(|| unknown("group", name))?;
+    let id = database.group(name)?.ok_or_else(|| unknown_group(format!("group {name:?}")))?;
     TargetGid::new(id, limits).ok_or_else(|| forbidden_id(format!("group {name:?} has the id {id}")))
 }
 
@@ -317,7 +322,7 @@ pub(crate) mod tests {
         assert_eq!(account(&broken, "x", LIMITS).unwrap_err().reason(), Reason::AccountLookup);
         assert_eq!(group(&broken, "x", LIMITS).unwrap_err().reason(), Reason::AccountLookup);
         assert_eq!(account(&Fake::default(), "x", LIMITS).unwrap_err().reason(), Reason::AccountUnknown);
-        assert_eq!(group(&Fake::default(), "x", LIMITS).unwrap_err().reason(), Reason::AccountUnknown);
+        assert_eq!(group(&Fake::default(), "x", LIMITS).unwrap_err().reason(), Reason::AccountNoGroup);
     }
 
     #[test]

@@ -109,7 +109,6 @@ catalogue! {
     ConfigHistoric           "config.historic-format"     System Useless "The configuration file has the historic .ini form; glexec-admin migrate converts it.";
     ConfigSyntax             "config.syntax"              System Useless "The configuration file is not valid TOML; the message has line and column.";
     ConfigInvalid            "config.invalid"             System Useless "The configuration has an unknown key, a value of the wrong type or a bad value; the message has line and column.";
-    ConfigNotSupported       "config.not-supported"       System Useless "The configuration asks for something that this version does not have yet; the message names it.";
 
     CallerUnknown            "caller.unknown-account"     Authorization Useless "The caller's user id has no account.";
     CallerNotWhiteListed     "caller.not-white-listed"    Authorization Useless "The caller's account is not in user_white_list.";
@@ -204,7 +203,8 @@ catalogue! {
     LcmapsNoGroup            "lcmaps.no-primary-group"    Authorization Useless "The site's mapping policy gives this user an account but no primary group (groupmapfile).";
     LcmapsGridmapdir         "lcmaps.gridmapdir-failed"   System Useless "The gridmapdir cannot be written: a read-only or full file system, or no permission.";
 
-    AccountUnknown           "account.unknown"            Authorization Useless "The mapped account or group does not exist on this machine.";
+    AccountUnknown           "account.unknown"            Authorization Useless "The mapped account does not exist on this machine.";
+    AccountNoGroup           "account.unknown-group"      Authorization Useless "A mapped group does not exist on this machine.";
     AccountForbidden         "account.forbidden"          Authorization Useless "The mapped account or group is root, nobody, or below min_uid or min_gid.";
     AccountLocked            "account.locked"             Authorization Useless "The mapped account has expired.";
     AccountSame              "account.same-as-caller"     Authorization Useless "The mapped account is the caller's own (allow_same_account).";

@@ -138,9 +138,9 @@ fn same(variable: &Variable, files: &[(&str, &str)], out: &mut Output) {
             | "do_not_use_secondary_gids"
             | "map_to_secondary_groups" => out.set(name, "true"),
             "strict_poolprefix_match" => out.set(name, if value == "no" { "false" } else { "true" }),
-            // glexec never asked for more than one.
-            "max_mappings_per_credential" => out.comment(&format!("{name} {value}: glexec uses one")),
-            "mapmin" | "min_gid" | "max_gid" if value.parse::<u32>().is_ok() => out.set(name, value),
+            "max_mappings_per_credential" | "mapmin" | "min_gid" | "max_gid" if value.parse::<u32>().is_ok() => {
+                out.set(name, value)
+            }
             "dummy_username" | "dummy_group" | "dummy_sec_group" => out.set(name, &quoted(value)),
             _ => out.comment(&format!("LOOK: {name} {value}: unknown here (an account or a group must be named)")),
         }

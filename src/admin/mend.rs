@@ -52,6 +52,7 @@ pub const MENDS: &[(Reason, &str)] = &[
     (Reason::LcmapsFileMalformed, "correct the line: until then everybody is refused"),
     (Reason::LcmapsGridmapdir, "make the gridmapdir writable for root: not read-only, not full, no root_squash"),
     (Reason::AccountUnknown, "make the account (useradd), or correct the line that names it"),
+    (Reason::AccountNoGroup, "make the group (groupadd), or correct the line that names it"),
     (Reason::AccountForbidden, "map to an account with ids of at least min_uid and min_gid"),
     (Reason::AccountLocked, "renew the account (chage -E), or take it out of the map"),
     (Reason::AccountLookup, "look at the name service: getent passwd ACCOUNT"),

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use crate::config::Config;
 use crate::config::values::AbsolutePath;
 use crate::lcas;
 use crate::lcmaps::{Plan, Plugin, Pools};
@@ -15,8 +16,6 @@ pub enum Holds {
     Groups,
     /// Who is banned.
     Banned,
-    /// Something else.
-    Other,
 }
 
 fn map(plugin: &Plugin) -> Option<(&AbsolutePath, Holds)> {
@@ -46,22 +45,20 @@ fn pool(plugin: &Plugin) -> Option<&Pools> {
     }
 }
 
+/// The programs of the site's own.
+pub fn programs(config: &Config) -> Vec<&AbsolutePath> {
+    let mapping = config.lcmaps.plugins.values().filter_map(|plugin| match plugin {
+        Plugin::Exec(exec) => Some(&exec.program),
+        _ => None,
+    });
+    let authorizing = config.lcas.plugins().filter_map(|plugin| match plugin {
+        lcas::Plugin::Exec(exec) => Some(&exec.program),
+        _ => None,
+    });
+    mapping.chain(authorizing).chain(config.glexec.epilogue.as_ref().map(toml::Spanned::get_ref)).collect()
+}
+
 /// The pools of accounts.
 pub fn pools(plan: &Plan) -> Vec<&Pools> {
     plan.plugins.values().filter_map(pool).collect()
-}
-
-fn list(plugin: &lcas::Plugin) -> Option<(&AbsolutePath, Holds)> {
-    match plugin {
-        lcas::Plugin::Userban { file } => Some((file, Holds::Banned)),
-        lcas::Plugin::Userallow { file } | lcas::Plugin::Voms { file, .. } | lcas::Plugin::Timeslots { file } => {
-            Some((file, Holds::Other))
-        }
-        _ => None,
-    }
-}
-
-/// The files of the authorization.
-pub fn lists(plan: &lcas::Plan) -> Vec<(&AbsolutePath, Holds)> {
-    plan.plugins().filter_map(list).collect()
 }

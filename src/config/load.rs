@@ -5,7 +5,7 @@
 use crate::config::Config;
 use crate::config::credentials::Credentials;
 use crate::config::glexec::Glexec;
-use crate::config::plugins::{self, ConfigError, ConfigErrorKind, PolicyNames};
+use crate::config::plugins::{self, ConfigError, PolicyNames};
 use crate::lcas;
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::sys::dir::{FileError, TrustedFile, read_trusted};
@@ -103,13 +103,7 @@ pub fn parse(text: &str) -> Result<Config, Mistake> {
         }
     })?;
     let file = File::deserialize(document).map_err(|error| of_toml(Reason::ConfigInvalid, error))?;
-    check(file).map_err(|error| {
-        let reason = match error.kind {
-            ConfigErrorKind::Invalid => Reason::ConfigInvalid,
-            ConfigErrorKind::NotSupported => Reason::ConfigNotSupported,
-        };
-        mistake(reason, one_line(&error.message), error.span)
-    })
+    check(file).map_err(|error| mistake(Reason::ConfigInvalid, one_line(&error.message), error.span))
 }
 
 fn check(file: File) -> Result<Config, ConfigError> {
@@ -117,7 +111,7 @@ fn check(file: File) -> Result<Config, ConfigError> {
     if let Some(epilogue) = glexec.epilogue.as_ref().filter(|_| !glexec.linger) {
         let message = "epilogue needs linger = true: without it nothing of glexec is left to run it";
         let (message, span) = (message.to_owned(), Some(epilogue.span()));
-        return Err(ConfigError { message, span, kind: ConfigErrorKind::Invalid });
+        return Err(ConfigError { message, span });
     }
     // What is not used is checked all the same.
     let lcas = if glexec.use_lcas { lcas.check()? } else { lcas.check().map(|_| lcas::Plan::default())? };

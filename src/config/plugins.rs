@@ -23,15 +23,6 @@ const EXEC_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest that may be said: callers give up, too.
 const MAX_EXEC_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// Whether a mistake is the administrator's or a limit of this version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ConfigErrorKind {
-    /// An unknown key, a bad value, a contradiction.
-    Invalid,
-    /// Known, but this version does not have it.
-    NotSupported,
-}
-
 /// Something in the configuration that cannot be used, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -40,17 +31,11 @@ pub struct ConfigError {
     pub message: String,
     /// Where, in bytes from the start of the file; `None` where something is missing altogether.
     pub span: Option<Range<usize>>,
-    /// Whose mistake it is.
-    pub kind: ConfigErrorKind,
 }
 
 impl ConfigError {
     fn invalid(message: impl Into<String>, span: impl Into<Option<Range<usize>>>) -> Self {
-        ConfigError { message: message.into(), span: span.into(), kind: ConfigErrorKind::Invalid }
-    }
-
-    fn not_supported(message: impl Into<String>, span: Range<usize>) -> Self {
-        ConfigError { message: message.into(), span: Some(span), kind: ConfigErrorKind::NotSupported }
+        ConfigError { message: message.into(), span: span.into() }
     }
 }
 

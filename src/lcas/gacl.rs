@@ -52,6 +52,11 @@ pub(super) fn permits(bytes: &[u8], identity: &Identity) -> Result<bool, String>
     Ok(given.iter().any(|right| !taken.contains(right)))
 }
 
+/// Why a list cannot be read; what its elements mean is judged with a person only.
+pub(super) fn fault(bytes: &[u8]) -> Option<String> {
+    std::str::from_utf8(bytes).map_err(|_| "not UTF-8 text".to_owned()).and_then(parse).err()
+}
+
 fn rights<'a>(element: &'a Element) -> Result<Vec<&'a str>, String> {
     let known = |right: &'a Element| match right.name.as_str() {
         name @ ("read" | "list" | "write" | "exec" | "admin") => Ok(name),

@@ -13,7 +13,8 @@ mod voms;
 use crate::circumstances::Circumstances;
 use crate::config::values::AbsolutePath;
 use crate::credential::identity::Identity;
-use crate::lcmaps::map_file::Files;
+use crate::lcmaps::ban_file;
+use crate::lcmaps::map_file::{Files, lines};
 use crate::outside::{Exec, Programs};
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::sys::dir::FileError;
@@ -172,6 +173,29 @@ pub struct Configured {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     plugins: Vec<Configured>,
+}
+
+impl Plugin {
+    /// The list that the plug-in reads.
+    pub fn file(&self) -> Option<&AbsolutePath> {
+        match self {
+            Plugin::Userban { file }
+            | Plugin::Userallow { file }
+            | Plugin::Voms { file, .. }
+            | Plugin::Timeslots { file } => Some(file),
+            Plugin::CheckExecutable { .. } | Plugin::Exec(_) => None,
+        }
+    }
+
+    /// Why such a list cannot be understood, where it cannot.
+    pub fn fault(&self, bytes: &[u8]) -> Option<String> {
+        match self {
+            Plugin::Userban { .. } => ban_file::fault(bytes),
+            Plugin::Timeslots { .. } => timeslots::fault(bytes),
+            Plugin::Voms { format: Format::Gacl, .. } => gacl::fault(bytes),
+            _ => lines(bytes).find_map(Result::err).map(|malformed| malformed.to_string()),
+        }
+    }
 }
 
 impl Plan {

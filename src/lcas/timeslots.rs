@@ -90,6 +90,11 @@ fn within<T: PartialOrd>(value: T, (first, last): (T, T)) -> bool {
     }
 }
 
+/// Why a file cannot be understood.
+pub(super) fn fault(bytes: &[u8]) -> Option<String> {
+    slots(bytes).err()
+}
+
 fn slots(bytes: &[u8]) -> Result<Vec<Slot>, String> {
     let text = std::str::from_utf8(bytes).map_err(|_| "not UTF-8 text".to_owned())?;
     let mut slots = Vec::new();

@@ -6,7 +6,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::lcmaps::map_file::{Line, Matching, lines, stands_for};
+use crate::lcmaps::map_file::{Line, MalformedLine, Matching, lines, stands_for};
 use crate::lcmaps::subject::Subject;
 
 /// The number of the first line that bans the subject. The whole file is read even after a match, so that one that is
@@ -14,16 +14,26 @@ use crate::lcmaps::subject::Subject;
 pub fn banning_line(bytes: &[u8], subject: &Subject, matching: Matching) -> Result<Option<usize>, String> {
     let mut found = None;
     for line in lines(bytes) {
-        let line = line.map_err(|malformed| malformed.to_string())?;
-        // A name in another notation (`CN=Alice,DC=org`) would never match anybody: that is a mistake, not a ban.
-        if !matches!(line.name.first(), Some(b'/' | b'*' | b'?' | b'[')) {
-            return Err(format!("line {}: not a name that starts with /", line.number));
-        }
+        let line = understood(line)?;
         if found.is_none() && bans(&line, subject, matching) {
             found = Some(line.number);
         }
     }
     Ok(found)
+}
+
+/// Why a file cannot be understood, where it cannot.
+pub fn fault(bytes: &[u8]) -> Option<String> {
+    lines(bytes).find_map(|line| understood(line).err())
+}
+
+fn understood(line: Result<Line<'_>, MalformedLine>) -> Result<Line<'_>, String> {
+    let line = line.map_err(|malformed| malformed.to_string())?;
+    // A name in another notation (`CN=Alice,DC=org`) would never match anybody: that is a mistake, not a ban.
+    match line.name.first() {
+        Some(b'/' | b'*' | b'?' | b'[') => Ok(line),
+        _ => Err(format!("line {}: not a name that starts with /", line.number)),
+    }
 }
 
 fn bans(line: &Line<'_>, subject: &Subject, matching: Matching) -> bool {

@@ -9,20 +9,25 @@
 //! 1. The account has one link.
 //! 2. Rename the account to a *claim*, a random name that starts with a dot. Of all who try, one succeeds. No lookup
 //!    ever leads to a claim, and whoever looks for the account finds no file to link any more.
-//! 3. The claim must have one link. If it has two, somebody had been faster: the account gets its name back, his lease
-//!    was never touched.
+//! 3. Link the claim to a *mark*, another such name, and look: there must be two links. If there are three, somebody
+//!    had been faster, or had found the account's file before step 2 and linked it now (link(2) does not do both at once):
+//!    the mark is removed, the account gets its name back, and nobody else's lease was touched. Whoever links it after
+//!    this look sees three links himself, and goes away.
 //! 4. Link the claim to the lease. That fails where the lease exists: another job of the same person was faster, and its
-//!    lease is used. Now there must be two links. If there are three, somebody had found the account's file before step 2
-//!    and linked it after step 3 (link(2) does not do both at once): the lease is removed again. Nobody can have relied
-//!    on it, because from a lease whose other name is a claim nobody gets to an account, the C library no more than this
-//!    program. Whoever links it after the look sees three links himself and goes away.
-//! 5. Rename the claim back to the account. Only now the lease leads to it.
+//!    lease is used.
+//! 5. Remove the mark, then rename the claim back to the account. Only now the lease leads to it.
 //! 6. Write the record (below), then touch the lease. Whoever comes to nothing before changes no time stamp that means
 //!    something: a touch says that the maker of a lease keeps it.
 //!
-//! A process that is stopped or killed on the way leaves a claim, which says what account it was; others rename it back
-//! after [`CLAIM_LIFETIME`]. If its maker had got past step 4, that completes the lease; if not, the maker finds its claim
-//! gone and has nothing. Nobody but the same person ever waits for it.
+//! So no lease is ever removed again. A process that is stopped or killed on the way leaves a claim, a mark or both,
+//! which say what account it was; after [`CLAIM_LIFETIME`] others rename the claim back, and then remove the mark. If its
+//! maker had got past step 4, that completes the lease; if not, the maker finds its claim gone and has nothing. Nobody but
+//! the same person ever waits for it.
+//!
+//! Between machines nothing is asked of the file system but that rename(2) and link(2) are atomic, as they are over NFS
+//! (RFC 1813 sections 3.3.14 and 3.3.15); no lock is taken, and clocks need not agree: whoever is swept too early finds its
+//! claim gone. Where a server's answer is lost and the call repeated, it fails although it was done: then the claim is
+//! swept later as an abandoned one, or the next look finds the lease.
 //!
 //! What remains is the C library's own doing. It may fail, as it does when two of its own processes meet, because an
 //! account vanishes for the moment of steps 2 to 5. With its `-override_inconsistency` it may replace a lease in that
@@ -32,8 +37,8 @@
 //! an account that was used a short while ago and then freed is therefore taken last.
 //!
 //! Names of leases are in lower case, so two people may have the same one. The account's file, empty otherwise, holds
-//! the exact name of whom this program leased it to, and its own name; nobody else reads it. Where the record proves that
-//! the lease is another person's, the mapping is refused. A lease that the C library made has no record and proves
+//! the exact name of whom this program leased it to, when, and its own name; nobody else reads it. Where the record proves
+//! that the lease is another person's, the mapping is refused. A lease that the C library made has no record and proves
 //! nothing. The account's name is a hint: where the file has two names, the lease and that one, the account is found
 //! without a look at the whole directory.
 
@@ -43,6 +48,7 @@ mod claim;
 mod names;
 mod overview;
 mod pool;
+mod record;
 mod release;
 mod view;
 
@@ -176,10 +182,10 @@ impl Gridmapdir {
                     return Err(self.view.foreign(lease, &account, pool));
                 }
                 Held::Conflict(why) if attempt >= ATTEMPTS => return Err(self.view.conflict(lease, &why)),
-                Held::Claimed(_) if attempt >= CLAIM_ATTEMPTS => {
+                Held::Passing(_) if attempt >= CLAIM_ATTEMPTS => {
                     return Err(self.view.conflict(lease, "others keep changing it"));
                 }
-                Held::Claimed(_) => self.sweep(&listing)?,
+                Held::Passing(_) => self.sweep(&listing)?,
                 Held::Conflict(_) => {}
             }
             if attempt > CLAIM_ATTEMPTS {
@@ -205,11 +211,12 @@ impl Gridmapdir {
         if let Some(account) = self.existing(pool, lease)? {
             return Ok(Some(account));
         }
-        if self.view.has_free(pool, usable)? {
-            return Ok(None);
+        let free = self.view.has_free(pool, usable)?;
+        // Another job of the same person may have taken an account in between.
+        match self.existing(pool, lease)? {
+            None if !free => Err(self.view.exhausted(pool, lease)),
+            found => Ok(found),
         }
-        // Another job of the same person may have taken the last account in between.
-        self.existing(pool, lease)?.map(Some).ok_or_else(|| self.view.exhausted(pool, lease))
     }
 
     /// Finds the lease or makes one on the first free account.
@@ -221,22 +228,19 @@ impl Gridmapdir {
             self.clear_way(pool, lease)?;
             let listing = self.view.listing()?;
             let mut contended = View::claims_in(pool, &listing);
-            let (free, rest) = self.view.free(pool, &listing)?;
-            contended |= rest == Rest::Changing;
-            for account in free {
-                if !usable(&account)? {
-                    continue;
+            let (made, rest) = self.view.visit_free(pool, &listing, |account| {
+                if !usable(account)? {
+                    return Ok(None);
                 }
-                match self.claim(&account, lease)? {
-                    Claim::Won => return Ok(account),
-                    Claim::Lost => contended = true,
-                    Claim::LeaseExists => {
-                        contended = true;
-                        break;
-                    }
-                }
+                let claim = self.claim(account, lease)?;
+                contended |= claim != Claim::Won;
+                Ok((claim != Claim::Lost).then(|| (claim, account.to_owned())))
+            })?;
+            if let Some((Claim::Won, account)) = made {
+                return Ok(account);
             }
-            if !contended {
+            contended |= rest == Rest::Changing;
+            if !contended && self.view.is_settled(&listing)? {
                 // Another job of the same person may have taken the last account since the lease was looked for.
                 match self.existing(pool, lease)? {
                     Some(account) => return Ok(account),

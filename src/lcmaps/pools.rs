@@ -47,7 +47,7 @@ fn usable<T>(found: Outcome<T>) -> Outcome<bool> {
         Err(refusal)
             if matches!(
                 refusal.reason(),
-                Reason::AccountUnknown | Reason::AccountForbidden | Reason::AccountLocked
+                Reason::AccountUnknown | Reason::AccountNoGroup | Reason::AccountForbidden | Reason::AccountLocked
             ) =>
         {
             Ok(false)
@@ -90,7 +90,7 @@ impl Pools {
     }
 
     fn pool(&self, mapping: &str) -> Outcome<Pool> {
-        let prefix = mapping.trim_start_matches('.');
+        let prefix = mapping.strip_prefix('.').unwrap_or(mapping);
         if !account::is_name(prefix) {
             return Err(no_mapping().detail(format!("{mapping:?} is not the name of a pool")));
         }

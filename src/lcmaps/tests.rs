@@ -199,7 +199,7 @@ fn voms_plugins_refuse_what_they_cannot_map_and_lease_nothing() {
         ("", &["/vo/Role=none", "/vo/Role=NULL"], Reason::LcmapsNoGroup),
         ("require_primary_gid = true", &["/vo/Role=none", "/vo/Role=NULL"], Reason::LcmapsNoGroup),
         ("", &["/vo/Role=w", "/vo/Role=NULL"], Reason::AccountForbidden),
-        ("", &["/vo/Role=u", "/vo/Role=NULL"], Reason::AccountUnknown),
+        ("", &["/vo/Role=u", "/vo/Role=NULL"], Reason::AccountNoGroup),
         ("", &["/vo/Role=x"], Reason::LcmapsPoolExhausted),
     ];
     for (options, fqans, expected) in table {
@@ -424,7 +424,7 @@ fn what_a_program_names_is_checked_as_a_map_file_is() {
         (r#"{"account":"root"}"#, Err(Reason::AccountForbidden)),
         (r#"{"account":"gone"}"#, Err(Reason::AccountUnknown)),
         (r#"{"account":"lalice","group":"wheel"}"#, Err(Reason::AccountForbidden)),
-        (r#"{"account":"lalice","groups":["nope"]}"#, Err(Reason::AccountUnknown)),
+        (r#"{"account":"lalice","groups":["nope"]}"#, Err(Reason::AccountNoGroup)),
         (r#"{"account":"1001"}"#, Err(Reason::LcmapsExecFailed)),
         (r#"{"group":"vo"}"#, Err(Reason::LcmapsNoMapping)),
         (r#"{"decision":"permit"}"#, Err(Reason::LcmapsNoMapping)),

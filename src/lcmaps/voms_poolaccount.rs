@@ -5,7 +5,7 @@
 use super::groups::no_fqans;
 use super::pools::Leased;
 use super::{AccountGids, Context, Gathered, Pools, Who};
-use crate::account::TargetGid;
+use crate::account::{self, TargetGid};
 use crate::config::values::AbsolutePath;
 use crate::lcmaps::lease_name::LeaseName;
 use crate::lcmaps::map_file::{Matching, Wanted};
@@ -91,10 +91,7 @@ impl VomsPoolaccount {
             LeaseGroups::Primary => BTreeSet::new(),
         };
         let name = |gid: &TargetGid| {
-            let unknown = || {
-                Refusal::new(Reason::AccountUnknown, "a mapped group does not exist on this machine")
-                    .detail(format!("gid {}", gid.get()))
-            };
+            let unknown = || account::unknown_group(format!("gid {}", gid.get()));
             context.accounts.group_by_gid(gid.get())?.ok_or_else(unknown)
         };
         gathered.primary.iter().chain(&secondary).map(name).collect()

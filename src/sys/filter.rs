@@ -40,7 +40,7 @@ fn load(offset: usize) -> sock_filter {
 /// The lower half of an argument: what the kernel takes of an `int`.
 fn argument(position: usize) -> sock_filter {
     let upper_first = if cfg!(target_endian = "big") { 4 } else { 0 };
-    load(offset_of!(libc::seccomp_data, args) + position * 8 + upper_first)
+    load(offset_of!(libc::seccomp_data, args).saturating_add(position.saturating_mul(8)).saturating_add(upper_first))
 }
 
 fn jump(kind: u32, operand: u32, yes: usize, no: usize) -> Option<sock_filter> {
@@ -96,6 +96,7 @@ pub fn install(program: &[sock_filter]) -> Result<(), String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
 

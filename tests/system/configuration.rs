@@ -128,16 +128,6 @@ fn a_historic_file_is_refused_with_the_command_that_converts_it() {
 }
 
 #[test]
-fn what_is_not_there_yet_is_refused_by_its_name() {
-    let site = Site::with(|site| {
-        let pool = "type = \"voms_poolaccount\"\n";
-        site.configure(|text| text.replace(pool, &format!("{pool}max_mappings_per_credential = 2\n")));
-    });
-    let run = alice(&site).glexec(["true"]).refused_without_record(202, "config.not-supported").stderr();
-    assert!(run.contains("/etc/glexec.conf:") && run.contains("max_mappings_per_credential"), "{run}");
-}
-
-#[test]
 fn a_type_of_plug_in_that_never_was_is_refused_by_its_name() {
     for (old, new) in [("type = \"userban\"", "type = \"nosuch\""), ("type = \"localaccount\"", "type = \"posix_enf\"")]
     {

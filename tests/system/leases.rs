@@ -17,6 +17,10 @@ fn bob(site: &Site) -> Run<'_> {
     site.pilot().credential("bob").glexec(["id", "-un"])
 }
 
+fn is_time(word: &str) -> bool {
+    word.len() == 20 && word.ends_with('Z') && word.contains('T')
+}
+
 #[test]
 fn the_list_says_who_has_which_account_since_when_it_was_used_and_what_runs_there() {
     let site = Site::new();
@@ -27,10 +31,17 @@ fn the_list_says_who_has_which_account_since_when_it_was_used_and_what_runs_ther
     assert_eq!(rows[0]["holder"], "/DC=org/DC=example/O=Grid/CN=Bob Brown");
     assert_eq!(rows[0]["groups"], serde_json::json!(["production", "testvo"]));
     assert_eq!(rows[0]["processes"], 0);
-    assert!(rows[0]["last_use"].as_str().unwrap().ends_with('Z'));
+    assert!(is_time(rows[0]["last_use"].as_str().unwrap()) && is_time(rows[0]["since"].as_str().unwrap()));
     let running = site.pilot().credential("bob").start(crate::site::GLEXEC, ["sleep", "60"]);
     running.wait_until("pgrep -u tprd001 sleep");
     assert_eq!(listed(&site)[0]["processes"], 1);
+    let lines = site.admin(["leases", "list"]).stdout();
+    let documented = include_str!("../../docs/administration.md");
+    for line in lines.lines() {
+        let line: Vec<&str> =
+            line.split("  ").map(|word| if is_time(word) { "2026-11-22T16:41:00Z" } else { word }).collect();
+        assert!(documented.contains(&format!("    {}\n", line.join("  "))), "docs/administration.md lacks {line:?}");
+    }
     let table = site.admin(["leases", "list", "--free"]).stdout();
     assert!(table.starts_with("ACCOUNT ") && table.contains("tprd010") && table.contains(" free "), "{table}");
 }

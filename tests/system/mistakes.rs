@@ -218,6 +218,13 @@ const MISTAKES: &[Mistake] = &[
         BySite,
     ),
     mistake("The ban file is missing", "rm /etc/lcas/ban_users.db", "alice", "lcas.file-missing", BySite),
+    mistake(
+        "A line of the ban file is no name",
+        "echo CN=Mallory,DC=org >> /etc/lcas/ban_users.db",
+        "alice",
+        "lcas.file-malformed",
+        BySite,
+    ),
 ];
 
 /// What `check` finds that is not as it should be.
@@ -314,6 +321,14 @@ fn lines_of_maps_are_named_by_their_numbers() {
         let found = says.iter().any(|says| says.starts_with(&format!("line {number}: ")) && says.contains(what));
         assert!(found, "line {number}: {what}: {says:?}");
     }
+}
+
+#[test]
+fn the_documented_answer_is_the_real_one() {
+    let site = Site::new();
+    site.append("/etc/grid-security/grid-mapfile", "\"/CN=Nobody\" nosuchaccount\n");
+    let said: String = site.admin(["check"]).stdout().lines().map(|line| format!("    {line}\n")).collect();
+    assert!(include_str!("../../docs/administration.md").contains(&said), "docs/administration.md lacks\n{said}");
 }
 
 #[test]

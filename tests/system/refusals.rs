@@ -133,9 +133,6 @@ const CONFIG: Table = &[
     (Reason::ConfigHistoric, |site| after(site, "printf '[glexec]\nuser_white_list = pilot\n' > /etc/glexec.conf")),
     (Reason::ConfigSyntax, |site| after(site, "echo '[glexec' > /etc/glexec.conf")),
     (Reason::ConfigInvalid, |site| after(site, "sed -i s/linger/lingre/ /etc/glexec.conf")),
-    (Reason::ConfigNotSupported, |site| {
-        after(site, "sed -i 's/^type = \"voms_poolaccount\"/&\\nmax_mappings_per_credential = 2/' /etc/glexec.conf")
-    }),
 ];
 
 #[test]
@@ -407,6 +404,11 @@ const ACCOUNT: Table = &[
         site.sh("sed -i 's/^adm:.*/&alice/' /etc/group"); // a system group among her secondary ones
         call(alice(site))
     }),
+    (Reason::AccountNoGroup, |site| {
+        site.sh("sed -i 's/ testvo$/ no-such-group/' /etc/grid-security/groupmapfile");
+        call(carol(site))
+    }),
+    (Reason::AccountLocked, |site| after(site, "sed -i 's/^alice:.*/alice:!:19000:0:99999:7::19000:/' /etc/shadow")),
     (Reason::AccountSame, |site| {
         site.set("allow_same_account = false");
         mapped_to(site, "pilot")
@@ -533,7 +535,6 @@ const VERDICTS: [&str; 4] = [
 
 /// Reasons that no test produces, and why.
 const EXCEPTIONS: &[(Reason, &str)] = &[
-    (Reason::AccountLocked, "no part of the program looks at the expiry of an account yet"),
     (
         Reason::SwitchFailed,
         "the kernel would have to refuse root a change of identity; that is tried first by earlier steps",

@@ -4,6 +4,7 @@
 
 use super::finding::{Finding, State};
 use crate::account::{AccountDatabase, Nss};
+use crate::admin::site_files;
 use crate::config::glexec::LogDestination;
 use crate::config::{Config, load};
 use crate::reason::Reason;
@@ -11,6 +12,8 @@ use crate::sys::dir::{Directory, Writers, check_program};
 use crate::sys::plain;
 use std::path::Path;
 
+/// Read and execute permission for everybody.
+const EXECUTABLE: u32 = 0o005;
 const SYSLOG: &str = "/dev/log";
 
 /// The configuration; where it cannot be used as it lies there, why.
@@ -31,7 +34,26 @@ pub fn load() -> (Option<Config>, Vec<Finding>) {
 
 /// Checks what the `[glexec]` table names.
 pub fn check(config: &Config) -> Vec<Finding> {
-    vec![callers(config), service_account(config), log(config)]
+    let mut found = vec![callers(config), service_account(config), log(config)];
+    found.extend(site_files::programs(config).into_iter().map(|program| own_program(program.as_path())));
+    found
+}
+
+/// A plug-in or the epilogue: what others can change never runs.
+fn own_program(path: &Path) -> Finding {
+    let subject = path.display().to_string();
+    match check_program(path) {
+        Err(error) => Finding::bad(
+            State::Critical,
+            subject,
+            error.to_string(),
+            "chown root and chmod go-w it, and what is above it",
+        ),
+        Ok(()) if plain::permissions(path).is_ok_and(|(_, mode)| mode & EXECUTABLE == EXECUTABLE) => {
+            Finding::ok(subject, "only root can write it")
+        }
+        Ok(()) => Finding::bad(State::Critical, subject, "the service user cannot execute it", "chmod 755 it"),
+    }
 }
 
 fn callers(config: &Config) -> Finding {

@@ -7,6 +7,8 @@ use crate::account::{self, Limits, Nss};
 use crate::admin::site_files::{self, Holds};
 use crate::config::Config;
 use crate::config::values::AbsolutePath;
+use crate::lcas;
+use crate::lcmaps::ban_file;
 use crate::lcmaps::map_file::{Files, Line, SiteFiles, all_mappings, lines};
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::sys::dir::FileError;
@@ -31,19 +33,29 @@ pub fn check(config: &Config) -> Maps {
     let mut names = Names { limits, known: HashMap::new() };
     let mapping: BTreeSet<_> = site_files::maps(&config.lcmaps).into_iter().map(by_path).collect();
     for (path, holds) in mapping {
-        let reasons = [Reason::LcmapsFileMissing, Reason::LcmapsFileInsecure, Reason::LcmapsFileMalformed];
-        maps.file(&path, holds, reasons, &mut names);
+        maps.file(&path, holds, &mut names);
     }
-    let lists: BTreeSet<_> = site_files::lists(&config.lcas).into_iter().map(by_path).collect();
-    for (path, holds) in lists {
-        let reasons = [Reason::LcasFileMissing, Reason::LcasFileInsecure, Reason::LcasFileMalformed];
-        maps.file(&path, holds, reasons, &mut names);
-    }
+    maps.findings.extend(config.lcas.plugins().filter_map(list));
     maps
 }
 
 fn by_path((path, holds): (&AbsolutePath, Holds)) -> (std::path::PathBuf, Holds) {
     (path.as_path().to_owned(), holds)
+}
+
+/// The list of an authorization plug-in: where it cannot be understood everybody is refused.
+fn list(plugin: &lcas::Plugin) -> Option<Finding> {
+    let file = plugin.file()?;
+    let subject = file.as_path().display().to_string();
+    let refused = |says: String, reason| Finding::refused(State::Critical, subject.clone(), says, reason);
+    Some(match SiteFiles.read(file) {
+        Err(error @ FileError::Insecure { .. }) => refused(error.to_string(), Reason::LcasFileInsecure),
+        Err(error) => refused(error.to_string(), Reason::LcasFileMissing),
+        Ok(bytes) => match plugin.fault(&bytes) {
+            Some(why) => refused(why, Reason::LcasFileMalformed),
+            None => Finding::ok(subject, "can be understood"),
+        },
+    })
 }
 
 /// Accounts and groups that were looked up.
@@ -67,33 +79,48 @@ impl Names {
 }
 
 impl Maps {
-    fn file(&mut self, path: &std::path::Path, holds: Holds, reasons: [Reason; 3], names: &mut Names) {
+    fn file(&mut self, path: &std::path::Path, holds: Holds, names: &mut Names) {
         let subject = path.display().to_string();
-        let [missing, insecure, malformed] = reasons;
         let bytes = AbsolutePath::try_from(path.to_owned())
             .map_err(|_| FileError::Missing(path.to_owned()))
             .and_then(|path| SiteFiles.read(&path));
         let bytes = match bytes {
             Ok(bytes) => bytes,
             Err(error) => {
-                let reason = if matches!(error, FileError::Insecure { .. }) { insecure } else { missing };
+                let reason = match error {
+                    FileError::Insecure { .. } => Reason::LcmapsFileInsecure,
+                    _ => Reason::LcmapsFileMissing,
+                };
                 self.findings.push(Finding::refused(State::Critical, subject, error.to_string(), reason));
                 return;
             }
         };
+        if holds == Holds::Banned {
+            // What cannot be understood refuses everybody.
+            self.findings.push(match ban_file::fault(&bytes) {
+                Some(why) => Finding::refused(State::Critical, subject, why, Reason::LcmapsFileMalformed),
+                None => Finding::ok(subject, "can be understood"),
+            });
+            return;
+        }
         let mut found = Vec::new();
         let mut seen: HashMap<&[u8], usize> = HashMap::new();
         let mut number = 0_usize;
-        for line in lines(&bytes).filter(|_| holds != Holds::Other) {
+        for line in lines(&bytes) {
             number = number.saturating_add(1);
             match line {
                 Err(bad) => {
-                    // A ban file that cannot be understood refuses everybody; elsewhere the line is passed over.
-                    let state = if holds == Holds::Banned { State::Critical } else { State::Warning };
-                    found.push(Finding::refused(state, subject.clone(), bad.to_string(), malformed));
+                    // The line is passed over: it gives nobody an account.
+                    let says = bad.to_string();
+                    found.push(Finding::bad(
+                        State::Warning,
+                        subject.clone(),
+                        says,
+                        "correct the line: nobody is mapped by it",
+                    ));
                 }
                 Ok(line) => {
-                    if let (Some(first), true) = (seen.insert(line.name, line.number), holds != Holds::Banned) {
+                    if let Some(first) = seen.insert(line.name, line.number) {
                         let says = format!(
                             "line {}: {} is in line {first} already, which alone counts for one kind of account",
                             line.number,
@@ -121,9 +148,6 @@ impl Maps {
     }
 
     fn mappings(&mut self, line: &Line<'_>, holds: Holds, subject: &str, names: &mut Names, found: &mut Vec<Finding>) {
-        if !matches!(holds, Holds::Accounts | Holds::Groups) {
-            return;
-        }
         let mut empty = true;
         for mapping in all_mappings(line.mappings) {
             empty = false;

@@ -17,13 +17,14 @@ pub struct Row {
     state: &'static str,
     holder: Option<String>,
     groups: Vec<String>,
+    since: Option<String>,
     last_use: Option<String>,
     processes: Option<usize>,
 }
 
 impl Row {
     /// Headings of the table.
-    pub const HEADINGS: [&'static str; 6] = ["ACCOUNT", "STATE", "LAST USE", "PROCESSES", "GROUPS", "HOLDER"];
+    pub const HEADINGS: [&'static str; 7] = ["ACCOUNT", "STATE", "SINCE", "LAST USE", "PROCESSES", "GROUPS", "HOLDER"];
 
     /// An account, with the processes of every user id.
     pub fn new(account: &PoolAccount, processes: &BTreeMap<u32, usize>) -> Self {
@@ -34,14 +35,16 @@ impl Row {
             Standing::Changing => ("changing", None),
             Standing::Conflict(_) => ("conflict", None),
         };
-        let (holder, groups) = lease.filter(|lease| !lease.is_set_aside()).map(holder::of).unzip();
+        let holder = lease.filter(|lease| !lease.is_set_aside()).map(holder::of);
+        let shown = |seconds: i64| time::shown(seconds.saturating_mul(time::SECOND));
         let uid = Nss.user(&account.name).ok().flatten().map(|user| user.uid);
         Row {
             account: account.name.clone(),
             state,
-            holder,
-            groups: groups.unwrap_or_default(),
-            last_use: lease.map(|lease| time::shown(lease.used.saturating_mul(time::SECOND))),
+            since: holder.as_ref().and_then(|holder| holder.since).map(shown),
+            last_use: lease.map(|lease| shown(lease.used)),
+            groups: holder.as_ref().map(|holder| holder.groups.clone()).unwrap_or_default(),
+            holder: holder.map(|holder| holder.name),
             processes: uid.map(|uid| processes.get(&uid).copied().unwrap_or(0)),
         }
     }
@@ -57,6 +60,7 @@ impl Row {
         vec![
             self.account.as_str().into(),
             Cell::new(tone, self.state),
+            self.since.as_deref().unwrap_or("-").into(),
             self.last_use.as_deref().unwrap_or("-").into(),
             processes.into(),
             if self.groups.is_empty() { "-".into() } else { self.groups.join(",").into() },

@@ -322,13 +322,11 @@ impl Table {
         }
     }
 
-    /// Several accounts for one credential need a caller that counts them; glexec never did.
+    /// The option bounds a counter that the library's caller may give with each job. gLExec gave none, so that whatever it
+    /// is a person has one account; so it is here.
     fn check_mappings_per_credential(&self) -> Result<(), ConfigError> {
         match self.max_mappings_per_credential.as_ref().map(|max| (*max.get_ref(), max.span())) {
-            None | Some((1, _)) => Ok(()),
-            Some((2..=9999, span)) => {
-                Err(ConfigError::not_supported("max_mappings_per_credential above 1 is not supported yet", span))
-            }
+            None | Some((1..=9999, _)) => Ok(()),
             Some((_, span)) => Err(ConfigError::invalid("max_mappings_per_credential must be 1 to 9999", span)),
         }
     }

@@ -1,22 +1,28 @@
 use super::*;
 
 /// What a text gives as `[lcas]` table: an error's kind, message and the text at its place.
-fn lcas(text: &str) -> Result<crate::lcas::Plan, (Option<ConfigErrorKind>, String, String)> {
+fn lcas(text: &str) -> Result<crate::lcas::Plan, (By, String, String)> {
     let place = |span: Option<Range<usize>>| span.map(|span| text[span].to_owned()).unwrap_or_default();
-    let raw: Lcas = toml::from_str(text).map_err(|e| (None, e.message().to_owned(), place(e.span())))?;
-    raw.check().map_err(|e| (Some(e.kind), e.message, place(e.span)))
+    let raw: Lcas = toml::from_str(text).map_err(|e| (By::Reader, e.message().to_owned(), place(e.span())))?;
+    raw.check().map_err(|e| (By::Check, e.message, place(e.span)))
 }
 
-fn lcmaps(text: &str) -> Result<crate::lcmaps::Plan, (Option<ConfigErrorKind>, String, String)> {
+fn lcmaps(text: &str) -> Result<crate::lcmaps::Plan, (By, String, String)> {
     let place = |span: Option<Range<usize>>| span.map(|span| text[span].to_owned()).unwrap_or_default();
-    let raw: Lcmaps = toml::from_str(text).map_err(|e| (None, e.message().to_owned(), place(e.span())))?;
+    let raw: Lcmaps = toml::from_str(text).map_err(|e| (By::Reader, e.message().to_owned(), place(e.span())))?;
     let name = ("default".to_owned(), None);
     let names = PolicyNames { get_account: name.clone(), verify_account: name };
-    raw.check(&names).map_err(|e| (Some(e.kind), e.message, place(e.span)))
+    raw.check(&names).map_err(|e| (By::Check, e.message, place(e.span)))
 }
 
-const INVALID: Option<ConfigErrorKind> = Some(ConfigErrorKind::Invalid);
-const NOT_SUPPORTED: Option<ConfigErrorKind> = Some(ConfigErrorKind::NotSupported);
+/// Who finds a mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    /// The TOML reader.
+    Reader,
+    /// The checks after it.
+    Check,
+}
 
 #[test]
 fn lcas_plugins() {
@@ -33,24 +39,24 @@ fn lcas_plugins() {
         assert!(lcas(&format!("[[plugin]]\n{good}")).is_ok(), "{good}");
     }
     let table = [
-        ("type = \"userban\"", INVALID, "needs file"),
-        ("type = \"userban\"\nfile = \"a\"", None, "not an absolute path"),
-        ("type = \"userban\"\nfile = \"/a\"\nsubject = \"all\"", None, "unknown variant"),
-        ("type = \"userban\"\nfile = \"/a\"\nfiel = 1", None, "unknown field `fiel`"),
-        ("type = \"userban\"\nfile = \"/a\"\ntimeout = \"1s\"", INVALID, "timeout is not an option"),
-        ("type = \"nope\"", None, "unknown variant `nope`"),
-        ("file = \"/a\"", None, "missing field `type`"),
-        ("type = \"userallow\"", INVALID, "needs file"),
-        ("type = \"voms\"", INVALID, "needs file"),
-        ("type = \"voms\"\nfile = \"/a\"\nformat = \"xacml\"", None, "unknown variant"),
-        ("type = \"timeslots\"\nformat = \"gacl\"", INVALID, "format is not an option"),
-        ("type = \"check_executable\"", INVALID, "needs commands"),
-        ("type = \"check_executable\"\ncommands = [\"id\"]", None, "not an absolute path"),
-        ("type = \"exec\"", INVALID, "needs command"),
-        ("type = \"exec\"\ncommand = []", INVALID, "an empty command"),
-        ("type = \"exec\"\ncommand = [\"a\"]", INVALID, "not an absolute path"),
-        ("type = \"exec\"\ncommand = [\"/a\"]\ntimeout = \"0s\"", INVALID, "between 1s and 10m"),
-        ("type = \"exec\"\ncommand = [\"/a\"]\ntimeout = \"1h\"", INVALID, "between 1s and 10m"),
+        ("type = \"userban\"", By::Check, "needs file"),
+        ("type = \"userban\"\nfile = \"a\"", By::Reader, "not an absolute path"),
+        ("type = \"userban\"\nfile = \"/a\"\nsubject = \"all\"", By::Reader, "unknown variant"),
+        ("type = \"userban\"\nfile = \"/a\"\nfiel = 1", By::Reader, "unknown field `fiel`"),
+        ("type = \"userban\"\nfile = \"/a\"\ntimeout = \"1s\"", By::Check, "timeout is not an option"),
+        ("type = \"nope\"", By::Reader, "unknown variant `nope`"),
+        ("file = \"/a\"", By::Reader, "missing field `type`"),
+        ("type = \"userallow\"", By::Check, "needs file"),
+        ("type = \"voms\"", By::Check, "needs file"),
+        ("type = \"voms\"\nfile = \"/a\"\nformat = \"xacml\"", By::Reader, "unknown variant"),
+        ("type = \"timeslots\"\nformat = \"gacl\"", By::Check, "format is not an option"),
+        ("type = \"check_executable\"", By::Check, "needs commands"),
+        ("type = \"check_executable\"\ncommands = [\"id\"]", By::Reader, "not an absolute path"),
+        ("type = \"exec\"", By::Check, "needs command"),
+        ("type = \"exec\"\ncommand = []", By::Check, "an empty command"),
+        ("type = \"exec\"\ncommand = [\"a\"]", By::Check, "not an absolute path"),
+        ("type = \"exec\"\ncommand = [\"/a\"]\ntimeout = \"0s\"", By::Check, "between 1s and 10m"),
+        ("type = \"exec\"\ncommand = [\"/a\"]\ntimeout = \"1h\"", By::Check, "between 1s and 10m"),
     ];
     for (text, kind, message) in table {
         let error = lcas(&format!("[[plugin]]\n{text}\n")).unwrap_err();
@@ -65,7 +71,7 @@ const POOL: &str = "gridmapfile = \"/m\"\ngridmapdir = \"/d\"\n";
 fn lcmaps_plugins_that_are_supported() {
     for plugin in [
         "type = \"localaccount\"\ngridmapfile = \"/m\"".to_owned(),
-        format!("type = \"poolaccount\"\n{POOL}no_wildcard = true\nmax_mappings_per_credential = 1"),
+        format!("type = \"poolaccount\"\n{POOL}no_wildcard = true\nmax_mappings_per_credential = 9999"),
         format!("type = \"poolaccount\"\n{POOL}disablewildcard = true"),
         "type = \"voms_localgroup\"\ngroupmapfile = \"/m\"\nmapall = true\nmapmin = 1".to_owned(),
         format!("type = \"voms_poolaccount\"\n{POOL}use_voms_gid = true\nuse_account_gid = false"),
@@ -86,35 +92,35 @@ fn lcmaps_plugins_that_are_supported() {
 #[test]
 fn lcmaps_plugins_that_are_refused() {
     let table = [
-        ("localaccount", "", INVALID, "needs gridmapfile"),
-        ("poolaccount", "gridmapfile = \"/m\"", INVALID, "needs gridmapdir"),
-        ("voms_localgroup", "", INVALID, "needs groupmapfile"),
-        ("localaccount", "gridmapfile = \"/m\"\nno_wildcard = true", INVALID, "no_wildcard is not an option"),
-        ("voms_poolaccount", "mapall = true", INVALID, "mapall is not an option"),
-        ("voms_poolaccount", "use_voms_gid = true\nuse_account_gid = true", INVALID, "contradict"),
-        ("voms_localaccount", "use_voms_gid = true\nuse_account_gid = true", INVALID, "contradict"),
-        ("voms_poolaccount", "require_primary_gid = true\ndo_not_require_primary_gid = true", INVALID, "contradict"),
-        ("poolaccount", "max_mappings_per_credential = 2", NOT_SUPPORTED, "not supported yet"),
-        ("poolaccount", "max_mappings_per_credential = 0", INVALID, "1 to 9999"),
-        ("poolaccount", "max_mappings_per_credential = -1", None, ""),
-        ("poolaccount", "override_inconsistency = \"yes\"", None, "expected a boolean"),
-        ("poolaccount", "gridmapfile = \"m\"", None, "not an absolute path"),
-        ("voms_poolgroup", "groupmapfile = \"/m\"", INVALID, "needs groupmapdir"),
-        ("voms_poolgroup", "groupmapfile = \"/m\"\ngridmapdir = \"/d\"", INVALID, "gridmapdir is not an option"),
-        ("voms_localaccount", "use_voms_gid = true", INVALID, "needs gridmapfile"),
-        ("voms_localaccount", "gridmapfile = \"/m\"\nrequire_primary_gid = true", INVALID, "not an option"),
-        ("ban_dn", "no_wildcard = true", INVALID, "needs banmapfile"),
-        ("ban_fqan", "gridmapfile = \"/m\"", INVALID, "gridmapfile is not an option"),
-        ("tracking_groupid", "min_gid = 5", INVALID, "needs max_gid"),
-        ("tracking_groupid", "min_gid = 5\nmax_gid = 4", INVALID, "not below it"),
-        ("tracking_groupid", "min_gid = 0\nmax_gid = 4", INVALID, "1 or more"),
-        ("dummy_good", "dummy_uid = 1", INVALID, "dummy_username"),
-        ("dummy_good", "dummy_gid = 1", INVALID, "dummy_group"),
-        ("dummy_good", "dummy_username = \"1000\"", INVALID, "not the name"),
-        ("dummy_bad", "mapmin = 1", INVALID, "not an option"),
-        ("exec", "command = \"/a\"", None, "expected a sequence"),
-        ("posix_enf", "", None, "unknown variant"),
-        ("localaccount", "gridmap = \"/m\"", None, "unknown field"),
+        ("localaccount", "", By::Check, "needs gridmapfile"),
+        ("poolaccount", "gridmapfile = \"/m\"", By::Check, "needs gridmapdir"),
+        ("voms_localgroup", "", By::Check, "needs groupmapfile"),
+        ("localaccount", "gridmapfile = \"/m\"\nno_wildcard = true", By::Check, "no_wildcard is not an option"),
+        ("voms_poolaccount", "mapall = true", By::Check, "mapall is not an option"),
+        ("voms_poolaccount", "use_voms_gid = true\nuse_account_gid = true", By::Check, "contradict"),
+        ("voms_localaccount", "use_voms_gid = true\nuse_account_gid = true", By::Check, "contradict"),
+        ("voms_poolaccount", "require_primary_gid = true\ndo_not_require_primary_gid = true", By::Check, "contradict"),
+        ("poolaccount", "max_mappings_per_credential = 10000", By::Check, "1 to 9999"),
+        ("poolaccount", "max_mappings_per_credential = 0", By::Check, "1 to 9999"),
+        ("poolaccount", "max_mappings_per_credential = -1", By::Reader, ""),
+        ("poolaccount", "override_inconsistency = \"yes\"", By::Reader, "expected a boolean"),
+        ("poolaccount", "gridmapfile = \"m\"", By::Reader, "not an absolute path"),
+        ("voms_poolgroup", "groupmapfile = \"/m\"", By::Check, "needs groupmapdir"),
+        ("voms_poolgroup", "groupmapfile = \"/m\"\ngridmapdir = \"/d\"", By::Check, "gridmapdir is not an option"),
+        ("voms_localaccount", "use_voms_gid = true", By::Check, "needs gridmapfile"),
+        ("voms_localaccount", "gridmapfile = \"/m\"\nrequire_primary_gid = true", By::Check, "not an option"),
+        ("ban_dn", "no_wildcard = true", By::Check, "needs banmapfile"),
+        ("ban_fqan", "gridmapfile = \"/m\"", By::Check, "gridmapfile is not an option"),
+        ("tracking_groupid", "min_gid = 5", By::Check, "needs max_gid"),
+        ("tracking_groupid", "min_gid = 5\nmax_gid = 4", By::Check, "not below it"),
+        ("tracking_groupid", "min_gid = 0\nmax_gid = 4", By::Check, "1 or more"),
+        ("dummy_good", "dummy_uid = 1", By::Check, "dummy_username"),
+        ("dummy_good", "dummy_gid = 1", By::Check, "dummy_group"),
+        ("dummy_good", "dummy_username = \"1000\"", By::Check, "not the name"),
+        ("dummy_bad", "mapmin = 1", By::Check, "not an option"),
+        ("exec", "command = \"/a\"", By::Reader, "expected a sequence"),
+        ("posix_enf", "", By::Reader, "unknown variant"),
+        ("localaccount", "gridmap = \"/m\"", By::Reader, "unknown field"),
     ];
     for (kind, options, expected, message) in table {
         let text = format!("[plugins.a]\ntype = \"{kind}\"\n{options}\n[policies]\ndefault = [\"a -> a\"]\n");
@@ -133,13 +139,13 @@ fn errors_have_a_place() {
         (format!("[plugins.a]\n{local}[policies]\nx = [\"a -> b\"]\n"), "\"a -> b\""),
         (format!("[plugins.a]\n{local}[policies]\nx = []\n"), "[]"),
         (format!("[plugins.a]\n{local}[policies]\n\"x y\" = [\"a -> a\"]\n"), "\"x y\""),
-        (format!("[plugins.a]\ntype = \"poolaccount\"\n{POOL}max_mappings_per_credential = 2\n"), "2"),
+        (format!("[plugins.a]\ntype = \"poolaccount\"\n{POOL}max_mappings_per_credential = 0\n"), "0"),
         (format!("[plugins.a]\n{local}x = 1\n"), "x"),
     ];
     for (text, place) in table {
         assert_eq!(lcmaps(&text).unwrap_err().2, place, "{text}");
     }
     let missing = lcmaps("").unwrap_err();
-    assert_eq!(missing.0, INVALID);
+    assert_eq!(missing.0, By::Check);
     assert!(missing.1.contains("no LCMAPS policy named \"default\""));
 }

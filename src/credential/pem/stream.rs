@@ -218,6 +218,7 @@ fn octets(groups: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
     use crate::credential::pem::first;

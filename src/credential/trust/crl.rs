@@ -148,6 +148,9 @@ fn load(context: &Context, ca: &Certificate, serials: &[Vec<u8>]) -> Outcome<Vec
     }
 }
 
+/// A CRL that was looked through, and whether it is of a kind that is understood.
+type Genuine = (Looked, Result<(), Malformed>);
+
 /// A file's CRL where it is by the CA and genuine, and whether it is of a kind that is understood: a delta CRL beside a
 /// complete one may revoke more than that. The inner error says why it is not.
 fn open(
@@ -155,7 +158,7 @@ fn open(
     ca: &Certificate,
     source: &mut dyn Octets,
     serials: &[Vec<u8>],
-) -> Outcome<Result<(Looked, Result<(), Malformed>), String>> {
+) -> Outcome<Result<Genuine, String>> {
     let (pass, head) = match Pass::begin(source) {
         Ok(begun) => begun,
         Err(fault) => return Ok(Err(fault.to_string())),
@@ -185,6 +188,7 @@ fn open(
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
     use crate::credential::asn1::tag;

@@ -3,8 +3,9 @@
 #![forbid(unsafe_code)]
 
 use super::Gridmapdir;
-use super::names::{CLAIM, CLAIM_LIFETIME, SET_ASIDE, claimed, private_name, seconds_now};
-use super::view::{Listing, Record};
+use super::names::{CLAIM, CLAIM_LIFETIME, MARK, Passing, SET_ASIDE, passing, private_name, seconds_now};
+use super::record;
+use super::view::Listing;
 use crate::lcmaps::lease_name::LeaseName;
 use crate::reason::Outcome;
 use nix::errno::Errno;
@@ -36,34 +37,36 @@ impl Gridmapdir {
         }
     }
 
-    /// Steps 3 and 4.
+    /// Steps 3 and 4, and removing the mark.
     pub(super) fn link_claim(&self, claim: &OsStr, account: &str, lease: &LeaseName) -> Outcome<Claim> {
-        if !self.view.entry(claim)?.is_some_and(|entry| entry.is_free()) {
+        let mark = private_name(MARK, account);
+        if !self.link(claim, &mark)? {
+            return Ok(Claim::Lost);
+        }
+        let made = self.link_marked(claim, lease);
+        self.drop_name(&mark)?;
+        made
+    }
+
+    fn link_marked(&self, claim: &OsStr, lease: &LeaseName) -> Outcome<Claim> {
+        if !self.view.entry(claim)?.is_some_and(|entry| entry.regular && entry.links == 2) {
             return Ok(Claim::Lost);
         }
         match self.view.directory().link(claim, lease.as_str().as_ref()) {
-            Ok(()) => self.keep_or_undo(claim, account, lease),
+            Ok(()) => Ok(Claim::Won),
             Err(Errno::ENOENT) => Ok(Claim::Lost),
             Err(Errno::EEXIST) => Ok(Claim::LeaseExists),
             Err(errno) => Err(self.view.failed("making a lease", errno)),
         }
     }
 
-    /// The look after linking.
-    pub(super) fn keep_or_undo(&self, claim: &OsStr, account: &str, lease: &LeaseName) -> Outcome<Claim> {
-        match self.view.entry(claim)? {
-            Some(entry) if entry.links > 2 => {}
-            // With two links the lease is ours; without a claim somebody else has completed it.
-            _ => return Ok(Claim::Won),
+    /// False where the first name is gone.
+    fn link(&self, from: &OsStr, to: &OsStr) -> Outcome<bool> {
+        match self.view.directory().link(from, to) {
+            Ok(()) => Ok(true),
+            Err(Errno::ENOENT) => Ok(false),
+            Err(errno) => Err(self.view.failed("marking an account", errno)),
         }
-        // A new claim, so that nobody holds it for abandoned while the lease is removed.
-        let renewed = private_name(CLAIM, account);
-        if !self.rename(claim, &renewed)? {
-            return Ok(Claim::Won);
-        }
-        let undone = self.drop_name(lease.as_str().as_ref());
-        self.give_back(&renewed, account)?;
-        undone.map(|()| Claim::Lost)
     }
 
     /// Removes a name that nobody relies on; that it is gone already is as good.
@@ -83,8 +86,8 @@ impl Gridmapdir {
         if made.inode != leased.inode {
             return Ok(false);
         }
-        let record = Record { holder: lease.holder().to_owned(), account: Some(account.to_owned()) };
-        match self.view.directory().overwrite(name, made.inode, record.text().as_bytes()) {
+        let record = record::write(lease.holder(), seconds_now(), account);
+        match self.view.directory().overwrite(name, made.inode, record.as_bytes()) {
             Ok(()) => self.touch(lease),
             Err(Errno::ENOENT | Errno::ESTALE) => Ok(false),
             Err(errno) => Err(self.view.failed("recording a lease's holder", errno)),
@@ -100,14 +103,22 @@ impl Gridmapdir {
         }
     }
 
-    /// Gives the accounts behind abandoned claims their names back. A clock that runs backwards makes claims young,
-    /// which is safe.
+    /// Gives the accounts behind abandoned claims their names back, and then removes abandoned marks: without its claim a
+    /// maker can link nothing any more. A clock that runs backwards makes them young, which is safe.
     pub(super) fn sweep(&self, listing: &Listing) -> Outcome<()> {
         let now = seconds_now();
-        for (name, _) in listing {
-            let old = |made: &u64| now.saturating_sub(*made) > CLAIM_LIFETIME.as_secs();
-            if let Some((_, account)) = claimed(name).filter(|(made, _)| old(made)) {
+        let abandoned = || {
+            let all = listing.iter().filter_map(|(name, _)| Some((name, passing(name)?)));
+            all.filter(|(_, (made, _))| now.saturating_sub(*made) > CLAIM_LIFETIME.as_secs())
+        };
+        for (name, (_, what)) in abandoned() {
+            if let Passing::Claim(account) = what {
                 self.give_back(name, account)?;
+            }
+        }
+        for (name, (_, what)) in abandoned() {
+            if let Passing::Mark(_) = what {
+                self.drop_name(name)?;
             }
         }
         Ok(())

@@ -2,7 +2,8 @@
 
 #![forbid(unsafe_code)]
 
-use super::names::is_claim;
+use super::names::is_passing;
+use super::record::Record;
 use super::view::View;
 use crate::account;
 use crate::reason::Outcome;
@@ -30,7 +31,9 @@ pub struct Lease {
     pub name: OsString,
     /// What the record says: the exact name of the holder. Nothing where the C library made the lease.
     pub holder: Option<String>,
-    /// When it was last used, in seconds since 1970 UTC.
+    /// When it was made, in seconds since 1970 UTC, as the record says.
+    pub since: Option<i64>,
+    /// When it was last used.
     pub used: i64,
     pub(super) entry: Entry,
 }
@@ -70,17 +73,18 @@ impl View {
     fn standing(&self, entry: Entry, others: Vec<OsString>) -> Standing {
         match (entry.links, others.as_slice()) {
             (1, []) => Standing::Free,
-            (2, [name]) if !is_claim(name) => {
-                let (name, holder, used) = (name.clone(), self.recorded(name), entry.modified.0);
-                Standing::Leased(Lease { name, holder, used, entry })
+            (_, others) if others.iter().any(|name| is_passing(name)) => Standing::Changing,
+            (2, [name]) => {
+                let (holder, since) = self.recorded(name);
+                Standing::Leased(Lease { name: name.clone(), holder, since, used: entry.modified.0, entry })
             }
             (links, _) if links > 2 => Standing::Conflict(others),
             _ => Standing::Changing,
         }
     }
 
-    fn recorded(&self, name: &OsStr) -> Option<String> {
-        // A record of an earlier lease says nothing of this one.
-        self.record(name).ok().flatten().map(|record| record.holder).filter(|holder| holder.starts_with('/'))
+    fn recorded(&self, name: &OsStr) -> (Option<String>, Option<i64>) {
+        let Record { holder, since, .. } = self.record(name).ok().flatten().unwrap_or_default();
+        (Some(holder).filter(|holder| holder.starts_with('/')), since)
     }
 }

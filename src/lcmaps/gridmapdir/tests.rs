@@ -2,7 +2,7 @@
 
 #![allow(clippy::disallowed_methods, clippy::arithmetic_side_effects)]
 
-use super::names::{CLAIM, seconds_now};
+use super::names::{CLAIM, MARK, seconds_now};
 use super::*;
 use crate::credential::identity::Dn;
 use std::collections::BTreeMap;
@@ -190,14 +190,28 @@ fn a_lease_whose_maker_died_before_the_last_step_is_completed() {
 }
 
 #[test]
-fn a_lease_on_an_account_that_somebody_linked_meanwhile_is_undone() {
+fn an_account_that_somebody_linked_meanwhile_is_left_to_him() {
     let dir = Temporary::pool(1);
     let claim = claim_by_hand(&dir, "p001", seconds_now());
-    // The other one found the account's file before it was renamed, and linked it after the claim was looked at.
+    // The other one found the account's file before it was renamed, and linked it after that.
     dir.link(&claim, lease("/CN=b").as_str());
-    dir.link(&claim, lease("/CN=a").as_str());
-    assert_eq!(dir.open().keep_or_undo(claim.as_ref(), "p001", &lease("/CN=a")).unwrap(), Claim::Lost);
-    assert_eq!(dir.names(), [lease("/CN=b").as_str(), "p001"]);
+    assert_eq!(dir.open().link_claim(claim.as_ref(), "p001", &lease("/CN=a")).unwrap(), Claim::Lost);
+    assert_eq!(dir.names(), [lease("/CN=b").as_str(), claim.as_str()]);
+}
+
+#[test]
+fn a_mark_of_the_dead_keeps_no_account_for_ever() {
+    let mark = |made: u64| format!("{MARK}{made}.x.p001");
+    let dir = Temporary::pool(1);
+    dir.link("p001", &mark(seconds_now()));
+    assert_eq!(reason(dir.open().lease(&pool("p"), &lease("/CN=a"), &every)), Reason::LcmapsPoolExhausted);
+    let dir = Temporary::pool(1);
+    dir.link("p001", &mark(1000));
+    assert_eq!(dir.open().lease(&pool("p"), &lease("/CN=a"), &every).unwrap(), "p001");
+    // Its maker had made the lease, and somebody else gave the account its name back.
+    dir.link("p001", &mark(1000));
+    assert_eq!(dir.open().lease(&pool("p"), &lease("/CN=a"), &every).unwrap(), "p001");
+    assert_eq!(dir.names(), [lease("/CN=a").as_str(), "p001"]);
 }
 
 #[test]
@@ -291,12 +305,12 @@ fn the_account_that_a_record_names_is_believed_only_where_the_links_prove_it() {
     assert!(matches!(found, Held::Account(account, _) if account == "p001"));
     assert!(listing.is_empty(), "nothing had to be looked through");
     for wrong in ["", "p002", "p009", alice.as_str(), "../p001", ".", "p001\n", "\u{fffd}"] {
-        std::fs::write(dir.0.join("p001"), format!("/CN=Alice\n{wrong}")).unwrap();
+        std::fs::write(dir.0.join("p001"), format!("/CN=Alice\n17\n{wrong}")).unwrap();
         let (found, listing) = held();
         assert!(matches!(found, Held::Account(account, _) if account == "p001"), "{wrong}");
         assert!(!listing.is_empty(), "{wrong}");
     }
-    std::fs::write(dir.0.join("p001"), "/CN=Alice\np001").unwrap();
+    std::fs::write(dir.0.join("p001"), "/CN=Alice\n17\np001").unwrap();
     dir.link("p001", "third");
     assert!(matches!(held().0, Held::Conflict(_)), "a third name");
 }
@@ -341,7 +355,7 @@ fn assert_sound(dir: &Temporary, results: &BTreeMap<String, Vec<Outcome<String>>
         }
     }
     assert!(
-        dir.names().iter().all(|name| !name.starts_with(CLAIM) && !name.starts_with(SET_ASIDE)),
+        dir.names().iter().all(|name| !name.starts_with(".glexec-") && !name.starts_with(SET_ASIDE)),
         "{:?}",
         dir.names()
     );

@@ -3,8 +3,9 @@
 #![forbid(unsafe_code)]
 
 use super::file_refusal;
-use super::names::{claimed, is_claim, seconds_now};
+use super::names::{is_passing, passing, seconds_now};
 use super::pool::{Inconsistency, Pool};
+use super::record::{self, MAX_RECORD, Record};
 use crate::account;
 use crate::lcmaps::lease_name::LeaseName;
 use crate::reason::{Outcome, Reason, Refusal};
@@ -32,8 +33,8 @@ pub(super) enum Held {
     Orphan,
     /// Something that cannot be understood.
     Conflict(String),
-    /// An account that is just being claimed, under this name.
-    Claimed(OsString),
+    /// An account that is just being taken: one of its other names is this claim or mark.
+    Passing(OsString),
 }
 
 /// What the accounts of a pool are that are not free.
@@ -47,28 +48,6 @@ pub(super) enum Rest {
 
 /// All entries of the directory with the inode numbers that it has for them.
 pub(super) type Listing = Vec<(OsString, u64)>;
-
-/// What an account's file says about its lease: who holds it, and what the account is called.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Record {
-    pub(super) holder: String,
-    pub(super) account: Option<String>,
-}
-
-impl Record {
-    /// Names have no line breaks, so that each has its line.
-    pub(super) fn text(&self) -> String {
-        [self.holder.as_str(), self.account.as_deref().unwrap_or_default()].join("\n")
-    }
-
-    fn parse(text: &str) -> Self {
-        let (holder, account) = text.split_once('\n').unwrap_or((text, ""));
-        Record { holder: holder.into(), account: Some(account.to_owned()).filter(|account| !account.is_empty()) }
-    }
-}
-
-/// The longest record: two names.
-const MAX_RECORD: u64 = 2048;
 
 /// The lease is gone.
 #[derive(Clone, Copy, Debug)]
@@ -137,8 +116,8 @@ impl View {
             Held::Nothing | Held::Orphan => return Ok(None),
             Held::Conflict(why) => return Err(self.conflict(lease, &why)),
             Held::Account(account, _) => account,
-            Held::Claimed(claim) => match claimed(&claim) {
-                Some((_, account)) => account.to_owned(),
+            Held::Passing(name) => match passing(&name) {
+                Some((_, what)) => what.account().to_owned(),
                 None => return Err(self.conflict(lease, "others are changing it")),
             },
         };
@@ -165,8 +144,9 @@ impl View {
 
     /// The record of a lease, where it has one.
     pub(super) fn record(&self, lease: &OsStr) -> Result<Option<Record>, Gone> {
-        match self.directory.read(lease, MAX_RECORD) {
-            Ok(recorded) => Ok(Some(Record::parse(&String::from_utf8_lossy(&recorded)))),
+        let limit = u64::try_from(MAX_RECORD).unwrap_or(u64::MAX);
+        match self.directory.read(lease, limit) {
+            Ok(recorded) => Ok(Some(record::read(&recorded))),
             Err(FileError::Missing(_)) => Err(Gone),
             // Something else than a record: too large, or a file that others may write, which proves nothing.
             Err(_) => Ok(None),
@@ -198,8 +178,8 @@ impl View {
         }
         let listing = self.listing()?;
         let names = self.names_of(entry, lease, &listing)?;
-        if let Some(claim) = names.iter().find(|name| is_claim(name)) {
-            return Ok((Held::Claimed(claim.clone()), listing));
+        if let Some(name) = names.iter().find(|name| is_passing(name)) {
+            return Ok((Held::Passing(name.clone()), listing));
         }
         let account = names.first().and_then(|name| name.to_str()).filter(|name| account::is_name(name));
         let held = match (entry.links, names.len(), account) {
@@ -233,7 +213,7 @@ impl View {
     /// The accounts of a pool that the listing does not show as leased, in order.
     fn candidates(pool: &Pool, listing: &Listing) -> Vec<String> {
         let mut links: BTreeMap<u64, u32> = BTreeMap::new();
-        for (_, inode) in listing.iter().filter(|(name, _)| !is_claim(name)) {
+        for (_, inode) in listing.iter().filter(|(name, _)| !is_passing(name)) {
             let count = links.entry(*inode).or_default();
             *count = count.saturating_add(1);
         }
@@ -245,46 +225,67 @@ impl View {
         accounts
     }
 
-    /// The free accounts of a pool in the order in which they are taken.
-    pub(super) fn free(&self, pool: &Pool, listing: &Listing) -> Outcome<(Vec<String>, Rest)> {
-        let (mut free, mut last, mut rest) = (Vec::new(), Vec::new(), Rest::Leased);
+    /// Visits the free accounts of a pool in the order in which they are taken, each as soon as it is seen to be free, until
+    /// one gives something.
+    pub(super) fn visit_free<T>(
+        &self,
+        pool: &Pool,
+        listing: &Listing,
+        mut visit: impl FnMut(&str) -> Outcome<Option<T>>,
+    ) -> Outcome<(Option<T>, Rest)> {
+        let (mut last, mut rest) = (Vec::new(), Rest::Leased);
         let now = seconds_now();
         for account in Self::candidates(pool, listing) {
             match self.entry(account.as_ref())? {
                 Some(entry) if entry.is_free() && is_cooling(&entry, now) => last.push(account),
-                Some(entry) if entry.is_free() => free.push(account),
+                Some(entry) if entry.is_free() => {
+                    if let Some(found) = visit(&account)? {
+                        return Ok((Some(found), rest));
+                    }
+                }
                 Some(entry) if !entry.regular => {}
                 // Somebody is claiming it, or has leased it since the listing.
                 _ => rest = Rest::Changing,
             }
         }
-        free.append(&mut last);
-        Ok((free, rest))
+        for account in last {
+            if let Some(found) = visit(&account)? {
+                return Ok((Some(found), rest));
+            }
+        }
+        Ok((None, rest))
+    }
+
+    fn first_usable(&self, pool: &Pool, listing: &Listing, usable: &Usable<'_>) -> Outcome<Option<String>> {
+        let found = self.visit_free(pool, listing, |account| Ok(usable(account)?.then(|| account.to_owned())))?;
+        Ok(found.0)
     }
 
     /// The member of the pool that a lease made now would most likely get.
     pub fn first_free(&self, pool: &Pool, lease: &LeaseName, usable: &Usable<'_>) -> Outcome<String> {
-        for member in self.free(pool, &self.listing()?)?.0 {
-            if usable(&member)? {
-                return Ok(member);
-            }
-        }
-        Err(self.exhausted(pool, lease))
+        self.first_usable(pool, &self.listing()?, usable)?.ok_or_else(|| self.exhausted(pool, lease))
     }
 
     /// Whether the pool seems to have a free account, or one that is just being claimed and may yet become free.
     pub(super) fn has_free(&self, pool: &Pool, usable: &Usable<'_>) -> Outcome<bool> {
         let listing = self.listing()?;
-        for account in self.free(pool, &listing)?.0 {
-            if usable(&account)? {
-                return Ok(true);
-            }
-        }
-        Ok(Self::claims_in(pool, &listing))
+        Ok(self.first_usable(pool, &listing, usable)?.is_some()
+            || Self::claims_in(pool, &listing)
+            || !self.is_settled(&listing)?)
+    }
+
+    /// Whether the directory still has just these names. A listing that others were changing meanwhile may lack a name that
+    /// was there all the time (readdir(3p)): that a pool is exhausted is true only of one that has settled.
+    pub(super) fn is_settled(&self, listing: &Listing) -> Outcome<bool> {
+        let sorted = |mut listing: Listing| {
+            listing.sort_unstable();
+            listing
+        };
+        Ok(sorted(self.listing()?) == sorted(listing.clone()))
     }
 
     /// Whether an account of the pool is just being claimed.
     pub(super) fn claims_in(pool: &Pool, listing: &Listing) -> bool {
-        listing.iter().any(|(name, _)| claimed(name).is_some_and(|(_, account)| pool.has(account)))
+        listing.iter().any(|(name, _)| passing(name).is_some_and(|(_, what)| pool.has(what.account())))
     }
 }

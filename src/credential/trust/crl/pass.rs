@@ -282,8 +282,11 @@ fn walk(bytes: &[u8], wanted: &[Wanted<'_>], listed: &mut Listed) -> Result<(usi
     Ok((bytes.len().saturating_sub(rest.len()), found))
 }
 
+/// The content of a value, and what follows it.
+type Split<'a> = (&'a [u8], &'a [u8]);
+
 /// The content of the entry that comes first, and what follows it; `None` where not all of it is there.
-fn whole(bytes: &[u8]) -> Result<Option<(&[u8], &[u8])>, Malformed> {
+fn whole(bytes: &[u8]) -> Result<Option<Split<'_>>, Malformed> {
     let (kind, own, length) = match header(bytes) {
         Ok(read) => read,
         Err(fault) if bytes.len() >= MAX_HEADER => return Err(fault),
@@ -297,11 +300,13 @@ fn whole(bytes: &[u8]) -> Result<Option<(&[u8], &[u8])>, Malformed> {
 
 /// The octets of an entry's serial number as [`crate::credential::identity::Serial::octets`] has them.
 fn serial(entry: &[u8]) -> Result<&[u8], Malformed> {
-    let (number, rest) = field(entry)?;
-    let (date, rest) = field(rest)?;
-    let (tag::INTEGER, number) = number else { return Err(Malformed("an entry has no serial number")) };
+    let (kind, number, rest) = field(entry)?;
+    if kind != tag::INTEGER {
+        return Err(Malformed("an entry has no serial number"));
+    }
+    let (kind, _, rest) = field(rest)?;
     // When it was revoked does not matter: a date in the future revokes too.
-    if !matches!(date.0, tag::UTC_TIME | tag::GENERALIZED_TIME) {
+    if !matches!(kind, tag::UTC_TIME | tag::GENERALIZED_TIME) {
         return Err(Malformed("an entry has no revocation date"));
     }
     match rest {
@@ -313,13 +318,11 @@ fn serial(entry: &[u8]) -> Result<&[u8], Malformed> {
 }
 
 /// Identifier and content of the first value, and what follows it.
-fn field(bytes: &[u8]) -> Result<((u8, &[u8]), &[u8]), Malformed> {
+fn field(bytes: &[u8]) -> Result<(u8, &[u8], &[u8]), Malformed> {
     let (tag, own, length) = header(bytes)?;
-    let (content, rest) = bytes
-        .get(own..)
-        .and_then(|bytes| bytes.split_at_checked(length))
-        .ok_or(Malformed("a value is longer than what it is in"))?;
-    Ok(((tag, content), rest))
+    let split = bytes.get(own..).and_then(|bytes| bytes.split_at_checked(length));
+    let (content, rest) = split.ok_or(Malformed("a value is longer than what it is in"))?;
+    Ok((tag, content, rest))
 }
 
 /// Refuses critical extensions that are not known.
