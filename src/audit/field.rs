@@ -62,6 +62,7 @@ catalogue! {
     Code        "code"        "Of a refusal: its reason code (reasons.md).";
     Reason      "reason"      "Of a refusal: its sentence, and what only the log may tell.";
     Transient   "transient"   "Of a refusal: `true` where the same call may succeed later.";
+    PayloadPid  "payload_pid" "The payload's main process, where glexec stays beside it.";
     Status      "status"      "The payload's exit code.";
     Signal      "signal"      "Or the number of the signal that ended it.";
     Wall        "wall"        "How long the payload ran, in seconds.";

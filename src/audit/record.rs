@@ -144,6 +144,11 @@ impl Record {
         self.set(Field::Transient, transient.as_bytes(), MAX_TEXT);
     }
 
+    /// The payload's main process.
+    pub fn payload(&mut self, pid: i32) {
+        self.set(Field::PayloadPid, pid.to_string().as_bytes(), MAX_TEXT);
+    }
+
     /// How the payload ended, what it used and what it left behind: times in seconds, memory in KiB.
     pub fn ended(&mut self, over: &Over, wall: Duration, usage: &Usage) {
         let seconds = |time: Duration| format!("{:.3}", time.as_secs_f64());

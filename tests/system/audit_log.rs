@@ -44,6 +44,7 @@ fn the_log_says_who_ran_as_whom_and_who_was_refused() {
         (&["--pilot", "Pilot Robot"], "bob"),
         (&["--reason", "lcas.userban"], "mallory"),
         (&["--pid", &calls[0]["caller_pid"].to_string()], "alice"),
+        (&["--pid", &calls[0]["payload_pid"].to_string()], "alice"),
         (&["--call", calls[0]["call"].as_str().unwrap()], "alice"),
         (&["--account", "alice", "--since", "1h"], "alice"),
     ] {
@@ -66,6 +67,8 @@ fn the_log_says_who_ran_as_whom_and_who_was_refused() {
     let table = site.admin(["log"]);
     assert!(table.stdout().starts_with("START ") && table.stdout().lines().count() == 5, "{table}");
     assert!(!table.stdout().contains('\x1b'), "{table}");
+    // A terminal sees how far it is.
+    assert!(site.sh("script -qec 'glexec-admin log' /dev/null").contains("] 100 %  6 records"));
     let csv = site.admin(["log", "--csv", "--show", "usage"]).stdout();
     assert!(csv.starts_with("user_dn,vo,calls,refused,ended,wall,cpu,max_rss\r\n"), "{csv}");
 }

@@ -51,7 +51,7 @@ complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand explain" -l js
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand explain" -s h -l help -d 'Print help'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l account -d 'Calls that ran as this account' -r
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l uid -d 'Calls that ran as this user id' -r
-complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l pid -d 'Calls by this process (without linger it becomes the payload)' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l pid -d 'Calls by this process, or with it as the payload\'s main one' -r
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l host -d 'Calls on this host' -r
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l user -d 'Calls for this user: the whole name, which begins with /, or a part of it' -r
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l pilot -d 'Calls by the pilot with this name, or a part of it' -r

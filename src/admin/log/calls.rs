@@ -142,7 +142,9 @@ impl<'f> Waiting<'f> {
             if call.end.is_none() {
                 self.places.remove(&call.id);
             }
-            if self.filter.ran_within(call.start, call.end, call.is_permitted()) {
+            if self.filter.ran_within(call.start, call.end, call.is_permitted())
+                && self.filter.is_of_process(call.get(Field::CallerPid), call.get(Field::PayloadPid))
+            {
                 return Some(call);
             }
         }
@@ -194,7 +196,7 @@ mod tests {
     use super::*;
 
     fn everything() -> Filter {
-        Filter { wanted: vec![], host: None, since: i64::MIN, until: i64::MAX, longest: 0 }
+        Filter { wanted: vec![], pid: None, host: None, since: i64::MIN, until: i64::MAX, longest: 0 }
     }
 
     fn feed(waiting: &mut Waiting<'_>, time: i64, text: &str) {

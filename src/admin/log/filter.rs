@@ -53,6 +53,8 @@ impl Wanted {
 pub struct Filter {
     /// All of these.
     pub wanted: Vec<Wanted>,
+    /// The calling process, or the payload's main one, which only the end record has.
+    pub pid: Option<String>,
     /// The host that wrote the record.
     pub host: Option<String>,
     /// The first moment that is asked for.
@@ -69,6 +71,11 @@ impl Filter {
         envelope.time <= self.until
             && self.host.as_deref().is_none_or(|host| host == envelope.host)
             && self.wanted.iter().all(|wanted| wanted.fits(record))
+    }
+
+    /// Whether one of a call's processes is the one that is asked for.
+    pub fn is_of_process(&self, caller: Option<&str>, payload: Option<&str>) -> bool {
+        self.pid.as_deref().is_none_or(|pid| [caller, payload].contains(&Some(pid)))
     }
 
     /// Whether a call that started at a time did so in the time asked for.
@@ -92,7 +99,7 @@ mod tests {
         user_dn=\"/DC=org/CN=J\u{f6}rg \\\\\\\\ M\" target_user=tvo001 decision=permit";
 
     fn filter(wanted: Vec<Wanted>) -> Filter {
-        Filter { wanted, host: Some("w1".into()), since: 100, until: 200, longest: 50 }
+        Filter { wanted, pid: None, host: Some("w1".into()), since: 100, until: 200, longest: 50 }
     }
 
     #[test]
@@ -104,6 +111,13 @@ mod tests {
         assert!(name("j\u{f6}rg") && name("ORG") && !name("/DC=org") && !name("bob"));
         assert!(fits(Wanted::exact(Field::TargetUser, "tvo001")) && !fits(Wanted::exact(Field::TargetUser, "tvo00")));
         assert!(!fits(Wanted::exact(Field::Vo, "tvo")));
+    }
+
+    #[test]
+    fn a_process_is_the_callers_or_the_payloads() {
+        let filter = Filter { pid: Some("7".into()), ..filter(vec![]) };
+        assert!(filter.is_of_process(Some("7"), None) && filter.is_of_process(Some("3"), Some("7")));
+        assert!(!filter.is_of_process(Some("3"), None) && !filter.is_of_process(Some("77"), Some("70")));
     }
 
     #[test]

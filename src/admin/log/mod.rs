@@ -43,7 +43,7 @@ pub fn definition() -> Command {
         .arg(Arg::new("journal").long("journal").action(ArgAction::SetTrue).help("Reads the systemd journal"))
         .arg(value("account", "NAME", "Calls that ran as this account"))
         .arg(number("uid", "Calls that ran as this user id"))
-        .arg(number("pid", "Calls by this process (without linger it becomes the payload)"))
+        .arg(number("pid", "Calls by this process, or with it as the payload's main one"))
         .arg(value("host", "NAME", "Calls on this host"))
         .arg(value("user", "DN", "Calls for this user: the whole name, which begins with /, or a part of it"))
         .arg(value("pilot", "DN", "Calls by the pilot with this name, or a part of it"))
@@ -118,7 +118,7 @@ fn filter(matches: &ArgMatches, now: i64) -> Result<Filter, String> {
         ("call", Field::Call),
         ("reason", Field::Code),
     ];
-    let numbers = [("uid", Field::TargetUid), ("pid", Field::CallerPid)];
+    let numbers = [("uid", Field::TargetUid)];
     let names = [("user", Field::UserDn), ("pilot", Field::PilotDn)];
     let exact = exact.into_iter().filter_map(|(name, field)| Some(Wanted::exact(field, text(name)?)));
     let numbers = numbers
@@ -130,6 +130,7 @@ fn filter(matches: &ArgMatches, now: i64) -> Result<Filter, String> {
     let days = i64::from(matches.get_one::<u16>("longest").copied().unwrap_or(7));
     Ok(Filter {
         wanted: exact.chain(numbers).chain(names).collect(),
+        pid: matches.get_one::<u32>("pid").map(u32::to_string),
         host: text("host").map(str::to_owned),
         since: moment("since")?.or(at).unwrap_or(i64::MIN),
         // What was written while we read counts as well.

@@ -36,14 +36,15 @@ const WHAT_AN_END_HAS: [Field; 5] = [Field::Wall, Field::UserTime, Field::SysTim
 /// Whether a field's value is a number.
 pub fn is_number(field: Field) -> bool {
     use Field::{
-        CallerGid, CallerPid, CallerUid, HandedBack, Kept, Killed, MaxRss, Signal, Status, SysTime, TargetGid,
-        TargetUid, UserTime, Wall,
+        CallerGid, CallerPid, CallerUid, HandedBack, Kept, Killed, MaxRss, PayloadPid, Signal, Status, SysTime,
+        TargetGid, TargetUid, UserTime, Wall,
     };
     matches!(
         field,
         CallerUid
             | CallerGid
             | CallerPid
+            | PayloadPid
             | TargetUid
             | TargetGid
             | Status

@@ -86,7 +86,7 @@ impl Question for Refusals {
     }
 
     fn start(&mut self, filter: &Filter, envelope: &Envelope<'_>, record: &Read<'_>) {
-        if filter.started_within(envelope.time) {
+        if filter.started_within(envelope.time) && filter.is_of_process(record.get(Field::CallerPid), None) {
             self.count(envelope.time, record);
         }
     }

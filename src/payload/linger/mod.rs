@@ -246,6 +246,7 @@ fn watch(
         ended => Outcome::Ran(ended),
     };
     let mut record = Record::end(call.id());
+    record.payload(payload.as_raw());
     record.ended(&over, started.elapsed(), &supervise::usage());
     match take.as_mut().and_then(Take::hand_back) {
         None => {}
