@@ -61,6 +61,22 @@ fn the_list_of_fields_is_the_catalogue() {
 }
 
 #[test]
+fn every_link_to_a_page_leads_to_it() {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut pages: Vec<_> = ["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(|name| top.join(name)).into();
+    for folder in ["docs", "docs/frameworks"] {
+        pages.extend(std::fs::read_dir(top.join(folder)).unwrap().map(|entry| entry.unwrap().path()));
+    }
+    for page in pages.iter().filter(|page| page.extension().is_some_and(|e| e == "md")) {
+        let text = std::fs::read_to_string(page).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
+            let to = page.parent().unwrap().join(link);
+            assert!(link.contains("://") || to.exists(), "{}: {link}", page.display());
+        }
+    }
+}
+
+#[test]
 fn the_shipped_configuration_is_valid() {
     let config = glexec::config::load::parse(&read("etc/glexec.conf"));
     assert!(config.is_ok(), "{config:?}");

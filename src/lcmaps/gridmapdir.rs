@@ -13,21 +13,22 @@
 //!    had been faster, or had found the account's file before step 2 and linked it now (link(2) does not do both at once):
 //!    the mark is removed, the account gets its name back, and nobody else's lease was touched. Whoever links it after
 //!    this look sees three links himself, and goes away.
-//! 4. Link the claim to the lease. That fails where the lease exists: another job of the same person was faster, and its
-//!    lease is used.
-//! 5. Remove the mark, then rename the claim back to the account. Only now the lease leads to it.
+//! 4. Rename the mark to the lease. That fails where the lease exists: another job of the same person was faster, and its
+//!    lease is used; the mark is removed.
+//! 5. Rename the claim back to the account. Only now the lease leads to it.
 //! 6. Write the record (below), then touch the lease. Whoever comes to nothing before changes no time stamp that means
 //!    something: a touch says that the maker of a lease keeps it.
 //!
 //! So no lease is ever removed again. A process that is stopped or killed on the way leaves a claim, a mark or both,
 //! which say what account it was; after [`CLAIM_LIFETIME`] others rename the claim back, and then remove the mark. If its
-//! maker had got past step 4, that completes the lease; if not, the maker finds its claim gone and has nothing. Nobody but
+//! maker had got past step 4, that completes the lease; if not, the maker finds its mark gone and has nothing. Nobody but
 //! the same person ever waits for it.
 //!
 //! Between machines nothing is asked of the file system but that rename(2) and link(2) are atomic, as they are over NFS
-//! (RFC 1813 sections 3.3.14 and 3.3.15); no lock is taken, and clocks need not agree: whoever is swept too early finds its
-//! claim gone. Where a server's answer is lost and the call repeated, it fails although it was done: then the claim is
-//! swept later as an abandoned one, or the next look finds the lease.
+//! (RFC 1813 sections 3.3.14 and 3.3.15); no lock is taken, and clocks need not agree: whoever is swept too early finds
+//! the mark gone, or keeps the account, which the mark has kept from others. Where a server's answer is lost and the call
+//! repeated, it fails although it was done: then claim and mark are swept later as abandoned ones, or the next look finds
+//! the lease.
 //!
 //! What remains is the C library's own doing. It may fail, as it does when two of its own processes meet, because an
 //! account vanishes for the moment of steps 2 to 5. With its `-override_inconsistency` it may replace a lease in that

@@ -379,6 +379,15 @@ impl Directory {
         }
     }
 
+    /// Renames to a name that nothing has yet, for certain: `EEXIST` where something has, on every file system. Where it has
+    /// no RENAME_NOREPLACE, the file has both names for a moment.
+    pub fn move_new(&self, existing: &OsStr, new: &OsStr) -> Result<(), Errno> {
+        match renameat2(&self.fd, existing, &self.fd, new, RenameFlags::RENAME_NOREPLACE) {
+            Err(Errno::EINVAL | Errno::ENOSYS) => self.link(existing, new).and_then(|()| self.unlink(existing)),
+            result => result,
+        }
+    }
+
     /// Removes a name.
     pub fn unlink(&self, name: &OsStr) -> Result<(), Errno> {
         unlinkat(&self.fd, name, UnlinkatFlags::NoRemoveDir)

@@ -30,3 +30,4 @@ mod site_itself;
 mod switch;
 mod take;
 mod target_proxy;
+mod tutorial;

@@ -230,3 +230,33 @@ fn a_pilot_cannot_escape_a_list_of_pilots_by_hiding_its_proxy() {
     pilot.glexec(["id"]).refused(201, "credential.pilot-missing");
     pilot.env("X509_USER_PROXY", "/no/such/file").glexec(["id"]).refused(201, "credential.pilot-missing");
 }
+
+#[test]
+fn the_c_library_and_the_installed_program_honour_each_others_leases() {
+    let site = Site::new();
+    let database = "path = /usr/lib/lcmaps\n\
+        groups = \"lcmaps_voms_localgroup.mod\" \"-groupmapfile /etc/grid-security/groupmapfile\"\n\
+        pool = \"lcmaps_voms_poolaccount.mod\" \"-gridmapfile /etc/grid-security/grid-mapfile\" \
+        \"-gridmapdir /etc/grid-security/gridmapdir\"\n\nvoms:\ngroups -> pool\n";
+    site.write("/root/lcmaps.db", database);
+    site.write("/root/driver.c", include_str!("../peer/driver.c"));
+    site.sh("gcc -o /root/driver /root/driver.c -llcmaps");
+    let library = |name: &str, fqans: &[&str]| {
+        let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let dn = format!("/DC=org/DC=example/O=Grid/CN={name}");
+        let words: Vec<String> = std::iter::once(dn.as_str()).chain(fqans.iter().copied()).map(hex).collect();
+        let driver = "/root/driver /root/lcmaps.db /dev/null /etc/grid-security/gridmapdir -1";
+        let answer = site.sh(&format!("echo voms - {} | {driver}", words.join(" ")));
+        answer.split(' ').next().unwrap().to_owned()
+    };
+    let glexec = |credential: &str| site.pilot().credential(credential).glexec(["id", "-u"]).stdout().trim().to_owned();
+    let (production, member) = ("/testvo/Role=production/Capability=NULL", "/testvo/Role=NULL/Capability=NULL");
+
+    let theirs = library("Bob Brown", &[production, member]);
+    assert!(theirs.starts_with("50"), "{theirs}");
+    assert_eq!(glexec("bob"), theirs);
+    let ours = glexec("carol");
+    assert!(ours.starts_with("40"), "{ours}");
+    assert_eq!(library("Carol Cole", &[member]), ours);
+    assert_eq!(site.sh("ls /etc/grid-security/gridmapdir | grep -c %"), "2\n");
+}

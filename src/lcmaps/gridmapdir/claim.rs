@@ -37,22 +37,24 @@ impl Gridmapdir {
         }
     }
 
-    /// Steps 3 and 4, and removing the mark.
+    /// Steps 3 and 4.
     pub(super) fn link_claim(&self, claim: &OsStr, account: &str, lease: &LeaseName) -> Outcome<Claim> {
         let mark = private_name(MARK, account);
         if !self.link(claim, &mark)? {
             return Ok(Claim::Lost);
         }
-        let made = self.link_marked(claim, lease);
-        self.drop_name(&mark)?;
+        let made = self.make_of(&mark, lease);
+        if !matches!(made, Ok(Claim::Won)) {
+            self.drop_name(&mark)?;
+        }
         made
     }
 
-    fn link_marked(&self, claim: &OsStr, lease: &LeaseName) -> Outcome<Claim> {
-        if !self.view.entry(claim)?.is_some_and(|entry| entry.regular && entry.links == 2) {
+    fn make_of(&self, mark: &OsStr, lease: &LeaseName) -> Outcome<Claim> {
+        if !self.view.entry(mark)?.is_some_and(|entry| entry.regular && entry.links == 2) {
             return Ok(Claim::Lost);
         }
-        match self.view.directory().link(claim, lease.as_str().as_ref()) {
+        match self.view.directory().move_new(mark, lease.as_str().as_ref()) {
             Ok(()) => Ok(Claim::Won),
             Err(Errno::ENOENT) => Ok(Claim::Lost),
             Err(Errno::EEXIST) => Ok(Claim::LeaseExists),
@@ -103,8 +105,8 @@ impl Gridmapdir {
         }
     }
 
-    /// Gives the accounts behind abandoned claims their names back, and then removes abandoned marks: without its claim a
-    /// maker can link nothing any more. A clock that runs backwards makes them young, which is safe.
+    /// Gives the accounts behind abandoned claims their names back, and then removes abandoned marks: without its mark a
+    /// maker can make nothing any more. A clock that runs backwards makes them young, which is safe.
     pub(super) fn sweep(&self, listing: &Listing) -> Outcome<()> {
         let now = seconds_now();
         let abandoned = || {
