@@ -304,7 +304,7 @@ fn the_account_that_a_record_names_is_believed_only_where_the_links_prove_it() {
     let (found, listing) = held();
     assert!(matches!(found, Held::Account(account, _) if account == "p001"));
     assert!(listing.is_empty(), "nothing had to be looked through");
-    for wrong in ["", "p002", "p009", alice.as_str(), "../p001", ".", "p001\n", "\u{fffd}"] {
+    for wrong in ["", "p002", "p009", alice.as_str(), "../p001", ".", "\u{fffd}"] {
         std::fs::write(dir.0.join("p001"), format!("/CN=Alice\n17\n{wrong}")).unwrap();
         let (found, listing) = held();
         assert!(matches!(found, Held::Account(account, _) if account == "p001"), "{wrong}");
