@@ -13,9 +13,11 @@ use crate::lcmaps::Mapping;
 use crate::payload::become_payload;
 use crate::payload::linger::epilogue::{self, Epilogue, Facts};
 use crate::payload::linger::{self, Lingering};
+use crate::payload::renewal;
 use crate::payload::switch::{self, Prepared, Wish};
 use crate::payload::take::Take;
 use crate::reason::{Outcome, Reason, Refusal};
+use crate::service::ServiceAccount;
 use crate::sys::identity::Need;
 use crate::sys::start::{self, Inherited, Limits};
 
@@ -96,6 +98,12 @@ fn authorize(call: &mut Call, inherited: &Inherited, payload: Option<&Payload>) 
         }
         _ => None,
     };
+    if let (None, true, Some(verified), Some(caller)) =
+        (payload, config.glexec.create_target_proxy, &known.verified, &known.caller)
+    {
+        let confined_as = ServiceAccount::find(&config, caller)?.actor();
+        renewal::check(&request.target, cwd, &target, &verified.user, &confined_as, &config)?;
+    }
     let take = match (take, &known.caller) {
         (Some(path), Some(caller)) => Take::find(path, cwd, caller, &target, &config.glexec)?,
         _ => None,

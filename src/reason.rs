@@ -216,6 +216,7 @@ catalogue! {
 
     TargetProxyBad           "target-proxy.not-writable"  Client Useless "The target account cannot write the target proxy there.";
     TargetProxyForeign       "target-proxy.foreign"       Client Useless "The target proxy exists and is a link, not a regular file, or not the target account's.";
+    TargetProxyIdentity      "target-proxy.other-identity" Client Useless "A call without a command would renew the target proxy of another person (subject or issuer of the certificate).";
     TargetProxyLocked        "target-proxy.locked"        Client Useless "Another process holds the lock of the target proxy for too long.";
 
     TakeNotLingering         "take.not-lingering"         Client Useless "The site's glexec does not linger, so nothing of it would be left to hand the directory of --take back.";

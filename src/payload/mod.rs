@@ -5,6 +5,7 @@
 pub mod command;
 pub mod environment;
 pub mod linger;
+pub mod renewal;
 pub mod switch;
 pub mod take;
 pub mod target_proxy;

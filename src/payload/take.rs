@@ -6,6 +6,7 @@ use crate::audit::escape::visible;
 use crate::config::glexec::Glexec;
 use crate::invocation::caller::Caller;
 use crate::lcmaps::Mapping;
+use crate::payload::switch;
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::sys::handover::{Back, MAX_DEPTH, MAX_ENTRIES, Obstacle, Owner, Tree, Why};
 use crate::sys::identity::{Actor, acting_as};
@@ -70,9 +71,7 @@ impl Take {
             let sentence = format!("{shown} cannot be taken: it does not belong to you");
             return Err(Refusal::new(Reason::TakeForeign, sentence));
         }
-        let groups = target.groups.iter().map(|gid| Gid::from_raw(gid.get())).collect();
-        let as_target = Actor { uid: theirs.uid, gid: theirs.gid, groups: Some(groups) };
-        if !acting_as(&as_target, || tree.is_reached_by(&path)).map_err(failed)? {
+        if !acting_as(&switch::actor(target), || tree.is_reached_by(&path)).map_err(failed)? {
             let why = "the target account cannot reach it; a directory above it is closed to others (chmod a+x)";
             return Err(unreachable(why));
         }

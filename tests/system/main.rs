@@ -24,6 +24,7 @@ mod mistakes;
 mod packages;
 mod policy;
 mod refusals;
+mod robustness;
 mod sandbox;
 mod site;
 mod site_itself;

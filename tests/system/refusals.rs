@@ -4,7 +4,7 @@
 //! the lists at the end, or the last test fails.
 
 use crate::site::{Caller, GLEXEC, Run, Site, material_file};
-use crate::{audit, command, epilogue, take};
+use crate::{audit, command, epilogue, take, target_proxy};
 use glexec::reason::{Reason, Retry};
 use nix::fcntl::{Flock, FlockArg};
 use serde_json::json;
@@ -496,6 +496,7 @@ const TABLES: [Table; 12] =
 const ELSEWHERE: &[(Reason, fn())] = &[
     (Reason::CommandExec, command::what_the_kernel_does_not_execute_ends_with_126),
     (Reason::AuditUnavailable, audit::without_a_record_nothing_runs),
+    (Reason::TargetProxyIdentity, target_proxy::a_call_without_a_command_does_not_renew_the_proxy_of_somebody_else),
     (Reason::TakeHardLink, take::nothing_that_is_not_the_callers_alone_is_ever_taken),
     (Reason::TakeMountPoint, take::nothing_that_is_not_the_callers_alone_is_ever_taken),
     (Reason::TakeTooLarge, take::nothing_that_is_not_the_callers_alone_is_ever_taken),

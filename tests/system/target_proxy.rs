@@ -184,6 +184,28 @@ fn a_call_without_a_command_renews_the_proxy() {
 }
 
 #[test]
+pub fn a_call_without_a_command_does_not_renew_the_proxy_of_somebody_else() {
+    for site in Site::in_both_modes() {
+        // Two people with one account.
+        site.append("/etc/grid-security/grid-mapfile", "\"/DC=org/DC=example/O=Grid/CN=Bob Brown\" alice\n");
+        let path = "/home/alice/proxy";
+        at(&site, path).glexec(["true"]).succeeds_with("");
+        let before = site.sh(&format!("stat -c '%i %Z' {path}"));
+        let other = site.pilot().credential("bob-plain").env("GLEXEC_TARGET_PROXY", path);
+        other.glexec::<&str>([]).refused(201, "target-proxy.other-identity");
+        assert_eq!(site.sh(&format!("stat -c '%i %Z' {path}")), before);
+        // Whoever begins a payload says whose proxy it has; and what is nobody's proxy is replaced.
+        other.glexec(["id", "-un"]).succeeds_with("alice\n");
+        at(&site, path).glexec::<&str>([]).refused(201, "target-proxy.other-identity");
+        for nobodys in ["", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "\u{0}\u{1}"] {
+            site.write(path, nobodys);
+            at(&site, path).glexec::<&str>([]).succeeds_with("");
+            assert_eq!(site.read(path).into_bytes(), material_file("proxies/alice.pem"));
+        }
+    }
+}
+
+#[test]
 fn a_refused_call_leaves_no_copy() {
     for site in Site::in_both_modes() {
         alice(&site).glexec(["/no/such/command"]).refused(201, "command.not-found");

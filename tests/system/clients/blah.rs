@@ -80,3 +80,21 @@ fn blah_finds_the_command_in_the_process_group_that_it_made() {
         assert_eq!(numbers, [pid, pid], "{groups}");
     });
 }
+
+#[test]
+fn blah_sets_a_variable_twice_and_the_first_one_counts() {
+    in_both_modes(|site| {
+        let cert = blah(site).client_cert();
+        let (good, bad) = (format!("GLEXEC_CLIENT_CERT={cert}"), "GLEXEC_CLIENT_CERT=/no/such/file");
+        let target = ["GLEXEC_TARGET_PROXY=/tmp/first", "GLEXEC_TARGET_PROXY=/tmp/second"];
+        let run = blah(site).execve(
+            ["glexec", "/bin/pwd"],
+            &[good.as_bytes(), target[0].as_bytes(), bad.as_bytes(), target[1].as_bytes()],
+        );
+        run.succeeds_with("/home/alice\n");
+        assert_eq!(site.sh("ls /tmp"), "first\n");
+        blah(site)
+            .execve(["glexec", "/bin/pwd"], &[bad.as_bytes(), good.as_bytes()])
+            .refused(201, "credential.unreadable");
+    });
+}

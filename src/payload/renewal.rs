@@ -1,0 +1,75 @@
+//! Renewing a target proxy: a call without a command replaces the proxy of a payload that runs already, so it must be the
+//! same person's.
+
+#![forbid(unsafe_code)]
+
+use crate::audit::escape::visible;
+use crate::config::Config;
+use crate::credential::certificate::Certificate;
+use crate::credential::identity::Identity;
+use crate::credential::pem;
+use crate::invocation::environment::TargetProxy;
+use crate::lcmaps::Mapping;
+use crate::payload::switch;
+use crate::reason::{Outcome, Reason, Refusal};
+use crate::sys::caller_file;
+use crate::sys::identity::{Actor, acting_as};
+use crate::sys::process::{self, Confinement};
+use nix::unistd::Uid;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::Duration;
+
+/// Longest path in a sentence, in bytes.
+const MAX_SHOWN: usize = 200;
+/// How long reading one file may take on a crowded node.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+const SAME: &[u8] = b"same";
+const OTHER: &[u8] = b"other";
+const NOBODY: &[u8] = b"nobody";
+
+/// Refuses to renew a proxy of somebody else than `user`. What is no proxy of anybody is replaced as ever, and what the
+/// target account cannot read is judged when it is written.
+///
+/// The file is the target's, so its bytes are hostile: they are read as the target and parsed by a confined process.
+pub fn check(
+    wanted: &TargetProxy,
+    cwd: Option<&Path>,
+    target: &Mapping,
+    user: &Identity,
+    confined_as: &Actor,
+    config: &Config,
+) -> Outcome<()> {
+    let TargetProxy::At(path) = wanted else { return Ok(()) };
+    let path = cwd.map_or_else(|| path.clone(), |cwd| cwd.join(path));
+    let lock = config.glexec.target_lock_mechanism;
+    let read = || caller_file::read(&path, Uid::from_raw(target.uid.get()), lock);
+    let old = acting_as(&switch::actor(target), read).map_err(|errno| failed(&errno.to_string()))?;
+    let Ok(old) = old else { return Ok(()) };
+    let max_answer = NOBODY.len();
+    let how = Confinement { actor: confined_as, readable: &[], deadline: DEADLINE, max_answer };
+    let work = || whose(&old, user, config.credentials.max_chain).to_vec();
+    let answer = process::ask_confined(&how, || {}, work).map_err(|why| failed(&why.to_string()))?;
+    if answer == SAME || answer == NOBODY {
+        return Ok(());
+    }
+    let shown = visible(path.as_os_str().as_bytes(), MAX_SHOWN);
+    Err(Refusal::new(Reason::TargetProxyIdentity, format!("{shown} is the proxy of another person and is not renewed")))
+}
+
+fn failed(why: &str) -> Refusal {
+    Refusal::new(Reason::VerifierFailed, "the target proxy that is there could not be looked at").detail(why)
+}
+
+/// Whose proxy a file is: the user's, if one of its certificates has the subject and issuer of the user's own.
+fn whose(file: &[u8], user: &Identity, max_chain: usize) -> &'static [u8] {
+    let Ok(contents) = pem::read(file, max_chain) else { return NOBODY };
+    let certificates: Vec<_> = contents.certificates.iter().filter_map(|der| Certificate::parse(der).ok()).collect();
+    let is_users = |one: &Certificate| *one.subject.text() == user.subject && *one.issuer.text() == user.issuer;
+    match (certificates.is_empty(), certificates.iter().any(is_users)) {
+        (true, _) => NOBODY,
+        (false, true) => SAME,
+        (false, false) => OTHER,
+    }
+}
