@@ -55,7 +55,9 @@ pub fn read(path: &Path, owner: Uid, mechanism: Mechanism) -> Result<Zeroizing<V
         errno => Refused::Unreadable(errno),
     })?;
     // One allocation, so that no copy of the key stays behind in freed memory: a file that grows meanwhile ends there.
-    let size = usize::try_from(status.len()).unwrap_or(usize::MAX);
+    // Whoever held the lock may have written it: the size counts that it has now.
+    let size = file.metadata().map_err(unreadable)?.len();
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
     if size > MAX_BYTES {
         return Err(Refused::TooLarge);
     }

@@ -109,7 +109,7 @@ fn it_holds_none_of_the_callers_descriptors() {
 
 #[test]
 fn an_answer_that_is_too_long_or_too_late_or_missing_is_none() {
-    assert_eq!(confined(None, || vec![b'x'; 5000]), Err(NoAnswer::TooLong(1000)));
+    assert_eq!(confined(None, || vec![b'x'; 5000]), Err(NoAnswer::TooLong(4096)));
     let busy = confined(None, || {
         loop {
             std::hint::spin_loop();
