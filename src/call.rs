@@ -189,7 +189,8 @@ impl Call {
 /// Prints a text for the caller, with the caller's own rights.
 pub fn say(inherited: &Inherited, text: &str) -> u8 {
     let printed = identity::return_to_caller(inherited.uid, inherited.gid).is_ok()
-        && std::io::stdout().write_all(text.as_bytes()).is_ok();
+        && std::io::stdout().write_all(text.as_bytes()).is_ok()
+        && std::io::stdout().flush().is_ok();
     u8::from(!printed)
 }
 

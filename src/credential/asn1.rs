@@ -178,6 +178,21 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// Reads identifier and length without looking whether the content is there: the identifier octet, the size of both, and
+/// the content's length. For CRLs, which come in pieces and have a hundred thousand values.
+pub fn header(bytes: &[u8]) -> Result<(u8, usize, usize), Malformed> {
+    let length = |octets: &[u8]| octets.iter().fold(0_usize, |length, octet| length << 8 | usize::from(*octet));
+    match bytes {
+        [tag, ..] if tag & 0x1f == 0x1f => Err(Malformed("a tag has more than one octet")),
+        [tag, short @ 0..=0x7f, ..] => Ok((*tag, 2, usize::from(*short))),
+        [tag, 0x81, a @ 0x80..=0xff, ..] => Ok((*tag, 3, usize::from(*a))),
+        [tag, 0x82, a @ 1..=0xff, b, ..] => Ok((*tag, 4, length(&[*a, *b]))),
+        [tag, 0x83, a @ 1..=0xff, b, c, ..] => Ok((*tag, 5, length(&[*a, *b, *c]))),
+        [tag, 0x84, a @ 1..=0xff, b, c, d, ..] => Ok((*tag, 6, length(&[*a, *b, *c, *d]))),
+        _ => Err(Malformed("a value is not in DER or is cut off")),
+    }
+}
+
 /// The one value that some bytes must consist of.
 pub fn only(bytes: &[u8], tag: u8) -> Result<Tlv<'_>, Malformed> {
     let mut cursor = Cursor::new(bytes)?;
@@ -255,6 +270,21 @@ mod tests {
         }
         assert_eq!(number(&[1, 0]), Some(256));
         assert_eq!(number(&[1; 9]), None);
+    }
+
+    #[test]
+    fn a_header_is_read_as_the_der_crate_reads_it() {
+        for length in [0_u32, 1, 127, 128, 255, 256, 65_535, 65_536, 16_777_215, 16_777_216] {
+            let short = der::Header::new(der::Tag::OctetString, der::Length::from(length));
+            let bytes = der::Encode::to_der(&short).unwrap();
+            assert_eq!(header(&bytes), Ok((4, bytes.len(), usize::try_from(length).unwrap())), "{length}");
+            for cut in 0..bytes.len() {
+                assert!(header(&bytes[..cut]).is_err(), "{length} cut at {cut}");
+            }
+        }
+        for bad in [&[4, 0x80][..], &[4, 0x81, 0x7f], &[4, 0x82, 0, 0xff], &[4, 0x85, 1, 0, 0, 0, 0], &[0x1f, 1, 0]] {
+            assert!(header(bad).is_err(), "{bad:?}");
+        }
     }
 
     #[test]

@@ -16,7 +16,6 @@ use crate::credential::certificate::{Certificate, oid};
 use crate::credential::context::{Context, Link, Place, signature_refusal, span};
 use crate::credential::key::Fault;
 use crate::credential::proxy::{self, Proxy};
-use crate::credential::trust;
 use crate::reason::{Outcome, Reason, Refusal};
 use der::oid::ObjectIdentifier;
 
@@ -197,8 +196,8 @@ pub fn authorities(context: &Context, eec: &Link, pool: &mut Vec<Link>) -> Outco
 fn take_authority(context: &Context, link: &Link, pool: &mut Vec<Link>) -> Outcome<Link> {
     let wanted = &link.certificate.issuer;
     let mut candidates: Vec<(Link, Option<usize>)> = Vec::new();
-    for certificate in trust::authorities(&context.trust.cas, wanted)? {
-        candidates.push((Link { certificate, place: Place::Directory }, None));
+    for certificate in context.authorities(wanted)?.iter() {
+        candidates.push((Link { certificate: certificate.clone(), place: Place::Directory }, None));
     }
     for position in named(pool, link) {
         // What names itself as its issuer counts in the directory only.

@@ -3,10 +3,11 @@
 #![forbid(unsafe_code)]
 
 use crate::config::credentials::Credentials;
-use crate::credential::certificate::{Certificate, Signed};
+use crate::credential::certificate::{Algorithm, Certificate, Signed};
 use crate::credential::judge::Trust;
-use crate::credential::key::{self, Fault};
-use crate::credential::trust::crl::Crl;
+use crate::credential::key::{self, Awaited, Fault};
+use crate::credential::name::Name;
+use crate::credential::trust::{self, crl::Crl};
 use crate::reason::{Outcome, Reason, Refusal};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -67,6 +68,9 @@ pub struct Context<'a> {
     pub now: i64,
     signatures: Cell<u32>,
     crls: RefCell<Vec<Verified>>,
+    authorities: RefCell<Vec<(Name, Rc<Vec<Certificate>>)>>,
+    /// How many bytes of CRLs have been read.
+    pub crl_bytes: Cell<usize>,
     notes: RefCell<Vec<String>>,
 }
 
@@ -74,34 +78,63 @@ impl<'a> Context<'a> {
     /// A context with fresh budgets.
     pub fn new(policy: &'a Credentials, trust: &'a Trust, now: i64) -> Self {
         let (signatures, crls, notes) = (Cell::new(MAX_SIGNATURES), RefCell::default(), RefCell::default());
-        Context { policy, trust, now, signatures, crls, notes }
+        Context {
+            policy,
+            trust,
+            now,
+            signatures,
+            crls,
+            authorities: RefCell::default(),
+            crl_bytes: Cell::new(0),
+            notes,
+        }
     }
 
     /// Verifies a signature, as long as the budget lasts. The outer error ends the judgement, the inner one is about
     /// this signature.
     pub fn verify<Bytes: AsRef<[u8]>>(&self, signed: &Signed<Bytes>, spki: &[u8]) -> Outcome<Result<(), Fault>> {
+        self.spend_signature()?;
+        Ok(key::verify(signed, spki, self.policy))
+    }
+
+    fn spend_signature(&self) -> Outcome<()> {
         let left = self.signatures.get().checked_sub(1).ok_or_else(|| {
             let text = format!("the credential needs more than {MAX_SIGNATURES} signatures to be verified");
             Refusal::new(Reason::CredentialChainTooLong, text)
         })?;
         self.signatures.set(left);
-        Ok(key::verify(signed, spki, self.policy))
+        Ok(())
     }
 
-    /// The verified CRLs of a CA, loaded once.
-    pub fn crls(&self, ca: &Certificate, load: impl FnOnce() -> Outcome<Vec<Crl>>) -> Outcome<Rc<Vec<Crl>>> {
-        let key = [ca.spki.as_slice(), ca.subject.der()].concat();
-        if let Some((_, known)) = self.crls.borrow().iter().find(|(known, _)| *known == key) {
+    /// The same for a signature whose signed bytes are still on their way.
+    pub fn await_signature<'k>(&self, algorithm: &Algorithm, spki: &'k [u8]) -> Outcome<Result<Awaited<'k>, Fault>> {
+        self.spend_signature()?;
+        Ok(key::await_signature(algorithm, spki, self.policy))
+    }
+
+    /// The certificates of the CA directory with this subject, read once.
+    pub fn authorities(&self, subject: &Name) -> Outcome<Rc<Vec<Certificate>>> {
+        if let Some((_, known)) = self.authorities.borrow().iter().find(|(known, _)| known == subject) {
             return Ok(Rc::clone(known));
         }
-        let loaded = Rc::new(load()?);
-        self.crls.borrow_mut().push((key, Rc::clone(&loaded)));
-        Ok(loaded)
+        let found = Rc::new(trust::authorities(&self.trust.cas, subject)?);
+        self.authorities.borrow_mut().push((subject.clone(), Rc::clone(&found)));
+        Ok(found)
     }
 
-    /// How many bytes of CRLs are held.
-    pub fn crl_bytes(&self) -> usize {
-        self.crls.borrow().iter().flat_map(|(_, crls)| crls.iter()).map(Crl::len).sum()
+    /// The verified CRLs of a CA that were kept.
+    pub fn crls(&self, ca: &Certificate) -> Option<Rc<Vec<Crl>>> {
+        let key = crl_key(ca);
+        self.crls.borrow().iter().find(|(known, _)| *known == key).map(|(_, crls)| Rc::clone(crls))
+    }
+
+    /// Keeps the verified CRLs of a CA.
+    pub fn keep_crls(&self, ca: &Certificate, crls: Vec<Crl>) -> Rc<Vec<Crl>> {
+        let (key, crls) = (crl_key(ca), Rc::new(crls));
+        let mut kept = self.crls.borrow_mut();
+        kept.retain(|(known, _)| *known != key);
+        kept.push((key, Rc::clone(&crls)));
+        crls
     }
 
     /// Adds a line for the log, as long as there are not too many.
@@ -116,6 +149,11 @@ impl<'a> Context<'a> {
     pub fn into_notes(self) -> Vec<String> {
         self.notes.into_inner()
     }
+}
+
+/// What a CA's CRLs are kept under: its key and its name.
+fn crl_key(ca: &Certificate) -> Vec<u8> {
+    [ca.spki.as_slice(), ca.subject.der()].concat()
 }
 
 /// A refusal for a fault in the signature on `link`, which `issuer` should have made.

@@ -1,23 +1,17 @@
-//! Keys and signatures: which are accepted, and the only calls into OpenSSL.
+//! Keys and signatures: which are accepted, whether a signature is a key's, and whether a private key is the one of a
+//! public key.
 //!
-//! OpenSSL gets a public key whose kind, size and encoding were checked here, the signed bytes and the signature; and
-//! the private key of the leaf, which has to prove itself.
+//! Kind, size and encoding of every number are checked here, before [`rsa`] and [`ecdsa`] calculate with it.
 
 #![forbid(unsafe_code)]
 
 use crate::config::credentials::{Credentials, Digest};
 use crate::credential::asn1::{Cursor, Malformed, number, only, tag};
 use crate::credential::certificate::{Algorithm, Signed};
-use crate::credential::digest;
+use crate::credential::ecdsa::{self, Curve};
 use crate::credential::pem::{KeyFormat, PrivateKey};
+use crate::credential::{digest, rsa};
 use der::oid::ObjectIdentifier;
-use openssl::bn::{BigNum, BigNumContext, BigNumRef};
-use openssl::ec::{EcGroup, EcKey, EcPoint};
-use openssl::ecdsa::EcdsaSig;
-use openssl::error::ErrorStack;
-use openssl::nid::Nid;
-use openssl::pkey::{PKey, Private, Public};
-use openssl::rsa::{Padding, Rsa};
 
 /// Largest RSA modulus: verification grows with its square.
 const MAX_RSA_BITS: usize = 8192;
@@ -54,72 +48,25 @@ const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 
 /// Curves and the length of their uncompressed points.
-const CURVES: &[(ObjectIdentifier, Nid, usize)] = &[
-    (ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7"), Nid::X9_62_PRIME256V1, 65),
-    (ObjectIdentifier::new_unwrap("1.3.132.0.34"), Nid::SECP384R1, 97),
-    (ObjectIdentifier::new_unwrap("1.3.132.0.35"), Nid::SECP521R1, 133),
+const CURVES: &[(ObjectIdentifier, Curve, usize)] = &[
+    (ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7"), Curve::P256, 65),
+    (ObjectIdentifier::new_unwrap("1.3.132.0.34"), Curve::P384, 97),
+    (ObjectIdentifier::new_unwrap("1.3.132.0.35"), Curve::P521, 133),
 ];
 
 /// An accepted public key.
 enum Accepted<'a> {
-    Rsa { modulus: &'a [u8], exponent: &'a [u8] },
-    Ec { curve: Nid, point: &'a [u8] },
+    Rsa(rsa::PublicKey<'a>),
+    Ec(ecdsa::PublicKey<'a>),
 }
 
 impl Accepted<'_> {
     fn kind(&self) -> Kind {
         match self {
-            Accepted::Rsa { .. } => Kind::Rsa,
-            Accepted::Ec { .. } => Kind::Ec,
+            Accepted::Rsa(_) => Kind::Rsa,
+            Accepted::Ec(_) => Kind::Ec,
         }
     }
-
-    /// Made from its parts: OpenSSL's decoders take four times as long as the verification of a signature.
-    fn load(&self) -> Result<Loaded, ErrorStack> {
-        match self {
-            Accepted::Rsa { modulus, exponent } => {
-                let (n, e) = (BigNum::from_slice(modulus)?, BigNum::from_slice(exponent)?);
-                Rsa::from_public_components(n, e).map(Loaded::Rsa)
-            }
-            Accepted::Ec { curve, point } => {
-                let group = EcGroup::from_curve_name(*curve)?;
-                let point = EcPoint::from_bytes(&group, point, &mut *BigNumContext::new()?)?;
-                EcKey::from_public_key(&group, &point).map(Loaded::Ec)
-            }
-        }
-    }
-}
-
-/// A public key in OpenSSL's hands.
-enum Loaded {
-    Rsa(Rsa<Public>),
-    Ec(EcKey<Public>),
-}
-
-impl Loaded {
-    /// Whether a signature is this key's.
-    fn verifies(&self, digest: Digest, body: &[u8], signature: &[u8]) -> Result<bool, ErrorStack> {
-        let hash = digest::of(digest, body);
-        match self {
-            Loaded::Rsa(key) => {
-                let mut signed = vec![0; usize::try_from(key.size()).unwrap_or(0)];
-                let length = key.public_decrypt(signature, &mut signed, Padding::NONE)?;
-                Ok(length == signed.len() && padded(&[digest::info(digest), &hash].concat(), length) == Some(signed))
-            }
-            Loaded::Ec(key) => {
-                let values = EcdsaSig::from_der(signature)?;
-                // Only DER is a signature: one certificate must not have several encodings.
-                Ok(values.to_der()? == signature && values.verify(&hash, key)?)
-            }
-        }
-    }
-}
-
-/// EMSA-PKCS1-v1_5 (RFC 8017 section 9.2). What was signed is compared with this as a whole and never parsed, which is
-/// where others erred (CVE-2006-4339).
-fn padded(info: &[u8], length: usize) -> Option<Vec<u8>> {
-    let filling = length.checked_sub(info.len())?.checked_sub(3).filter(|filling| *filling >= 8)?;
-    Some([&[0, 1][..], &vec![0xff; filling], &[0], info].concat())
 }
 
 /// DER of NULL.
@@ -173,7 +120,7 @@ fn accepted_rsa(key: &[u8], min_rsa_bits: u32) -> Result<Accepted<'_>, Fault> {
     }
     let odd = modulus.last().is_some_and(|b| b % 2 == 1);
     match usual && odd {
-        true => Ok(Accepted::Rsa { modulus, exponent }),
+        true => Ok(Accepted::Rsa(rsa::PublicKey { modulus, exponent })),
         false => Err(Fault::WeakKey("an RSA key with an unusual modulus or exponent is not accepted".into())),
     }
 }
@@ -182,24 +129,33 @@ fn accepted_point<'a>(parameters: &[u8], point: &'a [u8]) -> Result<Accepted<'a>
     let named = Cursor::new(parameters)?.oid();
     let known = named.ok().and_then(|oid| CURVES.iter().find(|(curve, _, _)| *curve == oid));
     match (known, point.first()) {
-        (Some((_, curve, length)), Some(0x04)) if point.len() == *length => Ok(Accepted::Ec { curve: *curve, point }),
+        (Some((_, curve, length)), Some(0x04)) if point.len() == *length => {
+            Ok(Accepted::Ec(ecdsa::PublicKey { curve: *curve, point }))
+        }
         (Some(_), _) => Err(Fault::WeakKey("an elliptic curve point must be uncompressed".into())),
         (None, _) => Err(Fault::WeakKey("an elliptic curve other than P-256, P-384, P-521 is not accepted".into())),
     }
 }
 
-/// Checks the algorithm of a signature against `digests`, the issuer's key, then the signature itself.
-pub fn verify<Bytes: AsRef<[u8]>>(
-    signed: &Signed<Bytes>,
-    issuer_spki: &[u8],
+/// A signature to be verified, whose algorithm and key are accepted; the signed bytes may still be on their way.
+pub struct Awaited<'a> {
+    /// How the signed bytes are to be digested.
+    pub digest: Digest,
+    key: Accepted<'a>,
+}
+
+/// Checks the algorithm of a signature against `digests`, and the issuer's key.
+pub fn await_signature<'a>(
+    algorithm: &Algorithm,
+    issuer_spki: &'a [u8],
     policy: &Credentials,
-) -> Result<(), Fault> {
-    let oid = signed.algorithm.oid;
+) -> Result<Awaited<'a>, Fault> {
+    let oid = algorithm.oid;
     let known = ALGORITHMS.iter().find(|(known, _, _)| *known == oid);
     let Some((_, wanted, digest)) = known.filter(|(_, _, digest)| policy.digests.contains(digest)) else {
         return Err(Fault::WeakDigest(format!("the signature algorithm {oid} is not accepted (digests)")));
     };
-    let parameters = signed.algorithm.parameters.as_slice();
+    let parameters = algorithm.parameters.as_slice();
     if !(parameters.is_empty() || (*wanted == Kind::Rsa && parameters == NULL)) {
         return Err(Fault::WeakDigest(format!("the signature algorithm {oid} has parameters that it must not have")));
     }
@@ -207,85 +163,82 @@ pub fn verify<Bytes: AsRef<[u8]>>(
     if key.kind() != *wanted {
         return Err(Fault::Signature);
     }
-    let key = key.load().map_err(|_| Fault::Malformed("a public key is not valid"))?;
-    // An error of OpenSSL's says that the numbers of the signature are out of range.
-    match key.verifies(*digest, signed.body.as_ref(), signed.signature.as_ref()) {
-        Ok(true) => Ok(()),
-        Ok(false) | Err(_) => Err(Fault::Signature),
+    Ok(Awaited { digest: *digest, key })
+}
+
+impl Awaited<'_> {
+    /// Checks the signature over the digest of the signed bytes.
+    pub fn verify(&self, hash: &[u8], signature: &[u8]) -> Result<(), Fault> {
+        let verified = match &self.key {
+            Accepted::Rsa(key) => key.verifies(self.digest, hash, signature),
+            Accepted::Ec(key) => key.verifies(hash, signature)?,
+        };
+        if verified { Ok(()) } else { Err(Fault::Signature) }
     }
+}
+
+/// Checks the algorithm of a signature, the issuer's key, then the signature itself.
+pub fn verify<Bytes: AsRef<[u8]>>(
+    signed: &Signed<Bytes>,
+    issuer_spki: &[u8],
+    policy: &Credentials,
+) -> Result<(), Fault> {
+    let awaited = await_signature(&signed.algorithm, issuer_spki, policy)?;
+    awaited.verify(&digest::of(awaited.digest, signed.body.as_ref()), signed.signature.as_ref())
 }
 
 /// Whether a private key is the one of a public key that [`check`] accepted.
 ///
 /// Comparing the public halves would not do: a key file holds both, and nothing ties them together. An RSA key proves
-/// itself by the factors of the modulus and a private exponent that undoes the public one, which costs microseconds where
-/// signing costs a millisecond; an EC key signs what the public key verifies.
+/// itself by the factors of the modulus and a private exponent that undoes the public one, an EC key by the point that
+/// its number leads to.
 pub fn proves_possession(key: &PrivateKey, spki: &[u8]) -> Result<bool, Malformed> {
-    let bad = || Malformed("the private key cannot be parsed");
     if !fits(key, spki)? {
         return Ok(false);
     }
-    let private = load(key).ok_or_else(bad)?;
-    let public = accepted(spki, 0).map_err(|_| bad())?;
-    match (&public, private.rsa(), private.ec_key()) {
-        (Accepted::Rsa { modulus, exponent }, Ok(private), _) => {
-            Ok(is_factored(&private, modulus, exponent).unwrap_or(false))
-        }
-        (Accepted::Ec { .. }, _, Ok(private)) => {
-            let public = public.load().map_err(|_| Malformed("the public key is not a point of its curve"))?;
-            Ok(signs(&private, &public).unwrap_or(false))
-        }
-        _ => Ok(false),
-    }
-}
-
-/// Whether p·q is the public modulus and e·d is 1 modulo p-1 and q-1 (RFC 8017 section 3.2).
-fn is_factored(private: &Rsa<Private>, modulus: &[u8], exponent: &[u8]) -> Result<bool, ErrorStack> {
-    let (Some(p), Some(q)) = (private.p(), private.q()) else { return Ok(false) };
-    let (n, e) = (BigNum::from_slice(modulus)?, BigNum::from_slice(exponent)?);
-    let (one, mut context) = (BigNum::from_u32(1)?, BigNumContext::new_secure()?);
-    let mut product = BigNum::new_secure()?;
-    product.checked_mul(p, q, &mut context)?;
-    let mut inverse = |prime: &BigNumRef| {
-        let mut less = BigNum::new_secure()?;
-        less.checked_sub(prime, &one)?;
-        let mut rest = BigNum::new_secure()?;
-        rest.mod_mul(&e, private.d(), &less, &mut context)?;
-        Ok::<_, ErrorStack>(rest == one)
+    let der = match key.format {
+        KeyFormat::Pkcs1 | KeyFormat::Sec1 => &key.der,
+        KeyFormat::Pkcs8 => inside_pkcs8(&key.der)?,
     };
-    Ok(*p > *one && *q > *one && product == n && inverse(p)? && inverse(q)?)
-}
-
-fn signs(private: &EcKey<Private>, public: &Loaded) -> Result<bool, ErrorStack> {
-    let message = b"glexec: proof that this process holds the private key of the leaf certificate";
-    let signature = EcdsaSig::sign(&digest::of(Digest::Sha256, message), private)?.to_der()?;
-    public.verifies(Digest::Sha256, message, &signature)
-}
-
-fn load(key: &PrivateKey) -> Option<PKey<Private>> {
-    let rsa = |der: &[u8]| Rsa::private_key_from_der(der).and_then(PKey::from_rsa).ok();
-    match key.format {
-        KeyFormat::Pkcs1 => rsa(&key.der),
-        KeyFormat::Pkcs8 => match pkcs8_of_rsa(&key.der) {
-            Some(der) => rsa(der),
-            None => PKey::private_key_from_pkcs8(&key.der).ok(),
-        },
-        KeyFormat::Sec1 => EcKey::private_key_from_der(&key.der).and_then(PKey::from_ec_key).ok(),
+    match accepted(spki, 0).map_err(|_| Malformed("the private key cannot be parsed"))? {
+        Accepted::Rsa(public) => Ok(public.is_of(&rsa_numbers(der)?)),
+        Accepted::Ec(public) => public.is_of(ec_number(der)?),
     }
 }
 
-/// The PKCS #1 key inside a PKCS #8 one (RFC 5958 section 2), where it is an RSA key.
-fn pkcs8_of_rsa(der: &[u8]) -> Option<&[u8]> {
-    let mut fields = only(der, tag::SEQUENCE).ok()?.inside().ok()?;
-    fields.take(tag::INTEGER).ok()?;
-    let algorithm = Algorithm::read(&mut fields).ok()?;
-    (algorithm.oid == RSA).then_some(())?;
-    fields.take(tag::OCTET_STRING).ok().map(|inner| inner.value)
+/// The key inside a PKCS #8 one (RFC 5958 section 2), which may have attributes and a public key after it.
+fn inside_pkcs8(der: &[u8]) -> Result<&[u8], Malformed> {
+    let mut fields = only(der, tag::SEQUENCE)?.inside()?;
+    fields.take(tag::INTEGER)?;
+    fields.take(tag::SEQUENCE)?;
+    let inner = fields.take(tag::OCTET_STRING)?.value;
+    fields.optional(tag::constructed(0))?;
+    fields.optional(tag::primitive(1))?;
+    fields.end()?;
+    Ok(inner)
 }
 
-/// Whether a private key is of the kind and size of a public one, so that signing with it costs what it should: OpenSSL
-/// takes exponents and factors as long as they come. This also keeps curves with parameters of the sender's own making
-/// away from it (CVE-2022-0778 was one of their bugs).
+/// The numbers of an RSAPrivateKey (RFC 8017 appendix A.1.2).
+fn rsa_numbers(der: &[u8]) -> Result<rsa::PrivateKey<'_>, Malformed> {
+    let mut fields = only(der, tag::SEQUENCE)?.inside()?;
+    let (_version, _modulus, _public) = (fields.unsigned()?, fields.unsigned()?, fields.unsigned()?);
+    let (exponent, first_prime, second_prime) = (fields.unsigned()?, fields.unsigned()?, fields.unsigned()?);
+    Ok(rsa::PrivateKey { exponent, first_prime, second_prime })
+}
+
+/// The number of an ECPrivateKey (RFC 5915).
+fn ec_number(der: &[u8]) -> Result<&[u8], Malformed> {
+    let mut fields = only(der, tag::SEQUENCE)?.inside()?;
+    fields.take(tag::INTEGER)?;
+    let number = fields.take(tag::OCTET_STRING)?.value;
+    fields.optional(tag::constructed(0))?;
+    fields.optional(tag::constructed(1))?;
+    fields.end()?;
+    Ok(number)
+}
+
+/// Whether a private key is of the kind and size of a public one, so that calculating with it costs what it should. Curves
+/// with parameters of the sender's own making are refused here (CVE-2022-0778 was one of their bugs).
 fn fits(key: &PrivateKey, spki: &[u8]) -> Result<bool, Malformed> {
     let mut public = only(spki, tag::SEQUENCE)?.inside()?;
     let algorithm = Algorithm::read(&mut public)?;
@@ -351,8 +304,11 @@ fn fits_sec1(der: &[u8], parameters: &[u8]) -> Result<bool, Malformed> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use openssl::ec::EcGroup;
+    use openssl::bn::{BigNum, BigNumRef};
+    use openssl::ec::{EcGroup, EcKey};
     use openssl::nid::Nid;
+    use openssl::pkey::{PKey, Private};
+    use openssl::rsa::Rsa;
     use zeroize::Zeroizing;
 
     fn rsa(bits: u32) -> PKey<Private> {

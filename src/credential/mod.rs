@@ -2,7 +2,8 @@
 //!
 //! [`judge`] is the way in. It reads the proxy file ([`pem`]), its certificates ([`certificate`], [`name`], [`asn1`]),
 //! proves the key ([`key`]), walks the chain ([`chain`], [`proxy`]) up to the CA directory ([`trust`]), and reads the
-//! VOMS attributes ([`voms`]). Everything that parses what a caller wrote is safe Rust; OpenSSL verifies signatures.
+//! VOMS attributes ([`voms`]). All of it is safe Rust,
+//! the arithmetic of signatures ([`rsa`], [`ecdsa`]) included.
 
 #![forbid(unsafe_code)]
 
@@ -11,6 +12,7 @@ pub mod certificate;
 pub mod chain;
 pub(crate) mod context;
 pub mod digest;
+pub mod ecdsa;
 pub mod files;
 pub mod identity;
 mod judge;
@@ -18,6 +20,7 @@ pub mod key;
 pub mod name;
 pub mod pem;
 pub mod proxy;
+pub mod rsa;
 pub mod trust;
 pub mod verifier;
 pub mod voms;

@@ -5,6 +5,10 @@
 
 #![forbid(unsafe_code)]
 
+mod stream;
+
+pub use stream::{FirstCrl, Octets};
+
 use crate::reason::{Outcome, Reason, Refusal};
 use zeroize::Zeroizing;
 
@@ -88,12 +92,6 @@ pub fn first_certificate(file: Vec<u8>) -> Result<Vec<u8>, &'static str> {
     first(file, &["CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"])
 }
 
-/// The first CRL of a file in DER or PEM.
-pub fn first_crl(file: Vec<u8>) -> Result<Vec<u8>, &'static str> {
-    first(file, &["X509 CRL"])
-}
-
-/// Takes the file, so that one in DER is not there twice: CRLs have megabytes.
 fn first(file: Vec<u8>, labels: &[&str]) -> Result<Vec<u8>, &'static str> {
     if file.first() == Some(&0x30) {
         return Ok(file);

@@ -11,7 +11,6 @@ use crate::invocation::white_list;
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::service::ServiceAccount;
 use crate::sys::dir::{Directory, FileError, Writers};
-use crate::sys::openssl;
 use crate::sys::process::{self, Confinement};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -59,14 +58,13 @@ pub fn verify(
     readable.extend(trust.voms.as_ref().map(Directory::as_fd));
     let how = Confinement { actor: &actor, readable: &readable, deadline: DEADLINE, max_answer: MAX_VERDICT };
     let work = || encode(judge(&question, &config.credentials, &trust, now));
-    let bytes = process::ask_confined(&how, openssl::prepare, work).map_err(|why| failed(&why.to_string()))?;
+    let bytes = process::ask_confined(&how, work).map_err(|why| failed(&why.to_string()))?;
     decode(&bytes)
 }
 
 /// Judges the credentials in this process: for programs without privilege only.
 pub fn verify_here(raw: &RawCredentials, caller: &Caller, config: &Config, now: i64) -> Outcome<VerifiedIdentity> {
     let trust = open_trust(config)?;
-    openssl::prepare();
     decode(&encode(judge(&question(raw, caller, config), &config.credentials, &trust, now)))
 }
 

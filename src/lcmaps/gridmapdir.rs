@@ -38,8 +38,10 @@
 //! an account that was used a short while ago and then freed is therefore taken last.
 //!
 //! Names of leases are in lower case, so two people may have the same one. The account's file, empty otherwise, holds
-//! the exact name of whom this program leased it to, and when; nobody else reads it. Where the record proves that the lease is
-//! another person's, the mapping is refused. A lease that the C library made has no record and proves nothing.
+//! the exact name of whom this program leased it to, when, and its own name; nobody else reads it. Where the record proves
+//! that the lease is another person's, the mapping is refused. A lease that the C library made has no record and proves
+//! nothing. The account's name is a hint: where the file has two names, the lease and that one, the account is found
+//! without a look at the whole directory.
 
 #![forbid(unsafe_code)]
 

@@ -50,7 +50,7 @@ pub fn check(
     let max_answer = NOBODY.len();
     let how = Confinement { actor: confined_as, readable: &[], deadline: DEADLINE, max_answer };
     let work = || whose(&old, user, config.credentials.max_chain).to_vec();
-    let answer = process::ask_confined(&how, || {}, work).map_err(|why| failed(&why.to_string()))?;
+    let answer = process::ask_confined(&how, work).map_err(|why| failed(&why.to_string()))?;
     if answer == SAME || answer == NOBODY {
         return Ok(());
     }

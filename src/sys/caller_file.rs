@@ -11,8 +11,6 @@ use zeroize::Zeroizing;
 
 /// Largest credential file in bytes: 20 certificates with large attribute certificates stay below 100 KiB.
 pub const MAX_BYTES: usize = 256 * 1024;
-/// One byte more than allowed, to see that there is more.
-const READ_AT_MOST: usize = MAX_BYTES + 1;
 
 /// Why a credential file is not taken.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,8 +54,14 @@ pub fn read(path: &Path, owner: Uid, mechanism: Mechanism) -> Result<Zeroizing<V
         Errno::EAGAIN => Refused::Locked,
         errno => Refused::Unreadable(errno),
     })?;
-    // One allocation, so that no copy of the key stays behind in freed memory.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(READ_AT_MOST));
-    (&mut file).take(READ_AT_MOST as u64).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() > MAX_BYTES { Err(Refused::TooLarge) } else { Ok(bytes) }
+    // One allocation, so that no copy of the key stays behind in freed memory: a file that grows meanwhile ends there.
+    // Whoever held the lock may have written it: the size counts that it has now.
+    let size = file.metadata().map_err(unreadable)?.len();
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    if size > MAX_BYTES {
+        return Err(Refused::TooLarge);
+    }
+    let mut bytes = Zeroizing::new(Vec::with_capacity(size));
+    (&mut file).take(size as u64).read_to_end(&mut bytes).map_err(unreadable)?;
+    Ok(bytes)
 }

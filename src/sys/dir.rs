@@ -148,19 +148,26 @@ fn steps(path: &Path) -> Vec<OsString> {
         .collect()
 }
 
-/// Reads at most `limit` bytes of a regular file that only root may write.
-fn read_regular(path: &Path, fd: OwnedFd, limit: u64) -> Result<(Vec<u8>, FileStat), FileError> {
-    let fail = |errno| FileError::from_errno(path, errno);
-    let stat = fstat(&fd).map_err(fail)?;
+/// Checks that an open file is a regular one of at most `limit` bytes that only root may write.
+fn check_regular(path: &Path, fd: &OwnedFd, limit: u64) -> Result<FileStat, FileError> {
+    let stat = fstat(fd).map_err(|errno| FileError::from_errno(path, errno))?;
     let unusable = |why: String| FileError::Unusable { path: path.into(), why };
     if kind(&stat) != SFlag::S_IFREG {
         return Err(unusable("is not a regular file".into()));
     }
     check_writers(path, &stat, Writers::RootOnly)?;
-    let size = u64::try_from(stat.st_size).unwrap_or(u64::MAX);
-    if size > limit {
+    if u64::try_from(stat.st_size).unwrap_or(u64::MAX) > limit {
         return Err(unusable(format!("is larger than {limit} bytes")));
     }
+    Ok(stat)
+}
+
+/// Reads at most `limit` bytes of a regular file that only root may write.
+fn read_regular(path: &Path, fd: OwnedFd, limit: u64) -> Result<(Vec<u8>, FileStat), FileError> {
+    let fail = |errno| FileError::from_errno(path, errno);
+    let unusable = |why: String| FileError::Unusable { path: path.into(), why };
+    let stat = check_regular(path, &fd, limit)?;
+    let size = u64::try_from(stat.st_size).unwrap_or(u64::MAX);
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0).saturating_add(1));
     let mut file = File::from(fd).take(limit.saturating_add(1));
     file.read_to_end(&mut bytes).map_err(|e| fail(Errno::from_raw(e.raw_os_error().unwrap_or(0))))?;
@@ -295,6 +302,15 @@ impl Directory {
         let fd = openat(&self.fd, name, OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()).map_err(fail)?;
         check_writers(&path, &fstat(&fd).map_err(fail)?, Writers::RootOnly)?;
         Ok(Directory { fd, path })
+    }
+
+    /// Opens a file of at most `limit` bytes in this directory to be read piece by piece, under the conditions of
+    /// [`Directory::read`]. Should it grow meanwhile, what is beyond the limit is not there.
+    pub fn stream(&self, name: &OsStr, limit: u64) -> Result<impl Read + use<>, FileError> {
+        let path = self.path.join(name);
+        let fd = openat(&self.fd, name, READ, Mode::empty()).map_err(|e| FileError::from_errno(&path, e))?;
+        check_regular(&path, &fd, limit)?;
+        Ok(File::from(fd).take(limit))
     }
 
     /// Reads a file of at most `limit` bytes in this directory; symbolic links are followed, but the file must belong

@@ -3,9 +3,7 @@
 use crate::sys::capabilities::{self, Capabilities, Sets, clear_ambient_set, empty_bounding_set};
 use nix::errno::Errno;
 use nix::sys::prctl::set_dumpable;
-use nix::unistd::{
-    Gid, Uid, getegid, getgroups, getresgid, getresuid, setegid, seteuid, setgroups, setresgid, setresuid,
-};
+use nix::unistd::{Gid, Uid, getegid, getresgid, getresuid, setegid, seteuid, setgroups, setresgid, setresuid};
 
 /// What the privileged process always needs: to change its identity, and to end processes of other users.
 const ALWAYS: Capabilities = Capabilities::SETUID.and(Capabilities::SETGID).and(Capabilities::KILL);
@@ -57,6 +55,17 @@ pub fn keep_capabilities(needs: &[Need]) -> Result<(), String> {
 /// Gives up a group that a setgid bit on the program brought along.
 pub fn drop_setgid(gid: Gid) -> Result<(), Errno> {
     setresgid(gid, gid, gid)
+}
+
+/// The supplementary groups, getgroups(2). The function of nix asks sysconf(3) first, which opens a file in /proc.
+pub fn getgroups() -> Result<Vec<Gid>, Errno> {
+    // SAFETY: a size of zero asks for the number of groups; no memory is touched.
+    let count = Errno::result(unsafe { libc::getgroups(0, std::ptr::null_mut()) })?;
+    let mut groups: Vec<libc::gid_t> = vec![0; usize::try_from(count).unwrap_or(0)];
+    // SAFETY: at most `count` ids are written, for which there is room.
+    let count = Errno::result(unsafe { libc::getgroups(count, groups.as_mut_ptr()) })?;
+    groups.truncate(usize::try_from(count).unwrap_or(0));
+    Ok(groups.into_iter().map(Gid::from_raw).collect())
 }
 
 /// Whose permissions to act with.

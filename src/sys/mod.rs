@@ -8,12 +8,12 @@ pub mod datagram;
 pub mod descriptors;
 pub mod detached;
 pub mod dir;
+mod filter;
 pub mod handover;
 pub mod identity;
 pub mod kernel;
 pub mod lock;
 pub mod lookup;
-pub mod openssl;
 pub mod plain;
 pub mod process;
 pub mod program;
@@ -25,6 +25,8 @@ pub mod supervise;
 pub mod target_file;
 pub mod terminal;
 pub mod time;
+#[cfg(panic = "abort")]
+mod unwind;
 
 use nix::errno::Errno;
 

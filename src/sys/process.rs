@@ -52,20 +52,15 @@ pub struct Confinement<'a> {
     pub max_answer: usize,
 }
 
-/// Runs `work` in a forked child that is confined by [`sandbox::enter`] and returns what it answers. `prepare` runs in
-/// the child, unprivileged, before the sandbox closes.
-pub fn ask_confined(
-    how: &Confinement<'_>,
-    prepare: impl FnOnce(),
-    work: impl FnOnce() -> Vec<u8>,
-) -> Result<Vec<u8>, NoAnswer> {
+/// Runs `work` in a forked child that is confined by [`sandbox::enter`] and returns what it answers.
+pub fn ask_confined(how: &Confinement<'_>, work: impl FnOnce() -> Vec<u8>) -> Result<Vec<u8>, NoAnswer> {
     let (ours, theirs) = pipe2(OFlag::O_CLOEXEC).map_err(|e| NoAnswer::System("pipe", e))?;
     let parent = getpid();
     // SAFETY: the process has one thread, so the child may do whatever the parent may.
     match unsafe { fork() }.map_err(|e| NoAnswer::System("fork", e))? {
         ForkResult::Child => {
             drop(ours);
-            let child = AssertUnwindSafe(|| confined(how, parent, theirs, prepare, work));
+            let child = AssertUnwindSafe(|| confined(how, parent, theirs, work));
             // With unwinding panics the child must not return into the parent's code.
             let code = std::panic::catch_unwind(child).unwrap_or(PANICKED);
             // SAFETY: _exit ends the process without running anything of the parent's.
@@ -80,13 +75,7 @@ pub fn ask_confined(
 }
 
 /// The child's side; returns its exit code.
-fn confined(
-    how: &Confinement<'_>,
-    parent: Pid,
-    answer_on: OwnedFd,
-    prepare: impl FnOnce(),
-    work: impl FnOnce() -> Vec<u8>,
-) -> i32 {
+fn confined(how: &Confinement<'_>, parent: Pid, answer_on: OwnedFd, work: impl FnOnce() -> Vec<u8>) -> i32 {
     let close = || {
         keep_only(&answer_on, how.readable).map_err(|e| format!("descriptors: {e}"))?;
         identity::become_for_good(how.actor)?;
@@ -95,7 +84,6 @@ fn confined(
         if getppid() != parent {
             return Err("the parent is gone".to_string());
         }
-        prepare();
         sandbox::enter(how.readable)
     };
     let (answer, code) = match close() {

@@ -1,12 +1,10 @@
 //! What confines a process that reads hostile bytes: another user, no capabilities, no_new_privs, limits, Landlock,
 //! seccomp. Each step fails closed.
 
+use crate::sys::filter::{self, Rule};
 use landlock::{ABI, Access, AccessFs, CompatLevel, Compatible, PathBeneath, Ruleset, RulesetAttr, RulesetCreatedAttr};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, setrlimit};
-use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
-};
 use std::os::fd::BorrowedFd;
 
 /// Memory that the sandboxed process may allocate, in bytes: a 256 KiB credential and CRLs of 24 MiB fit with room.
@@ -59,7 +57,7 @@ fn restrict_files(readable: &[BorrowedFd<'_>]) -> Result<(), String> {
 }
 
 /// System calls that judging a credential needs whatever its arguments: memory, reading and answering on open
-/// descriptors, randomness for blinding (libcrypto), ending.
+/// descriptors, randomness (hash tables), ending.
 const ALLOWED: &[libc::c_long] = &[
     libc::SYS_read,
     libc::SYS_pread64,
@@ -92,24 +90,12 @@ const ALLOWED: &[libc::c_long] = &[
 
 /// Opening for anything but reading is not allowed; any other system call ends the process.
 fn restrict_system_calls() -> Result<(), String> {
-    let refused = |e: &dyn std::fmt::Display| format!("seccomp: {e}");
     let writing = libc::O_WRONLY | libc::O_RDWR | libc::O_CREAT | libc::O_TRUNC | libc::O_APPEND;
-    let argument = |number, operation, value| {
-        SeccompCondition::new(number, SeccompCmpArgLen::Dword, operation, value)
-            .and_then(|condition| SeccompRule::new(vec![condition]))
-            .map_err(|e| refused(&e))
-    };
-    let reading = argument(2, SeccompCmpOp::MaskedEq(writing as u64), 0)?;
     // fdopendir(3) looks at its descriptor; Rust's debug builds ask before they close one whether it is open.
-    let flags = [libc::F_GETFD, libc::F_GETFL, libc::F_SETFD];
-    let flags = flags.into_iter().map(|command| argument(1, SeccompCmpOp::Eq, command as u64));
-    let mut rules: std::collections::BTreeMap<i64, Vec<SeccompRule>> =
-        ALLOWED.iter().map(|&call| (call, Vec::new())).collect();
-    rules.insert(libc::SYS_openat, vec![reading]);
-    rules.insert(libc::SYS_fcntl, flags.collect::<Result<_, _>>()?);
-    let arch = std::env::consts::ARCH.try_into().map_err(|e| refused(&e))?;
-    let filter: BpfProgram = SeccompFilter::new(rules, SeccompAction::KillProcess, SeccompAction::Allow, arch)
-        .and_then(TryInto::try_into)
-        .map_err(|e| refused(&e))?;
-    seccompiler::apply_filter(&filter).map_err(|e| refused(&e))
+    let looking = [libc::F_GETFD, libc::F_GETFL, libc::F_SETFD].map(|command| command as u32);
+    let mut rules: Vec<_> = ALLOWED.iter().map(|call| (*call, Rule::Always)).collect();
+    rules.push((libc::SYS_openat, Rule::Without(2, writing as u32)));
+    rules.push((libc::SYS_fcntl, Rule::OneOf(1, looking)));
+    let program = filter::compile(rules).ok_or("seccomp: the filter is too large")?;
+    filter::install(&program).map_err(|why| format!("seccomp: {why}"))
 }

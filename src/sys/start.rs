@@ -2,11 +2,12 @@
 
 use crate::sys::descriptors;
 use crate::sys::dir::FileError;
+use crate::sys::identity::getgroups;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::{Mode, fstat, umask};
-use nix::unistd::{Gid, Uid, getgid, getgroups, getuid};
+use nix::unistd::{Gid, Uid, getgid, getuid};
 use std::ffi::OsString;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
@@ -31,9 +32,9 @@ pub struct Inherited {
 /// Copies argv and environment, empties the environment, and undoes what can be inherited across a setuid exec:
 /// signal dispositions, the signal mask, interval timers, umask.
 ///
-/// Must be called first, and once. Descriptors 0 to 2 are open by then: the C library of a setuid program, and Rust's
-/// start-up after it, open those that are not (glibc csu/check_fds.c, library/std/src/sys/pal/unix/mod.rs).
+/// Must be called first, and once.
 pub fn take() -> Inherited {
+    open_standard();
     let inherited = Inherited {
         arguments: std::env::args_os().collect(),
         environment: std::env::vars_os().collect(),
@@ -50,6 +51,18 @@ pub fn take() -> Inherited {
     ignore_signals_of_our_own_writing();
     umask(Mode::from_bits_truncate(0o077));
     inherited
+}
+
+/// Opens /dev/null on descriptors 0 to 2 where they are closed, so that nothing else is opened there. The C library has
+/// done so where the program is setuid (glibc csu/check_fds.c), but not for a caller who is root.
+fn open_standard() {
+    for fd in 0..=2 {
+        // SAFETY: F_GETFD takes a number and touches no memory.
+        if unsafe { libc::fcntl(fd, libc::F_GETFD) } == -1 {
+            // SAFETY: the path is a C string. The lowest free descriptor is this one, and it stays open.
+            unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) };
+        }
+    }
 }
 
 /// Where the caller closed descriptor 0, glibc opens /dev/full there, for writing only, so that reading fails. Payloads

@@ -8,6 +8,7 @@ use glexec::credential::asn1::Cursor;
 use glexec::credential::certificate::{Certificate, Extension, oid};
 use glexec::credential::identity::{Dn, Fqan, MAX_FQAN, MAX_FQANS};
 use glexec::credential::name::{Name, as_printed};
+use glexec::credential::pem::{FirstCrl, Octets};
 use glexec::credential::trust::{crl, namespaces, signing_policy};
 use glexec::credential::voms::{ac, lsc, vo};
 use glexec::credential::{Answer, KeyRule, Question, Trust, judge, pem, proxy, verifier};
@@ -49,8 +50,7 @@ pub fn pem_file(data: &[u8]) {
         assert!((1..=20).contains(&contents.certificates.len()));
         assert!(contents.certificates.iter().all(|der| !der.is_empty() && der.len() <= data.len()));
     }
-    let first = pem::first_crl(data.to_vec());
-    assert!(first.is_err() || first.is_ok_and(|der| der.len() <= data.len()));
+    assert!(first_crl(data).is_none_or(|der| der.len() <= data.len()));
     let _ = pem::first_certificate(data.to_vec());
 }
 
@@ -211,10 +211,20 @@ pub fn namespaces_file(data: &[u8]) {
 
 pub fn crl_stream(data: &[u8]) {
     let wanted = [vec![0x31], vec![0x41, 0x01]];
-    for der in [Ok(data.to_vec()), pem::first_crl(data.to_vec())].into_iter().flatten() {
-        if let Ok(Some(found)) = crl::scan(&der, &wanted) {
-            let number = [&[2, u8::try_from(wanted[found].len()).unwrap()], wanted[found].as_slice()].concat();
-            assert!(der.windows(number.len()).any(|window| window == number), "a number that is not there");
+    if let Ok(Some(found)) = crl::scan(&mut FirstCrl::new(data), &wanted) {
+        let der = first_crl(data).expect("a CRL that could be looked through");
+        let number = [&[2, u8::try_from(wanted[found].len()).unwrap()], wanted[found].as_slice()].concat();
+        assert!(der.windows(number.len()).any(|window| window == number), "a number that is not there");
+    }
+}
+
+/// The bytes of the first CRL of a file.
+fn first_crl(data: &[u8]) -> Option<Vec<u8>> {
+    let (mut stream, mut der) = (FirstCrl::new(data), Vec::new());
+    loop {
+        match stream.next_octets().ok()? {
+            [] => return Some(der).filter(|der| !der.is_empty()),
+            more => der.extend_from_slice(more),
         }
     }
 }

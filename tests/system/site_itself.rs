@@ -141,3 +141,10 @@ fn records_are_parsed_field_by_field() {
     records[0].says([("user_dn", "/CN=A B"), ("args", "a \\ \\x0a"), ("code", "")]);
     assert!(records[1].has("status") && !records[1].has("call"));
 }
+
+#[test]
+fn the_program_needs_the_c_library_and_no_other() {
+    let site = Site::new();
+    let needed = format!("readelf -d {GLEXEC} | sed -n 's/.*(NEEDED).*\\[\\(.*\\)\\]/\\1/p' | grep -v '^ld-linux'");
+    assert_eq!(site.sh(&needed), "libc.so.6\n");
+}

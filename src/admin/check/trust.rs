@@ -10,7 +10,7 @@ use crate::credential::voms::lsc;
 use crate::credential::{Trust, trust};
 use crate::reason::{Outcome, Reason};
 use crate::sys::dir::Directory;
-use crate::sys::{openssl, time};
+use crate::sys::time;
 use std::ffi::OsStr;
 
 const DAY: i64 = 86400;
@@ -25,7 +25,6 @@ const MAX_LSC: u64 = 64 * 1024;
 pub fn check(config: &Config) -> Vec<Finding> {
     let certdir = config.credentials.certdir.as_path();
     let subject = certdir.display().to_string();
-    openssl::prepare();
     let opened = open_trust(config).and_then(|trust| Ok((trust, time::now()?)));
     let found = opened.and_then(|(trust, now)| {
         let mut found = authorities(config, &trust, now)?;

@@ -103,7 +103,7 @@ impl Watched {
         let actor = service.actor();
         let how = Confinement { actor: &actor, readable: &[], deadline: DEADLINE, max_answer: MAX_DESCRIPTION };
         let work = || serde_json::to_vec(&describe(file, max)).unwrap_or_default();
-        let described = process::ask_confined(&how, || {}, work).map_err(|why| why.to_string());
+        let described = process::ask_confined(&how, work).map_err(|why| why.to_string());
         described
             .and_then(|json| serde_json::from_slice(&json).map_err(|why| why.to_string()))
             .unwrap_or_else(|why| ProxyFile { unreadable: Some(why), ..ProxyFile::default() })

@@ -1,143 +1,54 @@
 //! Certificate revocation lists (RFC 5280 section 5): `HASH.rN` beside the CA.
 //!
-//! A CRL may have a hundred thousand entries. Its signature is verified over the bytes as they stand, then the entries
-//! are walked once for the few serial numbers that matter; nothing is copied and no list is made. The verifier may
-//! allocate 64 MiB: the limits below leave room for a file, what it is decoded to, and the CRLs of the CAs before it.
+//! A CRL may have a hundred thousand entries. It is read once, piece by piece: digested, its entries compared with the few
+//! serial numbers that matter, and forgotten ([`pass`]). What they say counts when the signature has been verified.
 
 #![forbid(unsafe_code)]
 
-use crate::config::credentials::Companion;
-use crate::credential::asn1::{Cursor, Malformed, only, tag};
-use crate::credential::certificate::{Algorithm, Certificate, Signed};
+mod listed;
+mod pass;
+
+use crate::config::credentials::{Companion, Digest};
+use crate::credential::asn1::Malformed;
+use crate::credential::certificate::Certificate;
 use crate::credential::context::{Context, Link, span};
+use crate::credential::key::Fault;
 use crate::credential::name::Name;
-use crate::credential::pem;
-use crate::credential::trust::numbered;
+use crate::credential::pem::{FirstCrl, Octets};
+use crate::credential::trust::{numbered, unreadable};
 use crate::reason::{Outcome, Reason, Refusal};
-use der::oid::ObjectIdentifier;
+use crate::sys::dir::FileError;
+use listed::Listed;
+use pass::{Pass, Rest};
+use std::ffi::OsStr;
 
 /// Largest file with a CRL; the grid's largest has about 5 MiB.
 pub const MAX_CRL: u64 = 16 * 1024 * 1024;
-/// Most bytes of CRLs, in DER, that one judgement holds.
+/// After so many bytes of CRLs, in DER, one judgement reads no more of them: it may spend 250 ms.
 const MAX_CRLS: usize = 24 * 1024 * 1024;
-
-/// Extensions of a CRL that may be critical: authorityKeyIdentifier, cRLNumber. deltaCRLIndicator and
-/// issuingDistributionPoint (partial and indirect CRLs) are critical by definition, and refused.
-const KNOWN: &[ObjectIdentifier] =
-    &[ObjectIdentifier::new_unwrap("2.5.29.35"), ObjectIdentifier::new_unwrap("2.5.29.20")];
-/// Extensions of an entry that may be critical: reasonCode, invalidityDate. certificateIssuer makes a CRL indirect.
-const KNOWN_OF_ENTRIES: &[ObjectIdentifier] =
-    &[ObjectIdentifier::new_unwrap("2.5.29.21"), ObjectIdentifier::new_unwrap("2.5.29.24")];
 
 /// A CRL with a verified signature.
 #[derive(Debug)]
 pub struct Crl {
-    der: Vec<u8>,
     this_update: i64,
     next_update: i64,
+    entries: Result<Listed, Malformed>,
 }
 
 impl Crl {
-    /// Its size in bytes.
-    pub fn len(&self) -> usize {
-        self.der.len()
-    }
-
-    /// Whether it has no bytes, which no CRL is.
-    pub fn is_empty(&self) -> bool {
-        self.der.is_empty()
+    /// Whether its entries have to be looked at for these serial numbers.
+    fn may_list(&self, serials: &[Vec<u8>]) -> bool {
+        self.entries.as_ref().is_ok_and(|listed| serials.iter().any(|serial| listed.may_have(serial)))
     }
 }
 
-/// The first of the serial numbers that a CRL in DER lists; its signature is not looked at.
-pub fn scan(der: &[u8], wanted: &[Vec<u8>]) -> Result<Option<usize>, Malformed> {
-    let signed = Signed::borrow(der)?;
-    head(signed.body, &signed.algorithm)?.entries.map_or(Ok(None), |entries| find(entries, wanted))
-}
+/// A CRL, and the position of the first of the wanted serial numbers that it lists.
+type Looked = (Crl, Option<usize>);
 
-/// The fields of a CRL up to its entries.
-struct Head<'a> {
-    issuer: &'a [u8],
-    this_update: i64,
-    next_update: i64,
-    entries: Option<Cursor<'a>>,
-    extensions: Option<Cursor<'a>>,
-}
-
-fn head<'a>(body: &'a [u8], algorithm: &Algorithm) -> Result<Head<'a>, Malformed> {
-    let mut fields = only(body, tag::SEQUENCE)?.inside()?;
-    let has_extensions = match fields.optional(tag::INTEGER)?.map(|version| version.value) {
-        None => false,
-        Some([1]) => true,
-        Some(_) => return Err(Malformed("it is neither of version 1 nor 2")),
-    };
-    if Algorithm::read(&mut fields)? != *algorithm {
-        return Err(Malformed("it names two signature algorithms"));
-    }
-    let issuer = fields.take(tag::SEQUENCE)?.raw;
-    let this_update = fields.time()?;
-    if !matches!(fields.peek(), Some(tag::UTC_TIME | tag::GENERALIZED_TIME)) {
-        return Err(Malformed("it has no nextUpdate (RFC 5280 section 5.1.2.5)"));
-    }
-    let next_update = fields.time()?;
-    let entries = fields.optional(tag::SEQUENCE)?.map(|list| list.inside()).transpose()?;
-    let extensions = match fields.optional(tag::constructed(0))? {
-        Some(wrapped) if has_extensions => Some(only(wrapped.value, tag::SEQUENCE)?.inside()?),
-        Some(_) => return Err(Malformed("it has extensions but is not of version 2")),
-        None => None,
-    };
-    fields.end()?;
-    Ok(Head { issuer, this_update, next_update, entries, extensions })
-}
-
-/// Refuses critical extensions that are not known.
-fn check_extensions(mut list: Cursor, known: &[ObjectIdentifier]) -> Result<(), Malformed> {
-    while !list.is_at_end() {
-        let mut fields = list.sequence()?;
-        let oid = fields.oid()?;
-        let critical = fields.flag()?;
-        fields.take(tag::OCTET_STRING)?;
-        fields.end()?;
-        if critical && !known.contains(&oid) {
-            return Err(Malformed("it has a critical extension that glexec does not know: a delta or indirect CRL?"));
-        }
-    }
-    Ok(())
-}
-
-/// The first of the serial numbers that the entries list. The walk goes on to the end, so that a list that breaks off is
-/// an error whatever it says before.
-fn find(mut entries: Cursor, wanted: &[Vec<u8>]) -> Result<Option<usize>, Malformed> {
-    let mut found = None;
-    while !entries.is_at_end() {
-        let mut entry = entries.sequence()?;
-        let number = magnitude(entry.take(tag::INTEGER)?.value)?;
-        // When it was revoked does not matter: a date in the future revokes too.
-        if !matches!(entry.any()?.tag, tag::UTC_TIME | tag::GENERALIZED_TIME) {
-            return Err(Malformed("an entry has no revocation date"));
-        }
-        if let Some(extensions) = entry.optional(tag::SEQUENCE)? {
-            check_extensions(extensions.inside()?, KNOWN_OF_ENTRIES)?;
-        }
-        entry.end()?;
-        if found.is_none() {
-            found = wanted.iter().position(|serial| serial == number);
-        }
-    }
-    Ok(found)
-}
-
-/// The octets of a serial number as [`crate::credential::identity::Serial::octets`] has them. One that is not in its
-/// shortest form would not be found and so is an error. A negative one, which no accepted certificate has, is nothing.
-fn magnitude(number: &[u8]) -> Result<&[u8], Malformed> {
-    match number {
-        [] => Err(Malformed("a serial number is empty")),
-        [0x00, next, ..] if *next < 0x80 => Err(Malformed("a serial number has superfluous zeros")),
-        [0xff, next, ..] if *next >= 0x80 => Err(Malformed("a serial number has superfluous ones")),
-        [0x00, rest @ ..] if !rest.is_empty() => Ok(rest),
-        [first, ..] if *first >= 0x80 => Ok(&[]),
-        number => Ok(number),
-    }
+/// The position of the first of the wanted serial numbers that a CRL lists; its signature is not looked at.
+pub fn scan(source: &mut dyn Octets, wanted: &[Vec<u8>]) -> Result<Option<usize>, Malformed> {
+    let (pass, head) = Pass::begin(source)?;
+    pass.finish(&head, Digest::Sha256, wanted)?.found
 }
 
 /// Checks that a CA has not revoked any of the certificates.
@@ -145,7 +56,15 @@ pub fn check(context: &Context, ca: &Link, issued: &[&Link]) -> Outcome<()> {
     if context.policy.crl == Companion::Off {
         return Ok(());
     }
-    let crls = context.crls(&ca.certificate, || load(context, &ca.certificate))?;
+    let serials: Vec<Vec<u8>> = issued.iter().map(|link| link.certificate.serial.octets()).collect();
+    let known = context.crls(&ca.certificate).filter(|known| !known.iter().any(|crl| crl.may_list(&serials)));
+    let (crls, found) = match known {
+        Some(known) => (known, Vec::new()),
+        None => {
+            let (crls, found) = load(context, &ca.certificate, &serials)?.into_iter().unzip();
+            (context.keep_crls(&ca.certificate, crls), found)
+        }
+    };
     if crls.is_empty() {
         return match context.policy.crl {
             Companion::Require => {
@@ -156,10 +75,10 @@ pub fn check(context: &Context, ca: &Link, issued: &[&Link]) -> Outcome<()> {
         };
     }
     check_current(context, ca, &crls)?;
-    let serials: Vec<Vec<u8>> = issued.iter().map(|link| link.certificate.serial.octets()).collect();
-    for crl in crls.iter() {
-        if let Some(link) = scan(&crl.der, &serials).map_err(|fault| invalid(ca, &fault))?.and_then(|at| issued.get(at))
-        {
+    let nothing_found = std::iter::repeat(None);
+    for (crl, found) in crls.iter().zip(found.into_iter().chain(nothing_found)) {
+        crl.entries.as_ref().map_err(|fault| invalid(ca, fault))?;
+        if let Some(link) = found.and_then(|at: usize| issued.get(at)) {
             let text = format!("has been revoked by {}: ask your CA for a new certificate", name(ca));
             return Err(link.refuse(Reason::CredentialRevoked, text));
         }
@@ -192,30 +111,33 @@ fn check_current(context: &Context, ca: &Link, crls: &[Crl]) -> Outcome<()> {
     }
 }
 
-/// The CRLs that the CA signed with this key. One of another CA whose name has the same hash, or of another key of
-/// this CA, is not ours; but where files are there and none is ours, that is an error.
-fn load(context: &Context, ca: &Certificate) -> Outcome<Vec<Crl>> {
+/// The CRLs that the CA signed with this key, looked through for serial numbers. One of another CA whose name has the
+/// same hash, or of another key of this CA, is not ours; but where files are there and none is ours, that is an error.
+fn load(context: &Context, ca: &Certificate, serials: &[Vec<u8>]) -> Outcome<Vec<Looked>> {
     let what = format!("the CRL of the CA {}", ca.subject.text());
     let refuse = |why: String| {
         let text = format!("{what} cannot be used: the site has to mend it");
         Refusal::new(Reason::TrustCrlInvalid, text).detail(why)
     };
-    let mut ours: Vec<Crl> = Vec::new();
+    let mut ours: Vec<Looked> = Vec::new();
     let mut fault = None;
-    let mut held = context.crl_bytes();
-    numbered(&context.trust.cas, &ca.subject, "r", MAX_CRL, &what, |file| {
-        match open(context, ca, file)? {
-            Ok(crl) => {
-                held = held.saturating_add(crl.len());
-                if held > MAX_CRLS {
-                    return Err(refuse(format!("together with others it is larger than {MAX_CRLS} bytes")));
-                }
-                check_kind(&crl).map_err(|Malformed(why)| refuse(why.into()))?;
+    numbered(&context.trust.cas, &ca.subject, "r", |file| {
+        let source = match context.trust.cas.stream(OsStr::new(file), MAX_CRL) {
+            Ok(source) => source,
+            Err(FileError::Missing(_)) => return Ok(None),
+            Err(error) => return Err(unreadable(&what, &error)),
+        };
+        if context.crl_bytes.get() > MAX_CRLS {
+            return Err(refuse(format!("with others before it it is larger than {MAX_CRLS} bytes")));
+        }
+        match open(context, ca, &mut FirstCrl::new(source), serials)? {
+            Ok((crl, kind)) => {
+                kind.map_err(|Malformed(why)| refuse(why.into()))?;
                 ours.push(crl);
             }
             Err(why) => fault = Some(why),
         }
-        Ok(())
+        Ok(Some(()))
     })?;
     match fault {
         Some(why) if ours.is_empty() => Err(refuse(why)),
@@ -226,33 +148,137 @@ fn load(context: &Context, ca: &Certificate) -> Outcome<Vec<Crl>> {
     }
 }
 
-/// What the CA signed must be understood: a delta CRL beside a complete one may revoke more than that.
-fn check_kind(crl: &Crl) -> Result<(), Malformed> {
-    let signed = Signed::borrow(&crl.der)?;
-    head(signed.body, &signed.algorithm)?.extensions.map_or(Ok(()), |list| check_extensions(list, KNOWN))
+/// A CRL that was looked through, and whether it is of a kind that is understood.
+type Genuine = (Looked, Result<(), Malformed>);
+
+/// A file's CRL where it is by the CA and genuine, and whether it is of a kind that is understood: a delta CRL beside a
+/// complete one may revoke more than that. The inner error says why it is not.
+fn open(
+    context: &Context,
+    ca: &Certificate,
+    source: &mut dyn Octets,
+    serials: &[Vec<u8>],
+) -> Outcome<Result<Genuine, String>> {
+    let (pass, head) = match Pass::begin(source) {
+        Ok(begun) => begun,
+        Err(fault) => return Ok(Err(fault.to_string())),
+    };
+    if head.issuer != ca.subject.der() {
+        let other = Name::parse(&head.issuer).map_or_else(|_| "another CA".into(), |name| name.text().to_string());
+        return Ok(Err(format!("it is by {other}")));
+    }
+    let of_signature = |fault: Fault| format!("signature: {fault:?}");
+    let awaited = match context.await_signature(&head.algorithm, &ca.spki)? {
+        Ok(awaited) => awaited,
+        Err(fault) => return Ok(Err(of_signature(fault))),
+    };
+    let rest = match pass.finish(&head, awaited.digest, serials) {
+        Ok(rest) => rest,
+        Err(fault) => return Ok(Err(fault.to_string())),
+    };
+    context.crl_bytes.set(context.crl_bytes.get().saturating_add(rest.size));
+    Ok(awaited.verify(&rest.hash, &rest.signature).map_err(of_signature).map(|()| {
+        let Rest { found, listed, kind, .. } = rest;
+        let (entries, found) = match found {
+            Ok(found) => (Ok(listed), found),
+            Err(fault) => (Err(fault), None),
+        };
+        ((Crl { this_update: head.this_update, next_update: head.next_update, entries }, found), kind)
+    }))
 }
 
-/// A file's CRL where it is by the CA and genuine; the inner error says why it is not.
-fn open(context: &Context, ca: &Certificate, file: Vec<u8>) -> Outcome<Result<Crl, String>> {
-    let der = match pem::first_crl(file) {
-        Ok(der) => der,
-        Err(why) => return Ok(Err(why.into())),
-    };
-    let read = || -> Result<(Signed<&[u8]>, i64, i64), String> {
-        let signed = Signed::borrow(&der).map_err(|e| e.to_string())?;
-        let head = head(signed.body, &signed.algorithm).map_err(|e| e.to_string())?;
-        if head.issuer != ca.subject.der() {
-            let other = Name::parse(head.issuer).map_or_else(|_| "another CA".into(), |name| name.text().to_string());
-            return Err(format!("it is by {other}"));
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
+mod tests {
+    use super::*;
+    use crate::credential::asn1::tag;
+    use proptest::prelude::*;
+
+    fn value(tag: u8, content: &[u8]) -> Vec<u8> {
+        let octets = content.len().to_be_bytes();
+        let significant = octets.iter().position(|octet| *octet != 0).map_or(&octets[8..], |at| &octets[at..]);
+        let length = match content.len() {
+            short @ 0..=0x7f => vec![u8::try_from(short).unwrap()],
+            _ => [&[0x80 | u8::try_from(significant.len()).unwrap()], significant].concat(),
+        };
+        [&[tag], length.as_slice(), content].concat()
+    }
+
+    /// A CRL with these serial numbers and no sense of a signature.
+    fn crl(serials: &[Vec<u8>]) -> Vec<u8> {
+        let algorithm = value(tag::SEQUENCE, &[6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2]);
+        let date = value(tag::UTC_TIME, b"260101000000Z");
+        let reason = value(tag::SEQUENCE, &value(tag::SEQUENCE, &[6, 3, 0x55, 0x1d, 0x15, 4, 3, 0x0a, 1, 1]));
+        let entries: Vec<u8> = (0..)
+            .zip(serials)
+            .flat_map(|(n, serial)| {
+                let extensions = if n % 2 == 0 { reason.clone() } else { vec![] };
+                value(tag::SEQUENCE, &[value(tag::INTEGER, serial), date.clone(), extensions].concat())
+            })
+            .collect();
+        let fields = [
+            value(tag::INTEGER, &[1]),
+            algorithm.clone(),
+            value(tag::SEQUENCE, &[]),
+            date.clone(),
+            date.clone(),
+            value(tag::SEQUENCE, &entries),
+        ];
+        let body = value(tag::SEQUENCE, &fields.concat());
+        value(tag::SEQUENCE, &[body, algorithm, value(tag::BIT_STRING, &[0, 1])].concat())
+    }
+
+    /// Octets in pieces of these sizes, again and again.
+    struct Pieces(Vec<u8>, Vec<usize>, usize, usize);
+
+    impl Octets for Pieces {
+        fn next_octets(&mut self) -> Result<&[u8], Malformed> {
+            let (from, size) = (self.2, self.1[self.3 % self.1.len()].min(self.0.len() - self.2));
+            (self.2, self.3) = (from + size, self.3 + 1);
+            Ok(&self.0[from..from + size])
         }
-        Ok((signed, head.this_update, head.next_update))
-    };
-    let (this_update, next_update) = match read() {
-        Ok((signed, this_update, next_update)) => match context.verify(&signed, &ca.spki)? {
-            Ok(()) => (this_update, next_update),
-            Err(fault) => return Ok(Err(format!("signature: {fault:?}"))),
-        },
-        Err(why) => return Ok(Err(why)),
-    };
-    Ok(Ok(Crl { der, this_update, next_update }))
+    }
+
+    fn look(der: &[u8], sizes: Vec<usize>, wanted: &[Vec<u8>]) -> Result<(Option<usize>, Box<[u8]>), Malformed> {
+        let mut source = Pieces(der.to_vec(), sizes, 0, 0);
+        let (pass, head) = Pass::begin(&mut source)?;
+        let rest = pass.finish(&head, Digest::Sha256, wanted)?;
+        Ok((rest.found?, rest.hash))
+    }
+
+    #[test]
+    fn a_crl_that_is_cut_off_or_says_that_it_is_longer_is_an_error_at_every_octet() {
+        let serials: Vec<Vec<u8>> = (1..30_u8).map(|n| vec![n, n]).collect();
+        let good = crl(&serials);
+        assert_eq!(look(&good, vec![64], &serials[7..]).unwrap().0, Some(0));
+        for cut in 0..good.len() {
+            assert!(look(&good[..cut], vec![7], &serials).is_err(), "cut at {cut}");
+        }
+        for length in [0x84_ffff_ffff_u64, 0x84_7fff_ffff, 0x83_ffff_ff00] {
+            let bomb = [&[tag::SEQUENCE], &length.to_be_bytes()[3..], &good[2..]].concat();
+            assert!(look(&bomb, vec![100], &serials).is_err(), "{length:x}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_of_any_size_give_what_the_whole_gives(
+            serials in prop::collection::vec(prop::collection::vec(1..0x7f_u8, 1..20), 0..200),
+            wanted in prop::collection::vec(prop::collection::vec(1..0x7f_u8, 1..3), 0..4),
+            sizes in prop::collection::vec(1..200_usize, 1..6),
+            bent in prop::option::of((any::<prop::sample::Index>(), any::<u8>())),
+        ) {
+            let mut der = crl(&serials);
+            let whole = look(&der, vec![der.len()], &wanted).unwrap();
+            let first = serials.iter().find_map(|serial| wanted.iter().position(|wanted| wanted == serial));
+            prop_assert_eq!(whole.0, first);
+            let body = crate::credential::certificate::Signed::borrow(&der).unwrap().body;
+            prop_assert_eq!(&whole.1, &crate::credential::digest::of(Digest::Sha256, body));
+            if let Some((at, octet)) = bent {
+                let at = at.index(der.len());
+                der[at] = octet;
+            }
+            prop_assert_eq!(look(&der, sizes, &wanted), look(&der, vec![der.len()], &wanted));
+        }
+    }
 }

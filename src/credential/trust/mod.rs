@@ -20,7 +20,6 @@ use crate::credential::name::Name;
 use crate::credential::pem;
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::sys::dir::{Directory, FileError};
-use crate::sys::openssl;
 use std::ffi::OsStr;
 
 /// Most files that share a hash.
@@ -35,7 +34,7 @@ pub fn hashes(name: &Name) -> Vec<String> {
         _ => None,
     };
     let new = number(&digest::of(Digest::Sha1, &name.canonical()));
-    new.into_iter().chain(number(&openssl::md5(name.der()))).collect()
+    new.into_iter().chain(number(&digest::md5(name.der()))).collect()
 }
 
 /// A refusal for a file of a trust directory that cannot be read; the path is for the log.
@@ -56,15 +55,13 @@ pub fn read(directory: &Directory, name: &str, limit: u64, what: &str) -> Outcom
     }
 }
 
-/// Hands over all files `HASH.PREFIX0`, `HASH.PREFIX1`, … for the hashes of a name, each series up to its first gap, one
-/// at a time because CRLs are large. The two hashes often lead to the same file, which counts once.
+/// Hands over the names of all files `HASH.PREFIX0`, `HASH.PREFIX1`, … for the hashes of a name, each series up to its
+/// first gap: the first file that `each` says is missing. The two hashes often lead to the same file, which counts once.
 fn numbered(
     directory: &Directory,
     name: &Name,
     prefix: &str,
-    limit: u64,
-    what: &str,
-    mut each: impl FnMut(Vec<u8>) -> Outcome<()>,
+    mut each: impl FnMut(&str) -> Outcome<Option<()>>,
 ) -> Outcome<()> {
     let mut seen = Vec::new();
     for hash in hashes(name) {
@@ -74,9 +71,10 @@ fn numbered(
             if identity.is_some_and(|identity| seen.contains(&identity)) {
                 continue;
             }
-            let Some(bytes) = read(directory, &file, limit, what)? else { break };
+            if each(&file)?.is_none() {
+                break;
+            }
             seen.extend(identity);
-            each(bytes)?;
         }
     }
     Ok(())
@@ -90,13 +88,14 @@ pub fn authorities(directory: &Directory, subject: &Name) -> Outcome<Vec<Certifi
         Refusal::new(Reason::TrustCaMalformed, text).detail(why)
     };
     let mut found = Vec::new();
-    numbered(directory, subject, "", MAX_CA_FILE, &what, |file| {
+    numbered(directory, subject, "", |file| {
+        let Some(file) = read(directory, file, MAX_CA_FILE, &what)? else { return Ok(None) };
         let der = pem::first_certificate(file).map_err(|why| malformed(why.to_owned()))?;
         let certificate = Certificate::parse(&der).map_err(|fault| malformed(format!("{fault:?}")))?;
         if certificate.subject == *subject {
             found.push(certificate);
         }
-        Ok(())
+        Ok(Some(()))
     })?;
     Ok(found)
 }

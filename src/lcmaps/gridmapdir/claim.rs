@@ -82,14 +82,14 @@ impl Gridmapdir {
     /// Step 6, and the last look at a new lease.
     fn is_made(&self, account: &str, lease: &LeaseName) -> Outcome<bool> {
         let name: &OsStr = lease.as_str().as_ref();
-        let (Some(made), Some(account)) = (self.view.entry(name)?, self.view.entry(account.as_ref())?) else {
+        let (Some(made), Some(leased)) = (self.view.entry(name)?, self.view.entry(account.as_ref())?) else {
             return Ok(false);
         };
-        if made.inode != account.inode {
+        if made.inode != leased.inode {
             return Ok(false);
         }
-        match self.view.directory().overwrite(name, made.inode, record::write(lease.holder(), seconds_now()).as_bytes())
-        {
+        let record = record::write(lease.holder(), seconds_now(), account);
+        match self.view.directory().overwrite(name, made.inode, record.as_bytes()) {
             Ok(()) => self.touch(lease),
             Err(Errno::ENOENT | Errno::ESTALE) => Ok(false),
             Err(errno) => Err(self.view.failed("recording a lease's holder", errno)),

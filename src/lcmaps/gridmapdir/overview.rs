@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::names::is_passing;
-use super::record::{self, MAX_RECORD};
+use super::record::Record;
 use super::view::View;
 use crate::account;
 use crate::reason::Outcome;
@@ -84,8 +84,7 @@ impl View {
     }
 
     fn recorded(&self, name: &OsStr) -> (Option<String>, Option<i64>) {
-        let limit = u64::try_from(MAX_RECORD).unwrap_or(u64::MAX);
-        let (holder, since) = self.directory().read(name, limit).map(|bytes| record::read(&bytes)).unwrap_or_default();
+        let Record { holder, since, .. } = self.record(name).ok().flatten().unwrap_or_default();
         (Some(holder).filter(|holder| holder.starts_with('/')), since)
     }
 }

@@ -296,6 +296,26 @@ fn people_who_differ_only_in_case_do_not_share_an_account() {
 }
 
 #[test]
+fn the_account_that_a_record_names_is_believed_only_where_the_links_prove_it() {
+    let dir = Temporary::pool(4);
+    let alice = lease("/CN=Alice");
+    assert_eq!(dir.open().lease(&pool("p"), &alice, &every).unwrap(), "p001");
+    let held = || dir.open().view.held(alice.as_str().as_ref()).unwrap();
+    let (found, listing) = held();
+    assert!(matches!(found, Held::Account(account, _) if account == "p001"));
+    assert!(listing.is_empty(), "nothing had to be looked through");
+    for wrong in ["", "p002", "p009", alice.as_str(), "../p001", ".", "\u{fffd}"] {
+        std::fs::write(dir.0.join("p001"), format!("/CN=Alice\n17\n{wrong}")).unwrap();
+        let (found, listing) = held();
+        assert!(matches!(found, Held::Account(account, _) if account == "p001"), "{wrong}");
+        assert!(!listing.is_empty(), "{wrong}");
+    }
+    std::fs::write(dir.0.join("p001"), "/CN=Alice\n17\np001").unwrap();
+    dir.link("p001", "third");
+    assert!(matches!(held().0, Held::Conflict(_)), "a third name");
+}
+
+#[test]
 fn a_directory_that_others_may_write_to_is_refused() {
     use std::os::unix::fs::PermissionsExt;
     let dir = Temporary::pool(1);

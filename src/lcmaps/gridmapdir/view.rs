@@ -5,7 +5,7 @@
 use super::file_refusal;
 use super::names::{is_passing, passing, seconds_now};
 use super::pool::{Inconsistency, Pool};
-use super::record::{self, MAX_RECORD};
+use super::record::{self, MAX_RECORD, Record};
 use crate::account;
 use crate::lcmaps::lease_name::LeaseName;
 use crate::reason::{Outcome, Reason, Refusal};
@@ -48,6 +48,10 @@ pub(super) enum Rest {
 
 /// All entries of the directory with the inode numbers that it has for them.
 pub(super) type Listing = Vec<(OsString, u64)>;
+
+/// The lease is gone.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gone;
 
 /// An open gridmapdir to look at.
 #[derive(Debug)]
@@ -126,14 +130,11 @@ impl View {
 
     /// Refuses where the record proves that the lease belongs to somebody else. False where the lease is gone.
     pub(super) fn is_for(&self, lease: &LeaseName) -> Outcome<bool> {
-        let limit = u64::try_from(MAX_RECORD).unwrap_or(u64::MAX);
-        let recorded = match self.directory.read(lease.as_str().as_ref(), limit) {
-            Ok(recorded) => recorded,
-            Err(FileError::Missing(_)) => return Ok(false),
-            // Something else than a record: too large, or a file that others may write, which proves nothing.
-            Err(_) => return Ok(true),
+        let recorded = match self.record(lease.as_str().as_ref()) {
+            Ok(Some(record)) => record.holder,
+            Ok(None) => return Ok(true),
+            Err(Gone) => return Ok(false),
         };
-        let (recorded, _) = record::read(&recorded);
         if lease.is_shared_with(&recorded) {
             let sentence = "your name differs only in letter case from another user's, who has this lease";
             return Err(Refusal::new(Reason::LcmapsLeaseName, sentence).detail(format!("holder {recorded:?}")));
@@ -141,11 +142,39 @@ impl View {
         Ok(true)
     }
 
-    /// What a lease leads to, and the listing that says so.
+    /// The record of a lease, where it has one.
+    pub(super) fn record(&self, lease: &OsStr) -> Result<Option<Record>, Gone> {
+        let limit = u64::try_from(MAX_RECORD).unwrap_or(u64::MAX);
+        match self.directory.read(lease, limit) {
+            Ok(recorded) => Ok(Some(record::read(&recorded))),
+            Err(FileError::Missing(_)) => Err(Gone),
+            // Something else than a record: too large, or a file that others may write, which proves nothing.
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// The account of a lease as its record has it, where that is certain: a file with two names, which are the lease and
+    /// this account, has no other. It saves looking for the account in a directory with thousands.
+    fn recorded_account(&self, lease: &OsStr, entry: Entry) -> Outcome<Option<String>> {
+        if entry.links != 2 {
+            return Ok(None);
+        }
+        let recorded = self.record(lease).ok().flatten().and_then(|record| record.account);
+        let Some(account) = recorded.filter(|name| account::is_name(name) && lease != name.as_str()) else {
+            return Ok(None);
+        };
+        let is_its = self.entry(account.as_ref())?.is_some_and(|named| named.inode == entry.inode);
+        Ok(is_its.then_some(account))
+    }
+
+    /// What a lease leads to, and the listing that says so, where one was needed.
     pub(super) fn held(&self, lease: &OsStr) -> Outcome<(Held, Listing)> {
         let Some(entry) = self.entry(lease)? else { return Ok((Held::Nothing, Listing::new())) };
         if !entry.regular {
             return Ok((Held::Conflict("it is not a regular file".to_owned()), Listing::new()));
+        }
+        if let Some(account) = self.recorded_account(lease, entry)? {
+            return Ok((Held::Account(account, entry), Listing::new()));
         }
         let listing = self.listing()?;
         let names = self.names_of(entry, lease, &listing)?;

@@ -1,0 +1,291 @@
+//! A CRL out of a file in DER or PEM, piece by piece: it may have megabytes, of which some ten thousand are held.
+
+#![forbid(unsafe_code)]
+
+use super::{boundary, decode_groups, sextet};
+use crate::credential::asn1::Malformed;
+use memchr::memchr;
+use std::io::Read;
+
+/// Bytes that come one after another.
+pub trait Octets {
+    /// The next ones; none at the end.
+    fn next_octets(&mut self) -> Result<&[u8], Malformed>;
+}
+
+/// How much is read at once, in bytes: little enough to stay in the processor's cache.
+const PIECE: usize = 32 * 1024;
+/// The longest line; RFC 7468 has 64 characters.
+const MAX_LINE: usize = PIECE;
+/// The label of the block.
+const LABEL: &str = "X509 CRL";
+
+/// The first CRL of a file.
+pub struct FirstCrl<R> {
+    source: R,
+    piece: Vec<u8>,
+    form: Option<Form>,
+}
+
+enum Form {
+    Der,
+    Pem(Text),
+}
+
+impl<R: Read> FirstCrl<R> {
+    /// The CRL of what a file holds.
+    pub fn new(source: R) -> Self {
+        FirstCrl { source, piece: vec![0; PIECE], form: None }
+    }
+
+    /// Reads a piece; how much there was of it.
+    fn read(&mut self) -> Result<usize, Malformed> {
+        loop {
+            match self.source.read(&mut self.piece) {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                read => return read.map_err(|_| Malformed("it cannot be read")),
+            }
+        }
+    }
+}
+
+impl<R: Read> Octets for FirstCrl<R> {
+    fn next_octets(&mut self) -> Result<&[u8], Malformed> {
+        loop {
+            let size = self.read()?;
+            let piece = self.piece.get(..size).unwrap_or_default();
+            match self.form.get_or_insert_with(|| Form::of(piece)) {
+                Form::Der => return Ok(self.piece.get(..size).unwrap_or_default()),
+                Form::Pem(text) => {
+                    text.decoded.clear();
+                    text.take(piece)?;
+                    if size == 0 || !text.decoded.is_empty() {
+                        break;
+                    }
+                }
+            }
+        }
+        match &self.form {
+            Some(Form::Pem(text)) => Ok(&text.decoded),
+            _ => Ok(&[]),
+        }
+    }
+}
+
+impl Form {
+    fn of(first: &[u8]) -> Self {
+        if first.first() == Some(&0x30) { Form::Der } else { Form::Pem(Text::default()) }
+    }
+}
+
+/// Where in a file in PEM we are.
+#[derive(Default)]
+struct Text {
+    /// The start of a line whose end has not been seen.
+    line: Vec<u8>,
+    /// The label of the block that is open.
+    open: Option<String>,
+    progress: Progress,
+    /// Characters that wait for the end of their group, or for the end of the block.
+    waiting: Vec<u8>,
+    decoded: Vec<u8>,
+}
+
+/// How far it is with the block that is looked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Progress {
+    #[default]
+    Before,
+    /// Nothing of it has been decoded.
+    Empty,
+    Inside,
+    /// What comes after it is looked at for its boundaries only.
+    Done,
+}
+
+impl Text {
+    /// Takes the next piece of a file; an empty one is its end.
+    fn take(&mut self, piece: &[u8]) -> Result<(), Malformed> {
+        let mut rest = piece;
+        while let Some((end, after)) = memchr(b'\n', rest).and_then(|at| rest.split_at_checked(at)) {
+            if self.line.is_empty() {
+                self.line(end)?;
+            } else {
+                let mut line = std::mem::take(&mut self.line);
+                line.extend_from_slice(end);
+                self.line(&line)?;
+            }
+            rest = after.get(1..).unwrap_or_default();
+        }
+        self.line.extend_from_slice(rest);
+        if self.line.len() > MAX_LINE {
+            return Err(Malformed("a line is longer than any should be"));
+        }
+        if piece.is_empty() { self.end() } else { Ok(()) }
+    }
+
+    fn end(&mut self) -> Result<(), Malformed> {
+        let line = std::mem::take(&mut self.line);
+        self.line(&line)?;
+        match (&self.open, self.progress) {
+            (Some(_), _) => Err(Malformed("it is cut off inside a block")),
+            (None, Progress::Done) => Ok(()),
+            (None, _) => Err(Malformed("it has no such PEM block")),
+        }
+    }
+
+    fn line(&mut self, line: &[u8]) -> Result<(), Malformed> {
+        let line = line.trim_ascii_end();
+        match (boundary(line), &self.open) {
+            (None, Some(_)) if line.starts_with(b"-----") => Err(Malformed("a boundary line is damaged")),
+            (None, Some(_)) if matches!(self.progress, Progress::Empty | Progress::Inside) => self.decode(line),
+            (None, _) => Ok(()),
+            (Some(("BEGIN", label)), None) => {
+                if label == LABEL && self.progress == Progress::Before {
+                    self.progress = Progress::Empty;
+                }
+                self.open = Some(label.to_owned());
+                Ok(())
+            }
+            (Some(("END", label)), Some(open)) if label == open => {
+                self.open = None;
+                self.close()
+            }
+            _ => Err(Malformed("BEGIN and END lines do not pair")),
+        }
+    }
+
+    /// Decodes all whole groups but the last, which may be the padded one. They are collected first: a line is little work.
+    fn decode(&mut self, line: &[u8]) -> Result<(), Malformed> {
+        self.waiting.extend_from_slice(line);
+        if self.waiting.len() < AT_ONCE {
+            return Ok(());
+        }
+        self.decode_waiting()
+    }
+
+    fn decode_waiting(&mut self) -> Result<(), Malformed> {
+        let groups = self.waiting.len().saturating_sub(1) / 4;
+        let whole = groups.saturating_mul(4);
+        octets(self.waiting.get(..whole).unwrap_or_default(), &mut self.decoded)?;
+        self.waiting.drain(..whole);
+        if groups > 0 {
+            self.progress = Progress::Inside;
+        }
+        Ok(())
+    }
+
+    /// The end of a block; the one that is looked for has been decoded then.
+    fn close(&mut self) -> Result<(), Malformed> {
+        if matches!(self.progress, Progress::Empty | Progress::Inside) {
+            self.decode_waiting()?;
+        }
+        match self.progress {
+            Progress::Before | Progress::Done => Ok(()),
+            Progress::Empty if self.waiting.is_empty() => Err(Malformed("a block is empty")),
+            Progress::Empty | Progress::Inside => {
+                self.progress = Progress::Done;
+                decode_groups(&self.waiting, true, &mut self.decoded).map_err(Malformed)
+            }
+        }
+    }
+}
+
+/// How many characters are decoded at once.
+const AT_ONCE: usize = 4096;
+
+/// Decodes groups of four characters without padding: first every character to its six bits, which the compiler does for
+/// many at once, then every group to its three octets.
+fn octets(groups: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
+    let mut values = [0; AT_ONCE];
+    let mut wrong = 0;
+    for groups in groups.chunks(AT_ONCE) {
+        let values = values.get_mut(..groups.len()).unwrap_or_default();
+        for (value, character) in values.iter_mut().zip(groups) {
+            *value = sextet(*character);
+            wrong |= *value;
+        }
+        let start = out.len();
+        out.resize(start.saturating_add((values.len() / 4).saturating_mul(3)), 0);
+        let triples = out.get_mut(start..).unwrap_or_default().chunks_exact_mut(3);
+        for (triple, group) in triples.zip(values.chunks_exact(4)) {
+            if let ([x, y, z], [a, b, c, d]) = (triple, group) {
+                (*x, *y, *z) = (a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d);
+            }
+        }
+    }
+    if wrong <= 63 { Ok(()) } else { Err(Malformed("a block holds something else than base64")) }
+}
+
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
+mod tests {
+    use super::*;
+    use crate::credential::pem::first;
+    use proptest::prelude::*;
+
+    /// Gives its bytes in pieces of these sizes, again and again.
+    struct Pieces<'a>(&'a [u8], Vec<usize>, usize);
+
+    impl Read for Pieces<'_> {
+        fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+            self.2 += 1;
+            let size = self.1[self.2 % self.1.len()].min(out.len()).min(self.0.len());
+            let (now, later) = self.0.split_at(size);
+            out[..size].copy_from_slice(now);
+            self.0 = later;
+            Ok(size)
+        }
+    }
+
+    fn all(source: impl Read) -> Result<Vec<u8>, Malformed> {
+        let mut stream = FirstCrl::new(source);
+        let mut found = Vec::new();
+        loop {
+            match stream.next_octets()? {
+                [] => return Ok(found),
+                more => found.extend_from_slice(more),
+            }
+        }
+    }
+
+    /// What the decoder of whole files says.
+    fn whole(file: &[u8]) -> Option<Vec<u8>> {
+        first(file.to_vec(), &[LABEL]).ok()
+    }
+
+    fn file(body: &[u8], width: usize) -> Vec<u8> {
+        let encoded = openssl::base64::encode_block(body);
+        let lines: Vec<&str> = encoded.as_bytes().chunks(width).map(|l| std::str::from_utf8(l).unwrap()).collect();
+        format!("text\n-----BEGIN X509 CRL-----\n{}\n-----END X509 CRL-----\nmore\n", lines.join("\r\n")).into_bytes()
+    }
+
+    #[test]
+    fn a_file_that_is_cut_off_or_has_no_crl_is_an_error() {
+        let good = file(&[7; 1000], 64);
+        assert_eq!(all(good.as_slice()), Ok(vec![7; 1000]));
+        let end = good.windows(5).rposition(|w| w == b"CRL--").unwrap();
+        for cut in 0..end {
+            assert!(all(&good[..cut]).is_err(), "cut at {cut}");
+        }
+        assert!(all(&b"-----BEGIN X509 CRL-----\n-----END X509 CRL-----\n"[..]).is_err());
+        assert!(all(&[b"x".as_slice(); MAX_LINE + 1].concat()[..]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_of_any_size_give_what_the_whole_gives(
+            body in prop::collection::vec(any::<u8>(), 1..400),
+            width in 1..80_usize,
+            sizes in prop::collection::vec(1..90_usize, 1..8),
+            bent in prop::option::of((any::<prop::sample::Index>(), any::<u8>())),
+        ) {
+            let mut file = file(&body, width);
+            if let Some((at, octet)) = bent {
+                let at = at.index(file.len());
+                file[at] = octet;
+            }
+            prop_assert_eq!(all(Pieces(&file, sizes, 0)).ok().filter(|found| !found.is_empty()), whole(&file));
+        }
+    }
+}
