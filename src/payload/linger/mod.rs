@@ -30,6 +30,7 @@ use crate::sys::supervise::{self, Ended, Line, Side};
 use crate::sys::{descriptors, identity};
 use epilogue::{Done, Epilogue};
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::sys::signalfd::SignalFd;
 use nix::unistd::{Gid, Pid, Uid, chdir};
 use std::os::fd::OwnedFd;
@@ -178,8 +179,10 @@ fn monitor(mut lingering: Lingering<'_>, line: &Line, front: Pid) -> i32 {
     let prepared = || -> reason::Outcome<_> {
         supervise::adopt_orphans().map_err(failed("PR_SET_CHILD_SUBREAPER"))?;
         let signals = supervise::hold_child_signal().map_err(failed("signalfd"))?;
-        // Written when nothing was executed; an exec closes it unwritten.
-        let refused = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(failed("pipe"))?;
+        // Written when nothing was executed; an exec closes it unwritten. It is read when the payload has ended: waiting
+        // for more would be for an end that a failed close has left open.
+        let flags = OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+        let refused = nix::unistd::pipe2(flags).map_err(failed("pipe"))?;
         supervise::leave_callers_ids().map_err(failed("setresuid"))?;
         take.map_or(Ok(()), Take::hand_over)?;
         Ok((signals, refused, supervise::own_pid(), supervise::split().map_err(failed("fork"))?))
