@@ -18,6 +18,7 @@ use crate::payload::switch::{self, Prepared, Wish};
 use crate::payload::take::Take;
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::service::ServiceAccount;
+use crate::sys::cgroup;
 use crate::sys::identity::Need;
 use crate::sys::start::{self, Inherited, Limits};
 
@@ -41,12 +42,12 @@ fn refuse(inherited: &Inherited, refusal: Refusal) -> u8 {
 fn answer(inherited: &Inherited, payload: Option<&Payload>) -> u8 {
     let mut call = Call::begin(inherited);
     let refusal = match authorize(&mut call, inherited, payload) {
-        Ok(Authorized { prepared, limits, target, config, epilogue, take })
+        Ok(Authorized { prepared, limits, target, config, cgroups, epilogue, take })
             if config.glexec.linger && prepared.has_command() =>
         {
             let refusal;
             let lingering =
-                Lingering { call, prepared, limits, target: &target, config: &config.glexec, epilogue, take };
+                Lingering { call, prepared, limits, target: &target, config: &config.glexec, cgroups, epilogue, take };
             (call, refusal) = linger::supervise(lingering);
             refusal
         }
@@ -67,6 +68,7 @@ struct Authorized {
     limits: Limits,
     target: Mapping,
     config: Config,
+    cgroups: Option<cgroup::Parent>,
     epilogue: Option<Epilogue>,
     take: Option<Take>,
 }
@@ -92,6 +94,7 @@ fn authorize(call: &mut Call, inherited: &Inherited, payload: Option<&Payload>) 
     let Decided { raw, request, target } = decided?;
     call.record.mapping(&target);
 
+    let cgroups = payload.map_or(Ok(None), |_| linger::find_cgroups(&config.glexec))?;
     let epilogue = match (payload, &known.caller) {
         (Some(payload), Some(caller)) => {
             Epilogue::find(&config.glexec, &Facts { caller, groups, target: &target, payload })?
@@ -118,7 +121,7 @@ fn authorize(call: &mut Call, inherited: &Inherited, payload: Option<&Payload>) 
     };
     let prepared = switch::prepare(&target, &wish, &config.glexec)?;
     match call.audit(&config.glexec) {
-        Ok(()) => Ok(Authorized { prepared, limits, target, config, epilogue, take }),
+        Ok(()) => Ok(Authorized { prepared, limits, target, config, cgroups, epilogue, take }),
         Err(refusal) => {
             prepared.undo();
             Err(refusal)

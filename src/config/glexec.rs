@@ -46,6 +46,8 @@ pub struct Glexec {
     pub linger: bool,
     /// How long what a payload leaves behind has between SIGTERM and SIGKILL.
     pub linger_grace: Lifetime,
+    /// The cgroup v2 below which every lingering payload gets one of its own.
+    pub cgroup: Option<Spanned<AbsolutePath>>,
     /// Whether the LCAS plug-ins are asked.
     pub use_lcas: bool,
     /// The policy for `lcmaps_get_account`.
@@ -103,6 +105,7 @@ impl Default for Glexec {
             user_white_list: Vec::new(),
             linger: true,
             linger_grace: Lifetime::seconds(5),
+            cgroup: None,
             use_lcas: true,
             lcmaps_get_account_policy: policy(),
             lcmaps_verify_account_policy: policy(),

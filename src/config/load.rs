@@ -108,10 +108,11 @@ pub fn parse(text: &str) -> Result<Config, Mistake> {
 
 fn check(file: File) -> Result<Config, ConfigError> {
     let File { glexec, credentials, lcas, lcmaps } = file;
-    if let Some(epilogue) = glexec.epilogue.as_ref().filter(|_| !glexec.linger) {
-        let message = "epilogue needs linger = true: without it nothing of glexec is left to run it";
-        let (message, span) = (message.to_owned(), Some(epilogue.span()));
-        return Err(ConfigError { message, span });
+    for (path, key, what) in [(&glexec.epilogue, "epilogue", "run it"), (&glexec.cgroup, "cgroup", "empty it")] {
+        if let Some(path) = path.as_ref().filter(|_| !glexec.linger) {
+            let message = format!("{key} needs linger = true: without it nothing of glexec is left to {what}");
+            return Err(ConfigError { message, span: Some(path.span()) });
+        }
     }
     // What is not used is checked all the same.
     let lcas = if glexec.use_lcas { lcas.check()? } else { lcas.check().map(|_| lcas::Plan::default())? };

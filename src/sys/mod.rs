@@ -4,6 +4,7 @@
 
 pub mod caller_file;
 pub mod capabilities;
+pub mod cgroup;
 pub mod datagram;
 pub mod descriptors;
 pub mod detached;

@@ -9,6 +9,7 @@
 
 mod audit;
 mod audit_log;
+mod cgroup;
 mod clients;
 mod command;
 mod companions;

@@ -435,6 +435,11 @@ fn taking<'s>(site: &'s Site, script: &str) -> Run<'s> {
 const PAYLOADS: Table = &[
     (Reason::CommandNotFound, |site| alice(site).reporting().glexec(["/no/such/command"])),
     (Reason::CommandNotExecutable, |site| alice(site).reporting().glexec(["/etc/hostname"])),
+    (Reason::CgroupUnusable, |site| {
+        site.linger();
+        site.set("cgroup = \"/no/such/cgroup\"");
+        call(alice(site))
+    }),
     (Reason::EpilogueUnusable, |site| {
         site.linger();
         site.set("epilogue = \"/no/such/program\"");

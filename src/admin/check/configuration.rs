@@ -8,6 +8,7 @@ use crate::admin::site_files;
 use crate::config::glexec::LogDestination;
 use crate::config::{Config, load};
 use crate::reason::Reason;
+use crate::sys::cgroup::Parent;
 use crate::sys::dir::{Directory, Writers, check_program};
 use crate::sys::plain;
 use std::path::Path;
@@ -36,6 +37,7 @@ pub fn load() -> (Option<Config>, Vec<Finding>) {
 pub fn check(config: &Config) -> Vec<Finding> {
     let mut found = vec![callers(config), service_account(config), log(config)];
     found.extend(site_files::programs(config).into_iter().map(|program| own_program(program.as_path())));
+    found.extend(config.glexec.cgroup.as_ref().map(|path| cgroup(path.get_ref().as_path())));
     found
 }
 
@@ -53,6 +55,14 @@ fn own_program(path: &Path) -> Finding {
             Finding::ok(subject, "only root can write it")
         }
         Ok(()) => Finding::bad(State::Critical, subject, "the service user cannot execute it", "chmod 755 it"),
+    }
+}
+
+fn cgroup(path: &Path) -> Finding {
+    let subject = path.display().to_string();
+    match Parent::find(path) {
+        Ok(_) => Finding::ok(subject, "a cgroup v2 that only root can write"),
+        Err(error) => Finding::refused(State::Critical, subject, error.to_string(), Reason::CgroupUnusable),
     }
 }
 

@@ -5,7 +5,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::monitor;
+use super::monitor::{self, Tree};
 use crate::account::{self, AccountDatabase, Nss};
 use crate::config::glexec::Glexec;
 use crate::invocation::caller::Caller;
@@ -148,10 +148,11 @@ impl Epilogue {
 
     fn wait_for(&self, child: nix::unistd::Pid, signals: &SignalFd) -> Done {
         let started = Instant::now();
+        let tree = Tree { main: child, cgroup: None };
         loop {
             match supervise::reap() {
                 Reaped::One(pid, ended) if pid == child => {
-                    monitor::end_all(child, Some(ended), self.grace);
+                    monitor::end_all(&tree, Some(ended), self.grace);
                     return Done::Ended(ended);
                 }
                 // It was the last child, so its end has been missed: never seen to happen.
@@ -160,7 +161,7 @@ impl Epilogue {
                 Reaped::Nobody => {
                     let left = self.timeout.saturating_sub(started.elapsed());
                     if left.is_zero() {
-                        monitor::end_all(child, None, self.grace);
+                        monitor::end_all(&tree, None, self.grace);
                         return Done::TooLong;
                     }
                     supervise::pause(signals, left.min(LOOK_EVERY));

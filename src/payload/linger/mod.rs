@@ -24,11 +24,13 @@ use crate::payload::become_payload;
 use crate::payload::switch::Prepared;
 use crate::payload::take::Take;
 use crate::reason::{self, Reason, Refusal};
+use crate::sys::cgroup::{self, Cgroup};
 use crate::sys::identity::Need;
 use crate::sys::start::Limits;
 use crate::sys::supervise::{self, Ended, Line, Side};
 use crate::sys::{descriptors, identity};
 use epilogue::{Done, Epilogue};
+use monitor::Tree;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::signalfd::SignalFd;
@@ -101,6 +103,8 @@ pub struct Lingering<'a> {
     pub target: &'a Mapping,
     /// `[glexec]`.
     pub config: &'a Glexec,
+    /// Where the payload gets a cgroup of its own.
+    pub cgroups: Option<cgroup::Parent>,
     /// What is to be run afterwards.
     pub epilogue: Option<Epilogue>,
     /// The directory that the target has meanwhile.
@@ -112,6 +116,16 @@ fn failed(what: &'static str) -> impl Fn(Errno) -> Refusal {
         let sentence = "the system refused what supervising a payload needs; nothing was run";
         Refusal::new(Reason::SystemFailed, sentence).detail(format!("{what}: {errno}"))
     }
+}
+
+/// The site's cgroup for payloads, where it has one.
+pub fn find_cgroups(config: &Glexec) -> reason::Outcome<Option<cgroup::Parent>> {
+    let Some(path) = &config.cgroup else { return Ok(None) };
+    cgroup::Parent::find(path.get_ref().as_path()).map(Some).map_err(|error| unusable_cgroup(error.to_string()))
+}
+
+fn unusable_cgroup(why: String) -> Refusal {
+    Refusal::new(Reason::CgroupUnusable, "the site's cgroup for payloads cannot be used; nothing was run").detail(why)
 }
 
 /// Splits into the three processes. Ends each of them itself; returns only when the split did not work.
@@ -142,7 +156,8 @@ pub fn supervise(lingering: Lingering<'_>) -> (Call, Refusal) {
 }
 
 fn be_front(lingering: Lingering<'_>, signals: &SignalFd, line: Line, monitor: Pid, before: &[Pid]) -> (Call, Refusal) {
-    let Lingering { mut call, prepared, target, .. } = lingering;
+    let Lingering { mut call, prepared, target, cgroups, .. } = lingering;
+    drop(cgroups);
     let target = (Uid::from_raw(target.uid.get()), Gid::from_raw(target.gid.get()));
     call.release_report();
     let released = identity::become_front(call.ids(), target)
@@ -175,7 +190,8 @@ fn unsupervised(why: &str) -> Refusal {
 /// The monitor's life; returns its exit code, which nobody looks at.
 fn monitor(mut lingering: Lingering<'_>, line: &Line, front: Pid) -> i32 {
     let started = Instant::now();
-    let take = lingering.take.as_mut();
+    let name = format!("call-{}", lingering.call.id());
+    let (take, cgroups) = (lingering.take.as_mut(), lingering.cgroups.take());
     let prepared = || -> reason::Outcome<_> {
         supervise::adopt_orphans().map_err(failed("PR_SET_CHILD_SUBREAPER"))?;
         let signals = supervise::hold_child_signal().map_err(failed("signalfd"))?;
@@ -185,15 +201,26 @@ fn monitor(mut lingering: Lingering<'_>, line: &Line, front: Pid) -> i32 {
         let refused = nix::unistd::pipe2(flags).map_err(failed("pipe"))?;
         supervise::leave_callers_ids().map_err(failed("setresuid"))?;
         take.map_or(Ok(()), Take::hand_over)?;
-        Ok((signals, refused, supervise::own_pid(), supervise::split().map_err(failed("fork"))?))
+        let cgroup = cgroups.map(|parent| parent.make(&name)).transpose().map_err(unusable_cgroup)?;
+        let monitor = supervise::own_pid();
+        match supervise::split() {
+            Ok(side) => Ok((signals, refused, cgroup, monitor, side)),
+            Err(errno) => {
+                // The refusal in progress is what counts.
+                let _ = cgroup.map(Cgroup::remove);
+                Err(failed("fork")(errno))
+            }
+        }
     };
     match prepared() {
-        Ok((signals, (refused, writing), _, Side::Parent(payload))) => {
+        Ok((signals, (refused, writing), cgroup, _, Side::Parent(main))) => {
             // The payload's end is the only one left, so that its exec ends the pipe.
             drop(writing);
-            watch(lingering, &signals, line, front, payload, &refused, started)
+            watch(lingering, &signals, line, front, Tree { main, cgroup }, &refused, started)
         }
-        Ok((_, (_, refused), monitor, Side::Child)) => supervise::end(be_payload(lingering, monitor, &refused)),
+        Ok((_, (_, refused), cgroup, monitor, Side::Child)) => {
+            supervise::end(be_payload(lingering, cgroup.as_ref(), monitor, &refused))
+        }
         Err(refusal) => {
             // What stays the target's is told in the log by the refusal in progress.
             let _ = lingering.take.as_mut().and_then(Take::hand_back);
@@ -206,9 +233,16 @@ fn monitor(mut lingering: Lingering<'_>, line: &Line, front: Pid) -> i32 {
 }
 
 /// The payload's process until it is the payload; returns its exit code when it could not become it.
-fn be_payload(lingering: Lingering<'_>, monitor: Pid, refused: &OwnedFd) -> i32 {
+fn be_payload(lingering: Lingering<'_>, cgroup: Option<&Cgroup>, monitor: Pid, refused: &OwnedFd) -> i32 {
     let Lingering { mut call, prepared, limits, target, .. } = lingering;
-    match become_payload(&mut call, prepared, &limits, target, Some(monitor)) {
+    let became = match cgroup.map_or(Ok(()), Cgroup::enter) {
+        Ok(()) => become_payload(&mut call, prepared, &limits, target, Some(monitor)),
+        Err(errno) => {
+            prepared.undo();
+            Err(unusable_cgroup(format!("cgroup.procs: {errno}")))
+        }
+    };
+    match became {
         Ok(()) => 0,
         Err(refusal) => {
             let code = call.refuse(&refusal);
@@ -224,13 +258,13 @@ fn watch(
     signals: &SignalFd,
     line: &Line,
     front: Pid,
-    payload: Pid,
+    payload: Tree,
     refused: &OwnedFd,
     started: Instant,
 ) -> i32 {
     let Lingering { mut call, prepared, config, mut epilogue, mut take, .. } = lingering;
     call.release_report();
-    epilogue.iter_mut().for_each(|epilogue| epilogue.note(supervise::place(front), supervise::place(payload)));
+    epilogue.iter_mut().for_each(|epilogue| epilogue.note(supervise::place(front), supervise::place(payload.main)));
     let needs: &[Need] = if take.is_some() { &[Need::ChangeOwner] } else { &[] };
     let released = supervise::leave_session()
         .and_then(|()| descriptors::release_standard())
@@ -238,10 +272,13 @@ fn watch(
         .map_err(|errno| errno.to_string())
         .and_then(|()| identity::keep_capabilities(needs));
     let over = match released {
-        Ok(()) => monitor::watch(signals, line, front, payload, config.linger_grace.duration()),
+        Ok(()) => monitor::watch(signals, line, front, &payload, config.linger_grace.duration()),
         // No payload without supervision.
-        Err(_) => monitor::end_all(payload, None, Duration::ZERO),
+        Err(_) => monitor::end_all(&payload, None, Duration::ZERO),
     };
+    if let Some(Err(errno)) = payload.cgroup.map(Cgroup::remove) {
+        call.note(&format!("the payload's cgroup cannot be removed: {errno}"));
+    }
     prepared.remove_temporary();
     let executed = nix::unistd::read(refused, &mut [0]) != Ok(1);
     let mut outcome = match over.ended {
@@ -249,7 +286,7 @@ fn watch(
         ended => Outcome::Ran(ended),
     };
     let mut record = Record::end(call.id());
-    record.payload(payload.as_raw());
+    record.payload(payload.main.as_raw());
     record.ended(&over, started.elapsed(), &supervise::usage());
     match take.as_mut().and_then(Take::hand_back) {
         None => {}

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::SIGNAL;
+use crate::sys::cgroup::Cgroup;
 use crate::sys::supervise::{self, Ended, Event, Heard, Line, Reaped};
 use nix::libc::{SIGCONT, SIGKILL, SIGSTOP, SIGTERM};
 use nix::sys::signalfd::SignalFd;
@@ -26,14 +27,47 @@ pub struct Over {
     pub killed: u64,
 }
 
+/// A main process and all that it starts.
+#[derive(Debug)]
+pub struct Tree {
+    /// The main process.
+    pub main: Pid,
+    /// What nothing of it can leave, where the site has it so.
+    pub cgroup: Option<Cgroup>,
+}
+
+impl Tree {
+    /// Every process that is left: below the monitor, whose children orphans become, and in the cgroup.
+    fn left(&self) -> Vec<Pid> {
+        let mut left = supervise::descendants(supervise::own_pid());
+        left.extend(self.in_cgroup());
+        left
+    }
+
+    fn in_cgroup(&self) -> Vec<Pid> {
+        self.cgroup.as_ref().map(Cgroup::processes).unwrap_or_default()
+    }
+
+    fn has_empty_cgroup(&self) -> bool {
+        self.cgroup.as_ref().is_none_or(Cgroup::is_empty)
+    }
+
+    fn kill(&self) {
+        self.cgroup.iter().for_each(Cgroup::kill);
+        for pid in supervise::descendants(supervise::own_pid()) {
+            supervise::signal(pid, SIGKILL);
+        }
+    }
+}
+
 /// Watches the payload until it and everything below it has ended.
-pub fn watch(signals: &SignalFd, line: &Line, front: Pid, payload: Pid, grace: Duration) -> Over {
+pub fn watch(signals: &SignalFd, line: &Line, front: Pid, payload: &Tree, grace: Duration) -> Over {
     let mut front_stopped = false;
     loop {
         match supervise::wait(signals, line, Some(LOOK_EVERY)) {
             Ok(Event::Line) => match line.hear() {
                 Heard::Message([SIGNAL, a, b, c, d]) => {
-                    supervise::signal(payload, i32::from_le_bytes([a, b, c, d]));
+                    supervise::signal(payload.main, i32::from_le_bytes([a, b, c, d]));
                 }
                 Heard::Message(_) => {}
                 Heard::Gone => return end_all(payload, None, Duration::ZERO),
@@ -43,7 +77,7 @@ pub fn watch(signals: &SignalFd, line: &Line, front: Pid, payload: Pid, grace: D
             Ok(Event::Signal(_) | Event::Nothing) => {}
         }
         while let Reaped::One(pid, ended) = supervise::reap() {
-            if pid == payload {
+            if pid == payload.main {
                 return end_all(payload, Some(ended), grace);
             }
         }
@@ -51,7 +85,7 @@ pub fn watch(signals: &SignalFd, line: &Line, front: Pid, payload: Pid, grace: D
         if stopped != front_stopped {
             front_stopped = stopped;
             let signal = if stopped { SIGSTOP } else { SIGCONT };
-            for pid in supervise::descendants(supervise::own_pid()) {
+            for pid in payload.left() {
                 supervise::signal(pid, signal);
             }
         }
@@ -59,35 +93,41 @@ pub fn watch(signals: &SignalFd, line: &Line, front: Pid, payload: Pid, grace: D
 }
 
 /// Ends every process that is left: asks, waits, kills. Orphans become children of the monitor, so when it has no child
-/// left there is nothing left.
-pub fn end_all(payload: Pid, mut ended: Option<Ended>, grace: Duration) -> Over {
-    let own = supervise::own_pid();
+/// left, and nobody is in the cgroup, there is nothing left.
+pub fn end_all(tree: &Tree, mut ended: Option<Ended>, grace: Duration) -> Over {
     let started = Instant::now();
     let mut asked = BTreeSet::new();
     let mut killed: u64 = 0;
+    // Those in the cgroup that are not below the monitor, who so never learns how they ended.
+    let mut strangers = BTreeSet::new();
     loop {
         match supervise::reap() {
-            Reaped::NoChildren => break,
-            Reaped::One(pid, how) if pid == payload => ended = Some(how),
-            Reaped::One(_, Ended::Signaled(SIGTERM | SIGKILL)) => killed = killed.saturating_add(1),
-            Reaped::One(..) => {}
-            Reaped::Nobody if started.elapsed() >= grace => {
-                for pid in supervise::descendants(own) {
-                    supervise::signal(pid, SIGKILL);
+            Reaped::NoChildren if tree.has_empty_cgroup() => break,
+            Reaped::NoChildren => strangers.extend(tree.in_cgroup()),
+            Reaped::One(pid, how) => {
+                if pid == tree.main {
+                    ended = Some(how);
+                } else if matches!(how, Ended::Signaled(SIGTERM | SIGKILL)) {
+                    killed = killed.saturating_add(1);
                 }
-                std::thread::sleep(KILL_STEP);
+                continue;
             }
-            Reaped::Nobody => {
-                for pid in supervise::descendants(own) {
-                    if asked.insert(pid) {
-                        supervise::signal(pid, SIGTERM);
-                        supervise::signal(pid, SIGCONT);
-                    }
+            Reaped::Nobody => {}
+        }
+        if started.elapsed() >= grace {
+            tree.kill();
+            std::thread::sleep(KILL_STEP);
+        } else {
+            for pid in tree.left() {
+                if asked.insert(pid) {
+                    supervise::signal(pid, SIGTERM);
+                    supervise::signal(pid, SIGCONT);
                 }
-                std::thread::sleep(GRACE_STEP);
             }
+            std::thread::sleep(GRACE_STEP);
         }
     }
+    let strangers = u64::try_from(strangers.len()).unwrap_or(u64::MAX);
     // A payload whose end was not seen was killed with its tree.
-    Over { ended: ended.unwrap_or(Ended::Signaled(SIGKILL)), killed }
+    Over { ended: ended.unwrap_or(Ended::Signaled(SIGKILL)), killed: killed.saturating_add(strangers) }
 }
