@@ -20,7 +20,7 @@ CARGO_OF_USER = $(shell getent passwd '$(SUDO_USER)' | cut -d: -f6)/.cargo/bin
 BUILDER = $(if $(and $(SUDO_USER),$(filter 0,$(shell id -u))),$(if $(shell command -v cargo),,sudo -H -u $(SUDO_USER) env PATH=$(CARGO_OF_USER):$(PATH) $(if $(CARGO_TARGET_DIR),CARGO_TARGET_DIR=$(TARGET))))
 CARGO = $(BUILDER) cargo
 
-SCRIPTS = .ci/run benches/run demo/run src/companions/mkgltempdir $(addprefix packaging/,build-deb build-rpm install-missing source-tree) $(addprefix tests/site/,enter make-pki make-root prepare) tests/attacks/faults.sh
+SCRIPTS = .ci/run benches/run demo/run src/companions/mkgltempdir $(addprefix packaging/,build-deb build-rpm install-missing source-tree) $(addprefix tests/site/,enter make-pki make-root prepare) packaging/linked-crates tests/attacks/faults.sh
 
 .PHONY: all bench build deb demo test fuzz faults supply-chain sanitize mutants lint format-check fmt install rpm clean help packages rust rust-tools
 .NOTPARALLEL: # what a target needs is done in the order it is written
@@ -74,7 +74,7 @@ fuzz: packages build  ## fuzz every target for FUZZ_SECONDS=20 each, then MUTATI
 
 # The executable of the test binary $(1).
 test-binary = $$($(CARGO) test --locked --quiet --no-run --message-format=json --test $(1) | \
-	sed -n 's/.*"test":true}.*"executable":"\([^"]*\)".*/\1/p')
+	sed -n 's/.*"overflow_checks":[a-z]*,"test":true}.*"executable":"\([^"]*\)".*/\1/p')
 
 faults: packages build  ## let a call fail, or be killed, at every system call; writes docs/fault-injection.md (root or sudo)
 	@echo "faults: some thousand calls, some minutes"
@@ -90,10 +90,14 @@ lint: packages rust-tools  ## clippy and shellcheck; warnings are errors
 supply-chain:  ## licences, sources and duplicates of the dependencies, and known advisories where they can be fetched
 	@echo "supply-chain: licences, sources, duplicates"
 	@$(CARGO) deny --all-features check licenses sources bans
+	@echo "supply-chain: crates that the setuid program links"
+	@packaging/linked-crates | diff - docs/linked-crates.txt || \
+		{ echo "supply-chain: packaging/linked-crates > docs/linked-crates.txt, then README.md and docs/checks.md" >&2; exit 1; }
+	@grep -q "$$(wc -l < docs/linked-crates.txt) crates are linked" docs/checks.md && grep -q "$$(wc -l < docs/linked-crates.txt) crates are linked" README.md || \
+		{ echo "supply-chain: README.md and docs/checks.md do not say that it is $$(wc -l < docs/linked-crates.txt) crates" >&2; exit 1; }
 	@echo "supply-chain: advisories"
-	@$(CARGO) deny fetch db > /dev/null 2>&1 && $(CARGO) deny --all-features check advisories || \
-		{ $(CARGO) deny fetch db > /dev/null 2>&1 && exit 1; \
-		echo "supply-chain: the advisories cannot be fetched from here, so they were NOT checked" >&2; }
+	@if $(CARGO) deny fetch db > /dev/null 2>&1; then $(CARGO) deny --all-features check advisories; else \
+		echo "supply-chain: the advisories cannot be fetched from here, so they were NOT checked" >&2; fi
 
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 sanitize:  ## the unit tests with AddressSanitizer (rustup toolchain install nightly)

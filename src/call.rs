@@ -16,6 +16,7 @@ use crate::sys::identity::Need;
 use crate::sys::self_check::Failed;
 use crate::sys::start::{self, Inherited, Limits};
 use crate::sys::{identity, self_check};
+use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, geteuid, getpid};
 use std::io::Write;
 
@@ -34,6 +35,7 @@ pub struct Call {
     log: Option<Log>,
     report: Reporter,
     report_usable: bool,
+    closed: Result<(), Errno>,
     recorded: bool,
 }
 
@@ -42,7 +44,7 @@ impl Call {
     pub fn begin(inherited: &Inherited) -> Self {
         let environment = Environment::new(inherited.environment.clone());
         let wanted = environment.report_fd();
-        let report = start::close_descriptors(match wanted {
+        let (report, closed) = start::close_descriptors(match wanted {
             ReportFd::Number(fd) => Some(fd),
             ReportFd::Unset | ReportFd::Nonsense => None,
         });
@@ -57,6 +59,7 @@ impl Call {
         record.process(uid, gid, getpid().as_raw());
         Call {
             report_usable: wanted == ReportFd::Unset || report.is_some(),
+            closed,
             report: Reporter::new(report),
             uid: inherited.uid,
             gid: inherited.gid,
@@ -68,8 +71,12 @@ impl Call {
         }
     }
 
-    /// Refuses a GLEXEC_REPORT_FD that names no descriptor: the caller would wait for a line that never comes.
-    pub fn check_report(&self) -> Outcome<()> {
+    /// Refuses a call that would hand the caller's descriptors on, and a GLEXEC_REPORT_FD that names no descriptor: the
+    /// caller would wait for a line that never comes.
+    pub fn check_descriptors(&self) -> Outcome<()> {
+        self.closed.map_err(|errno| {
+            Refusal::new(Reason::SelfStartup, "glexec could not start safely").detail(format!("close_range: {errno}"))
+        })?;
         if self.report_usable {
             return Ok(());
         }

@@ -74,7 +74,7 @@ struct Authorized {
 /// Decides, prepares and records.
 fn authorize(call: &mut Call, inherited: &Inherited, payload: Option<&Payload>) -> Outcome<Authorized> {
     let limits = call::harden(inherited)?;
-    call.check_report()?;
+    call.check_descriptors()?;
 
     let config = load::load()?;
     let take = payload.and_then(|payload| payload.take.as_deref());

@@ -115,6 +115,13 @@ mod tests {
     }
 
     #[test]
+    fn the_groups_that_are_named_are_asked_for_and_no_others() {
+        let list = ["pilot", "%pilots", "*", ".pool", "%others", "name*"];
+        let list = list.map(|text| Pattern::try_from(text.to_string()).unwrap());
+        assert_eq!(groups_named(&list).collect::<Vec<_>>(), ["pilots", "others"]);
+    }
+
+    #[test]
     fn malformed_entries_are_errors() {
         for bad in ["", "%", ".", "a,b", "a b", "a*b", "**", "../x", "%a*"] {
             assert!(Pattern::try_from(bad.to_string()).is_err(), "{bad:?}");

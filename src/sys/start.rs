@@ -106,18 +106,19 @@ fn ignore_signals_of_our_own_writing() {
     }
 }
 
-/// Closes every descriptor from 3 on, except the report's, which is returned close-on-exec.
+/// Closes every descriptor from 3 on, except the report's, which is returned close-on-exec where `report` is an open
+/// descriptor of 3 or above.
 ///
-/// `None` when `report` is not an open descriptor of 3 or above. Call it once, before anything else is opened.
-pub fn close_descriptors(report: Option<RawFd>) -> Option<OwnedFd> {
+/// An error beside it means that others are still open: nothing may be run then. Call it once, before anything else is
+/// opened.
+pub fn close_descriptors(report: Option<RawFd>) -> (Option<OwnedFd>, Result<(), Errno>) {
     let keep = report.filter(|&fd| {
         // SAFETY: F_SETFD on a number that is not open fails and does nothing.
         fd >= 3 && fcntl(unsafe { BorrowedFd::borrow_raw(fd) }, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).is_ok()
     });
-    // A kernel without close_range(2) is older than the Landlock that the verifier needs: such a call is refused there.
-    let _ = descriptors::close_all_but(keep.as_slice());
+    let closed = descriptors::close_all_but(keep.as_slice());
     // SAFETY: the descriptor is open, and nobody else in this process owns it.
-    keep.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
+    (keep.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }), closed)
 }
 
 /// The caller's resource limits, to be given back to the payload.

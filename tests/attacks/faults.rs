@@ -44,9 +44,17 @@ fn errors(name: &str) -> &'static [&'static str] {
     }
 }
 
+/// Which processes of a call meet a fault: strace counts for each of them.
+#[derive(Clone, Copy, PartialEq)]
+enum Whom {
+    Each,
+    TheFirst,
+}
+
 /// What is done to a call.
 #[derive(Clone)]
 struct Fault {
+    whom: Whom,
     system_call: String,
     what: String,
     when: usize,
@@ -55,7 +63,8 @@ struct Fault {
 impl Fault {
     fn inject(&self) -> String {
         let what = if self.what.starts_with("SIG") { "signal" } else { "error" };
-        format!("{}:{what}={}:when={}", self.system_call, self.what, self.when)
+        let whom = if self.whom == Whom::Each { "-f" } else { "-q" };
+        format!("{whom} {}:{what}={}:when={}", self.system_call, self.what, self.when)
     }
 }
 
@@ -92,13 +101,14 @@ fn hit(count: usize, extent: Extent) -> Vec<usize> {
     (1..=count).filter(|n| *n <= 3 || *n == count || n % step == 0).collect()
 }
 
-fn failing(counts: &BTreeMap<String, usize>, extent: Extent) -> Vec<Fault> {
+fn failing(counts: &BTreeMap<String, usize>, whom: Whom, extent: Extent) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (system_call, count) in counts.iter().filter(|(name, _)| !CANNOT_FAIL.contains(&name.as_str())) {
         let errors = errors(system_call);
         let errors = if extent == Extent::Everything { errors } else { &errors[..1] };
         for what in errors {
             faults.extend(hit(*count, extent).into_iter().map(|when| Fault {
+                whom,
                 system_call: system_call.clone(),
                 what: what.to_string(),
                 when,
@@ -108,10 +118,11 @@ fn failing(counts: &BTreeMap<String, usize>, extent: Extent) -> Vec<Fault> {
     faults
 }
 
-fn killing(counts: &BTreeMap<String, usize>, extent: Extent) -> Vec<Fault> {
+fn killing(counts: &BTreeMap<String, usize>, whom: Whom, extent: Extent) -> Vec<Fault> {
     let all = counts.iter().filter(|(name, _)| *name != "execve");
     all.flat_map(|(system_call, count)| {
         hit(*count, extent).into_iter().map(|when| Fault {
+            whom,
             system_call: system_call.clone(),
             what: "SIGKILL".into(),
             when,
@@ -223,32 +234,46 @@ fn suffer(site: &Site, faults: &[Fault]) -> Vec<Outcome> {
     outcomes
 }
 
-fn in_both_modes(choose: fn(&BTreeMap<String, usize>, Extent) -> Vec<Fault>) -> Vec<(&'static str, Fault, Outcome)> {
+/// How calls are made: in exec mode, the same with the fault for glexec itself alone, lingering.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Mode {
+    Exec,
+    Alone,
+    Linger,
+}
+
+type Choose = fn(&BTreeMap<String, usize>, Whom, Extent) -> Vec<Fault>;
+
+fn made_to(choose: Choose, modes: &[Mode]) -> Vec<(Mode, Fault, Outcome)> {
     let mut all = Vec::new();
-    for (mode, site) in ["exec", "linger"].into_iter().zip(Site::in_both_modes()) {
+    for mode in modes {
+        let site = if *mode == Mode::Linger { Site::with(Site::linger) } else { Site::new() };
         site.pilot().credential("bob");
         let variables = [("GLEXEC_CLIENT_CERT", "/home/pilot/bob.pem")];
         let (run, processes) = trace(&site, "pilot", &variables, &[], &["/usr/bin/true"]);
         run.exits(0);
-        site.sh("rm /etc/grid-security/gridmapdir/%*; for account in /etc/grid-security/gridmapdir/*; do : > $account; done");
-        let faults = choose(&counts(&processes), extent());
+        let (whom, processes) = match mode {
+            Mode::Alone => (Whom::TheFirst, &processes[..1]),
+            Mode::Exec | Mode::Linger => (Whom::Each, &processes[..]),
+        };
+        let faults = choose(&counts(processes), whom, extent());
         // In portions, so that none takes long.
         for portion in faults.chunks(40) {
             let outcomes = suffer(&site, portion);
-            all.extend(portion.iter().cloned().zip(outcomes).map(|(fault, outcome)| (mode, fault, outcome)));
+            all.extend(portion.iter().cloned().zip(outcomes).map(|(fault, outcome)| (*mode, fault, outcome)));
         }
     }
     all
 }
 
 #[track_caller]
-fn nothing_went_wrong(all: &[(&str, Fault, Outcome)]) {
+fn nothing_went_wrong(all: &[(Mode, Fault, Outcome)]) {
     let mut wrong = BTreeSet::new();
-    for (mode, fault, outcome) in all {
+    for (_, fault, outcome) in all {
         for what in outcome.wrong(fault) {
             let Outcome { status, owner, permits, codes, leases, again, said, left, .. } = outcome;
             wrong.insert(format!(
-                "{mode} {}: {what}: status {status}, ran as {owner:?}, {permits} permits, codes {codes:?}, leases {leases:?}, again {again:?}, left {left:?}, said {said:?}",
+                "{}: {what}: status {status}, ran as {owner:?}, {permits} permits, codes {codes:?}, leases {leases:?}, again {again:?}, left {left:?}, said {said:?}",
                 fault.inject()
             ));
         }
@@ -264,41 +289,42 @@ fn nothing_went_wrong(all: &[(&str, Fault, Outcome)]) {
 
 #[test]
 fn every_failing_system_call_ends_in_a_refusal_or_a_success() {
-    let all = in_both_modes(failing);
+    let all = made_to(failing, &[Mode::Exec, Mode::Alone, Mode::Linger]);
     document("## When a system call fails", &all);
     nothing_went_wrong(&all);
 }
 
 #[test]
 fn killed_at_any_system_call_nothing_is_half_done() {
-    let all = in_both_modes(killing);
+    let all = made_to(killing, &[Mode::Exec, Mode::Linger]);
     document("## When a process is killed", &all);
     nothing_went_wrong(&all);
 }
 
 /// How often each outcome was seen in each mode.
-type Modes<'m> = BTreeMap<&'m str, BTreeMap<String, usize>>;
+type Modes = BTreeMap<Mode, BTreeMap<String, usize>>;
 
 /// With `FAULTS=all WRITE_DOCS=1` the outcomes become the page's table of this title.
-fn document(title: &str, all: &[(&str, Fault, Outcome)]) {
+fn document(title: &str, all: &[(Mode, Fault, Outcome)]) {
     if extent() == Extent::Sample || std::env::var_os("WRITE_DOCS").is_none() {
         return;
     }
     let mut rows: BTreeMap<(&str, &str), Modes> = BTreeMap::new();
     for (mode, fault, outcome) in all {
         let row = rows.entry((&fault.system_call, &fault.what)).or_default();
-        *row.entry(mode).or_default().entry(outcome.name()).or_default() += 1;
+        *row.entry(*mode).or_default().entry(outcome.name()).or_default() += 1;
     }
     let mut table = format!(
-        "{title}\n\n{} calls of glexec, each with one fault.\n\n| system call | fault | becoming the payload | lingering |\n|---|---|---|---|\n",
+        "{title}\n\n{} calls of glexec, each with one fault.\n\n| system call | fault | becoming the payload | the same, for glexec itself alone | lingering |\n|---|---|---|---|---|\n",
         all.len()
     );
     for ((system_call, what), modes) in rows {
-        let cell = |mode: &str| {
-            let outcomes = modes.get(mode).into_iter().flatten().map(|(name, count)| format!("{name} {count}"));
+        let cell = |mode: Mode| {
+            let outcomes = modes.get(&mode).into_iter().flatten().map(|(name, count)| format!("{name} {count}"));
             outcomes.collect::<Vec<_>>().join("; ")
         };
-        writeln!(table, "| {system_call} | {what} | {} | {} |", cell("exec"), cell("linger")).unwrap();
+        let [exec, alone, linger] = [Mode::Exec, Mode::Alone, Mode::Linger].map(cell);
+        writeln!(table, "| {system_call} | {what} | {exec} | {alone} | {linger} |").unwrap();
     }
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/fault-injection.md");
     static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());

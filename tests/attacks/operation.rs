@@ -97,6 +97,7 @@ const STEPS: &[(&str, &str)] = &[
     ("look at a lease", "is there one?"),
     ("rename in the gridmapdir", "an account becomes a claim, its mark the lease, the claim an account again"),
     ("link in the gridmapdir", "a mark: the second name, which the lease will be"),
+    ("unlink in the gridmapdir", "the mark, where somebody else was faster"),
     ("write an account's record", "whose lease it is"),
     ("open an account or a lease", "is it there, and whose is it?"),
     ("list the VOMS directory", "LSC files of the VO"),
@@ -308,6 +309,9 @@ fn step(call: &Call) -> Option<String> {
         "write" => on("write"),
         "ftruncate" => on("write"),
         "utimensat" => fixed("touch a lease"),
+        "unlinkat" if call.paths().iter().any(|path| path.contains("/gridmapdir/")) => {
+            fixed("unlink in the gridmapdir")
+        }
         "unlinkat" => Some(format!("remove {}", call.paths().first().and_then(|path| file(path)).unwrap_or("?"))),
         "renameat" | "renameat2" => fixed("rename in the gridmapdir"),
         "linkat" => fixed("link in the gridmapdir"),

@@ -101,7 +101,7 @@ fn modules_named_to_libcrypto() {
     );
     evil_library(&site, &["legacy.so", "pkcs11.so"], "OPENSSL_CONF=/tmp/evil.cnf openssl list -providers");
     let evil = [("OPENSSL_CONF", "/tmp/evil.cnf"), ("OPENSSL_MODULES", "/tmp/evil"), ("OPENSSL_ENGINES", "/tmp/evil")];
-    in_environment(alice(&site), &evil).glexec(["id", "-un"]).succeeds_with("alice\n");
+    in_environment(alice(&site), &evil).glexec(["id", "-un"]).succeeds_with("alice\n").record();
     // Nor where the C library does not know that it is privileged: in a user namespace, and for root.
     let pilot = in_environment(alice(&site), &evil);
     pilot.run("/usr/bin/unshare", ["--map-root-user", GLEXEC, "id"]).refused(202, "self.user-namespace");

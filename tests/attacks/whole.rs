@@ -49,6 +49,10 @@ fn word(dice: &mut Dice) -> Vec<u8> {
         b"--version",
         b"-x",
         b"--help=1",
+        b"--take",
+        b"--take=.",
+        b"--take=/etc",
+        b"--take=/tmp/tree",
         b"mark",
         b"/usr/bin/mark",
         b"./mark",
@@ -117,6 +121,9 @@ fn argv(dice: &mut Dice) -> Vec<Vec<u8>> {
     let mut argv = if dice.one_in(30) { Vec::new() } else { vec![word(dice)] };
     if !dice.one_in(4) && !argv.is_empty() {
         argv[0] = b"glexec".to_vec();
+        if dice.one_in(6) {
+            argv.push(dice.of(&[&b"--take=/tmp/tree"[..], b"--take=/etc", b"--take=/home/pilot"]).to_vec());
+        }
         if dice.one_in(3) {
             argv.push(b"--".to_vec());
         }
@@ -326,6 +333,7 @@ fn no_random_call_does_what_it_must_not() {
         site.write("/usr/bin/mark", MARK);
         site.chmod("/usr/bin/mark", 0o755);
         site.sh("mkdir -m 1777 /tmp/marks");
+        site.pilot().sh("mkdir -m 755 /tmp/tree /tmp/tree/below && echo > /tmp/tree/file").exits(0);
         for who in ["pilot", "mallory"] {
             for credential in CREDENTIALS {
                 site.caller(who).credential(credential);
