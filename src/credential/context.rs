@@ -13,7 +13,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 /// Most signatures that one judgement verifies: two files of 20 certificates and a VOMS server's chain stay far below,
-/// and a file made to cost time is cut off after some 10 ms.
+/// and a file made to cost time is cut off after some 150 ms, with the slowest keys that are accepted.
 const MAX_SIGNATURES: u32 = 100;
 /// Most notes for the log.
 const MAX_NOTES: usize = 20;
