@@ -108,7 +108,7 @@ fn the_three_processes_hold_what_they_should() {
 fn signals_from_the_caller_and_from_the_target_reach_the_payload() {
     let site = site();
     for who in ["pilot", "alice"] {
-        for signal in ["TERM", "INT", "HUP", "QUIT", "USR1", "USR2", "WINCH", "CONT"] {
+        for signal in ["TERM", "INT", "HUP", "QUIT", "USR1", "USR2", "WINCH", "TSTP", "CONT"] {
             let script =
                 format!("trap 'echo got {signal}; exit 5' {signal}; touch ~/ready; while :; do sleep 0.01; done");
             let running = start(&site, &script);

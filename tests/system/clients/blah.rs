@@ -63,6 +63,21 @@ fn blah_sees_the_end_of_both_pipes_while_the_command_lives_and_kills_its_group()
 }
 
 #[test]
+fn blah_kills_a_group_that_ignores_the_first_signal() {
+    in_both_modes(|site| {
+        let command = "trap '' TERM; touch ready; sleep 1000 & while :; do wait; done";
+        let run = blah(site).start("/usr/sbin/glexec", ["/bin/bash", "-c", command]);
+        eventually("the command runs", || site.exists("/home/alice/ready"));
+        let kill = |signal| format!("kill -s {signal} -{}", run.pid_in_site());
+        blah(site).glexec(["/bin/bash", "-c", &kill("SIGTERM")]).succeeds_with("");
+        assert!(!nothing_runs_as(site, "alice"));
+        blah(site).glexec(["/bin/bash", "-c", &kill("SIGKILL")]).succeeds_with("");
+        run.finish().killed_by(Signal::SIGKILL);
+        eventually("the group has ended", || nothing_runs_as(site, "alice"));
+    });
+}
+
+#[test]
 fn blah_reads_the_signal_that_ended_the_command() {
     in_both_modes(|site| {
         blah(site).glexec(["sh", "-c", "kill -TERM $$"]).killed_by(Signal::SIGTERM);

@@ -51,6 +51,8 @@ fn gives_202_for_what_the_site_must_mend() {
     in_both_modes(|site| {
         site.sh("mv /etc/lcas/ban_users.db /root/");
         alice(site).glexec(["id"]).refused(202, "lcas.file-missing");
+        site.write("/etc/lcas/ban_users.db", "\"/DC=org/CN=no end\n");
+        alice(site).glexec(["id"]).refused(202, "lcas.file-malformed");
         site.sh("mv /root/ban_users.db /etc/lcas/; mv /etc/grid-security/grid-mapfile /root/");
         alice(site).glexec(["id"]).refused(202, "lcmaps.file-missing");
         site.sh("mv /root/grid-mapfile /etc/grid-security/; cp /etc/glexec.conf /root/");
@@ -170,5 +172,16 @@ fn the_plain_certificate_is_judged_by_its_missing_key() {
         let plain = crate::site::material_file("certs/alice.pem");
         let caller = site.pilot().file_in("GLEXEC_CLIENT_CERT", "plain.pem", &plain);
         caller.glexec(["id"]).refused(201, "credential.no-private-key");
+    });
+}
+
+#[test]
+fn runs_with_the_modes_that_sites_gave_the_program() {
+    // 6555 on CREAM's machines; on worker nodes nobody but root could read it.
+    in_both_modes(|site| {
+        for (owner, mode) in [("root:glexec", "6555"), ("root:glexec", "6111"), ("root:root", "4711")] {
+            site.sh(&format!("chown {owner} /usr/sbin/glexec; chmod {mode} /usr/sbin/glexec"));
+            alice(site).glexec(["id"]).succeeds_with("uid=3000(alice) gid=3000(alice) groups=3000(alice)\n");
+        }
     });
 }

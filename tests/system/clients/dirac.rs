@@ -72,3 +72,34 @@ fn dirac_takes_a_negative_status_for_a_signal_and_127_and_more_for_a_failure_of_
             .refused(203, "lcas.userban");
     });
 }
+
+#[test]
+fn dirac_finds_glexec_where_variables_or_its_path_say_also_through_a_link() {
+    let find = r#"for glexec in "$OSG_GLEXEC_LOCATION" "$GLITE_LOCATION/sbin/glexec" "$(command -v glexec)"; do
+        [ -f "$glexec" ] && [ -x "$glexec" ] && exec "$glexec" /bin/bash -lc 'id -un'; done"#;
+    in_both_modes(|site| {
+        site.sh("mkdir -p /opt/glite/sbin; ln -s /usr/sbin/glexec /opt/glite/sbin/glexec");
+        for (variable, value) in [
+            ("OSG_GLEXEC_LOCATION", "/usr/sbin/glexec"),
+            ("GLITE_LOCATION", "/opt/glite"),
+            ("PATH", "/opt/glite/sbin:/usr/bin:/bin"),
+        ] {
+            dirac(site).env(variable, value).sh(find).succeeds_with("alice\n");
+        }
+    });
+}
+
+#[test]
+fn dirac_fork_makes_a_directory_of_the_targets_with_a_fixed_proxy_in_it() {
+    in_both_modes(|site| {
+        site.sh("install -d -m 1777 /jobs");
+        dirac(site).glexec(["/bin/bash", "-c", "mkdir /jobs/1 && chmod 0711 /jobs/1"]).succeeds_with("");
+        let dirac = dirac(site).env("GLEXEC_TARGET_PROXY", "/jobs/1/proxy");
+        let show = "echo $X509_USER_PROXY; ls /jobs/1";
+        dirac.glexec(["/bin/bash", "-lc", show]).succeeds_with("/jobs/1/proxy\nproxy\n");
+        dirac.glexec(["/bin/bash", "-lc", show]).succeeds_with("/jobs/1/proxy\nproxy\n");
+        // The fork's other form leaves a tilde that no shell has expanded.
+        let tilde = dirac.env("GLEXEC_TARGET_PROXY", "~/job_1/proxy");
+        tilde.glexec(["/bin/true"]).refused(201, "target-proxy.not-writable");
+    });
+}

@@ -41,6 +41,22 @@ impl<'s> Starter<'s> {
         self.step(r#"tar -C $SB.condor -c . | /usr/sbin/glexec $SH -c "install -m 755 -d $SB && tar -C $SB -x""#)
     }
 
+    fn update_proxy(&self, new: &str) -> Run<'s> {
+        self.step(&format!(
+            r#"umask 077; echo {new} > /tmp/condor_proxy_1
+            cat /tmp/condor_proxy_1 | /usr/sbin/glexec $SH -c \
+                "umask 077 && cat > $SB/proxy.copy && mv -f $SB/proxy.copy $SB/proxy""#
+        ))
+    }
+
+    /// The exit code of glexec comes through a file, since tar is the last in the pipe.
+    fn clean_up(&self) -> Run<'s> {
+        self.step(
+            r#"{ /usr/sbin/glexec $SH -c "rm -f $SB/proxy && tar -C $SB -c . && rm -rf $SB" 2>&3; echo $? > $SB.condor/rc; } 3>&2 |
+            tar -C $SB.condor -x; exit `cat $SB.condor/rc`"#,
+        )
+    }
+
     /// `condor_glexec_run`: the wrapper is whatever the test needs.
     fn run(&self, stdin: UnixStream, wrapper: &[&str]) -> Running<'s> {
         let cd_and_exec = format!("cd \"{SB}\" && exec \"$@\"");
@@ -204,11 +220,10 @@ fn condor_update_proxy_replaces_the_proxy_in_the_sandbox() {
     in_both_modes(|site| {
         let starter = Starter::new(site);
         starter.set_up().exits(0);
-        let update = r#"umask 077; echo new > /tmp/condor_proxy_1
-            cat /tmp/condor_proxy_1 | /usr/sbin/glexec $SH -c \
-                "umask 077 && cat > $SB/proxy.copy && mv -f $SB/proxy.copy $SB/proxy""#;
-        starter.step(update).succeeds_with("");
-        assert_eq!(site.sh(&format!("stat -c '%U %a' {SB}/proxy; cat {SB}/proxy")), "alice 600\nnew\n");
+        for new in ["new", "newer"] {
+            starter.update_proxy(new).succeeds_with("");
+            assert_eq!(site.sh(&format!("stat -c '%U %a' {SB}/proxy; cat {SB}/proxy")), format!("alice 600\n{new}\n"));
+        }
     });
 }
 
@@ -219,9 +234,7 @@ fn condor_cleanup_streams_the_sandbox_out_and_nothing_else() {
         starter.set_up().exits(0);
         starter.pilot.glexec(["sh", "-c", &format!("head -c 300000 /dev/urandom > {SB}/out; mkdir {SB}/d")]).exits(0);
         let sum = site.sh(&format!("md5sum < {SB}/out"));
-        let clean = r#"{ /usr/sbin/glexec $SH -c "rm -f $SB/proxy && tar -C $SB -c . && rm -rf $SB"; echo $? > $SB.condor/rc; } |
-            tar -C $SB.condor -x && exit `cat $SB.condor/rc`"#;
-        starter.step(clean).succeeds_with("");
+        starter.clean_up().succeeds_with("");
         assert_eq!(site.sh(&format!("md5sum < {SB}.condor/out; stat -c %U {SB}.condor/out")), sum + "pilot\n");
         assert!(!site.exists(SB) && site.exists(&format!("{SB}.condor/proxy")));
     });
@@ -237,5 +250,95 @@ fn condor_reads_how_the_job_died_in_the_wait_status() {
             let death = format!("kill -{} $$", &signal.as_str()[3..]);
             starter.run(theirs, &["/bin/bash", "-c", &death]).finish().killed_by(signal);
         }
+    });
+}
+
+#[test]
+fn condor_tries_again_what_the_site_mends_meanwhile() {
+    in_both_modes(|site| {
+        let starter = Starter::new(site);
+        site.sh("mv /etc/lcas/ban_users.db /root/");
+        starter.set_up().exits(202);
+        assert!(!site.exists(SB));
+        site.sh("mv /root/ban_users.db /etc/lcas/");
+        starter.set_up().succeeds_with("");
+    });
+}
+
+#[test]
+fn condor_step_that_is_refused_changes_nothing_and_gives_a_hold_reason() {
+    in_both_modes(|site| {
+        let starter = Starter::new(site);
+        starter.set_up().exits(0);
+        starter.update_proxy("old").exits(0);
+        site.append("/etc/lcas/ban_users.db", "\"/DC=org/DC=example/O=Grid/CN=Alice Adams\"\n");
+        let update = starter.update_proxy("new");
+        assert!(update.exits(203).stdout().starts_with("[gLExec]: "), "{update}");
+        starter.clean_up().exits(203);
+        assert_eq!(site.sh(&format!("cat {SB}/input {SB}/proxy")), "in\nold\n");
+    });
+}
+
+#[test]
+fn condor_updates_the_proxy_of_a_running_job_then_kills_it_and_cleans_up() {
+    in_both_modes(|site| {
+        let starter = Starter::new(site);
+        starter.set_up().exits(0);
+        let (mut ours, theirs) = sockets();
+        let job = "echo ready >&0; read -r _ <&0; cat proxy >&0; exec sleep 1000";
+        let job = starter.run(theirs, &["/bin/bash", "-c", job]);
+        ours.read_exact(&mut [0; 6]).unwrap();
+        starter.update_proxy("new").succeeds_with("");
+        ours.write_all(b"look\n").unwrap();
+        let mut seen = [0; 4];
+        ours.read_exact(&mut seen).unwrap();
+        assert_eq!(&seen, b"new\n");
+        starter.kill("TERM", job.pid_in_site());
+        job.finish().killed_by(Signal::SIGTERM);
+        eventually("the job is gone", || nothing_runs_as(site, "alice"));
+        starter.clean_up().succeeds_with("");
+        assert!(!site.exists(SB));
+    });
+}
+
+#[test]
+fn condor_procd_learns_that_a_kill_failed() {
+    in_both_modes(|site| {
+        let starter = Starter::new(site);
+        let kill = starter.step("/usr/sbin/glexec $SH -c '/bin/kill -KILL 1'");
+        assert!(kill.code().is_some_and(|code| (1..=200).contains(&code)), "{kill}");
+    });
+}
+
+#[test]
+fn condor_starter_may_signal_a_lingering_job_whose_proxy_has_expired() {
+    let site = Site::with(Site::linger);
+    let starter = Starter::new(&site);
+    starter.set_up().exits(0);
+    let (mut ours, theirs) = sockets();
+    let job = starter.run(theirs, &["/bin/bash", "-c", WAITING]);
+    ours.read_exact(&mut [0; 6]).unwrap();
+    let expired = starter.pilot.clone().credential("alice-expired");
+    let kill = format!("kill -TERM {}", job.pid_in_site());
+    expired.glexec(["/bin/sh", "-c", &kill]).refused(201, "credential.expired");
+    expired.sh(&kill).succeeds_with("");
+    job.finish().killed_by(Signal::SIGTERM);
+}
+
+#[test]
+fn condor_wrapper_gives_the_job_its_own_environment_and_opens_its_output_as_the_user() {
+    in_both_modes(|site| {
+        let mut starter = Starter::new(site);
+        starter.pilot = starter.pilot.env("_CONDOR_STARTER", "of the pilot");
+        starter.set_up().exits(0);
+        let (_ours, theirs) = sockets();
+        // The values would come over the socket; they win over those that glexec gave.
+        let wrapper = "env | grep -e CONDOR -e GLEXEC; umask 077; exec > _condor_stdout; \
+            PATH=/job X509_USER_PROXY=$PWD/proxy exec /usr/bin/env";
+        starter.run(theirs, &["/bin/sh", "-c", wrapper]).finish().succeeds_with("");
+        let environment = site.read(&format!("{SB}/_condor_stdout"));
+        assert!(environment.contains("PATH=/job\n"), "{environment}");
+        assert!(environment.contains(&format!("X509_USER_PROXY={SB}/proxy\n")), "{environment}");
+        assert_eq!(site.sh(&format!("stat -c '%U %a' {SB}/_condor_stdout")), "alice 600\n");
     });
 }

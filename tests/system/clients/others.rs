@@ -1,6 +1,7 @@
-//! gsido and osg-test.
+//! gsido, osg-test, glexec-wrapper-scripts.
 
 use super::in_both_modes;
+use crate::companions;
 use crate::site::Site;
 
 #[test]
@@ -29,4 +30,29 @@ fn osg_test_calls_as_root_with_nothing_but_the_users_proxy() {
 fn root_must_be_on_the_white_list_like_anybody() {
     let site = Site::new();
     site.caller("root").credential("alice").glexec(["id"]).refused(203, "caller.not-white-listed");
+}
+
+#[test]
+fn gsido_finds_glexec_in_its_path_and_gives_its_command_a_proxy() {
+    in_both_modes(|site| {
+        let gsido = site.pilot().credential("alice").env("PATH", "/usr/bin:/bin:/usr/sbin");
+        let run = gsido.sh("exec -a /usr/bin/python glexec sh -c 'cat $X509_USER_PROXY'");
+        assert_eq!(run.exits(0).stdout(), site.read(&gsido.client_cert()));
+    });
+}
+
+#[test]
+fn wrap_script_runs_its_companions_from_its_own_directory() {
+    // glexec_wrap.sh; its own variables reappear in the payload, and names that are a part of an excluded one.
+    in_both_modes(|site| {
+        companions::install(site);
+        site.sh("mkdir -p /opt/wrap; cp /usr/sbin/glexec_*wrapenv.pl /opt/wrap/");
+        let script = "#!/bin/sh\ndir=`dirname $0`; export GLEXEC_ENV=`$dir/glexec_wrapenv.pl 2> /dev/null`; \
+            exec /usr/sbin/glexec $dir/glexec_unwrapenv.pl -- \"$@\"\n";
+        site.write("/opt/wrap/glexec_wrap.sh", script);
+        site.chmod("/opt/wrap/glexec_wrap.sh", 0o755);
+        let caller = site.pilot().credential("alice").env("GLEXEC_ID", "job 1").env("PROXY", "p").env("HOM", "h");
+        let run = caller.run("/opt/wrap/glexec_wrap.sh", ["echo $GLEXEC_ID $PROXY $HOM; id -un"]);
+        run.succeeds_with("job 1 p h\nalice\n");
+    });
 }

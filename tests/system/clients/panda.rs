@@ -26,7 +26,8 @@ fn panda_ping_with_the_pilots_own_proxy_has_neither_status_nor_stderr() {
 fn panda_runs_its_payload_in_the_directory_that_mkgltempdir_made() {
     in_both_modes(|site| {
         let panda = panda(site).env("JOB", "of the pilot's environment").env("LD_LIBRARY_PATH", "/opt/lib");
-        let made = panda.run("/usr/sbin/mkgltempdir", ["-t", "777"]);
+        site.sh("install -d -m 1777 /srv");
+        let made = panda.run("/usr/sbin/mkgltempdir", ["-t", "777", "/srv"]);
         let dir = made.exits(0).stdout().trim_end().to_owned();
         made.succeeds_with(&format!("{dir}\n"));
 
@@ -49,7 +50,7 @@ fn panda_runs_its_payload_in_the_directory_that_mkgltempdir_made() {
         assert!(site.read(&proxy).as_bytes() == material_file("proxies/alice.pem"));
 
         panda.run("/usr/sbin/mkgltempdir", ["-r", &dir, "-f"]).succeeds_with("");
-        assert_eq!(site.sh("ls /tmp | grep gltmpdir || :"), "");
+        assert_eq!(site.sh("ls /srv"), "");
     });
 }
 
@@ -66,4 +67,15 @@ fn panda_payload_handles_its_own_signals() {
 
 fn panda_without_companions(site: &Site) -> Caller<'_> {
     site.pilot().credential("alice")
+}
+
+#[test]
+fn panda_old_pilot_opens_its_directory_and_writes_its_environment_into_a_script() {
+    in_both_modes(|site| {
+        site.sh("install -d -o pilot -m 755 /work");
+        let pilot = panda_without_companions(site).cwd("/work");
+        pilot.sh("echo 'export ATLAS=of-the-pilot; touch made; echo $ATLAS' > run.sh; chmod -R go+rwx .").exits(0);
+        pilot.glexec(["/bin/sh", "-c", "cd /work && . ./run.sh"]).succeeds_with("of-the-pilot\n");
+        pilot.sh("rm made && ls").succeeds_with("run.sh\n");
+    });
 }

@@ -1,6 +1,7 @@
 //! WMCore (CondorPlugin.py): a server makes a proxy of the target's, then submits as the target.
 
 use super::in_both_modes;
+use crate::companions;
 
 #[test]
 fn wmcore_makes_a_target_proxy_beside_the_users_in_a_directory_for_everybody() {
@@ -20,5 +21,12 @@ fn wmcore_makes_a_target_proxy_beside_the_users_in_a_directory_for_everybody() {
         site.chmod("/usr/bin/submit", 0o755);
         site.write("/file.jdl", "");
         server.glexec(["/usr/bin/submit", "/file.jdl"]).succeeds_with("/proxies/P.user submitted\n");
+
+        companions::install(site);
+        let wrapped = server.env("SCRAM_ARCH", "slc7").sh(
+            "export GLEXEC_ENV=`/usr/sbin/glexec_wrapenv.pl 2> /dev/null`; \
+             exec /usr/sbin/glexec /usr/sbin/glexec_unwrapenv.pl -- /usr/bin/sh -c 'submit /file.jdl; echo $SCRAM_ARCH'",
+        );
+        wrapped.succeeds_with("/proxies/P.user submitted\nslc7\n");
     });
 }
