@@ -293,11 +293,8 @@ fn condor_updates_the_proxy_of_a_running_job_then_kills_it_and_cleans_up() {
         let mut seen = [0; 4];
         ours.read_exact(&mut seen).unwrap();
         assert_eq!(&seen, b"new\n");
-        let pid = job.pid_in_site();
-        for signal in ["USR1", "TERM", "KILL"] {
-            starter.step(&format!("/usr/sbin/glexec $SH -c '/bin/kill -{signal} {pid}'"));
-        }
-        job.finish().killed_by(Signal::SIGUSR1);
+        starter.kill("TERM", job.pid_in_site());
+        job.finish().killed_by(Signal::SIGTERM);
         eventually("the job is gone", || nothing_runs_as(site, "alice"));
         starter.clean_up().succeeds_with("");
         assert!(!site.exists(SB));
