@@ -4,10 +4,20 @@
 
 use memchr::memchr2;
 use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::fmt::Write;
+use std::os::unix::ffi::OsStrExt;
 
 /// What ends a text that was cut.
 const CUT: &str = "...";
+
+/// Longest path or command in a sentence, in bytes.
+const MAX_IN_SENTENCE: usize = 200;
+
+/// A path or command of the caller's as sentences have it.
+pub fn in_sentence(text: impl AsRef<OsStr>) -> String {
+    visible(text.as_ref().as_bytes(), MAX_IN_SENTENCE)
+}
 
 /// Makes bytes visible: control characters, bytes that are not UTF-8, and characters that reorder or break lines become
 /// `\xHH` or `\u{…}`, a backslash becomes `\\`; the result is cut to at most `max` bytes.

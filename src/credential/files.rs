@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::audit::escape::visible;
+use crate::audit::escape::in_sentence;
 use crate::config::Config;
 use crate::config::credentials::PilotProxy;
 use crate::invocation::caller::Caller;
@@ -12,12 +12,8 @@ use crate::sys::caller_file::{self, Refused};
 use crate::sys::identity::{Actor, acting_as};
 use nix::errno::Errno;
 use nix::unistd::{Gid, Uid};
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use zeroize::Zeroizing;
-
-/// Longest path in a sentence, in bytes.
-const MAX_SHOWN: usize = 200;
 
 /// Bytes that nobody has judged yet; they are wiped when dropped.
 pub struct RawCredential(Zeroizing<Vec<u8>>);
@@ -90,7 +86,7 @@ pub fn read_own(owner: Uid, request: &Request, config: &Config) -> Outcome<RawCr
 }
 
 fn refusal(variable: &str, path: &Path, why: &Refused) -> Refusal {
-    let shown = visible(path.as_os_str().as_bytes(), MAX_SHOWN);
+    let shown = in_sentence(path);
     let (reason, text) = match why {
         Refused::Unreadable(errno) => (Reason::CredentialUnreadable, format!("cannot be read: {}", errno.desc())),
         Refused::NotRegular => (Reason::CredentialNotRegular, "is not a regular file".into()),

@@ -13,10 +13,7 @@ use crate::service::ServiceAccount;
 use crate::sys::dir::{Directory, FileError, Writers};
 use crate::sys::process::{self, Confinement};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 
-/// How long the verifier may take on a crowded node; alone it needs milliseconds.
-const DEADLINE: Duration = Duration::from_secs(10);
 /// Longest verdict in bytes: two identities with all the FQANs that they may have.
 const MAX_VERDICT: usize = 192 * 1024;
 /// Longest sentence and detail of a refusal, and longest note, in bytes.
@@ -56,7 +53,7 @@ pub fn verify(
     let question = question(raw, caller, config);
     let mut readable = vec![trust.cas.as_fd()];
     readable.extend(trust.voms.as_ref().map(Directory::as_fd));
-    let how = Confinement { actor: &actor, readable: &readable, deadline: DEADLINE, max_answer: MAX_VERDICT };
+    let how = Confinement { actor: &actor, readable: &readable, deadline: process::DEADLINE, max_answer: MAX_VERDICT };
     let work = || encode(judge(&question, &config.credentials, &trust, now));
     let bytes = process::ask_confined(&how, work).map_err(|why| failed(&why.to_string()))?;
     decode(&bytes)

@@ -8,13 +8,9 @@
 #![forbid(unsafe_code)]
 
 use super::Context;
-use crate::audit::escape::visible;
+use crate::audit::escape::in_sentence;
 use crate::payload::command::candidates;
 use crate::reason::{Outcome, Reason, Refusal};
-use std::os::unix::ffi::OsStrExt;
-
-/// Longest command in a sentence, in bytes.
-const MAX_SHOWN: usize = 200;
 
 /// Refuses a command that can only be something that is not listed.
 pub(super) fn judge(context: &Context<'_>) -> Outcome<()> {
@@ -23,7 +19,7 @@ pub(super) fn judge(context: &Context<'_>) -> Outcome<()> {
     match possible.iter().any(|path| context.plan.lets_run(path)) {
         true => Ok(()),
         false => {
-            let shown = visible(command.as_bytes(), MAX_SHOWN);
+            let shown = in_sentence(command);
             Err(Refusal::new(
                 Reason::LcasCheckExecutable,
                 format!("{shown}: the site does not let this command be run"),

@@ -2,16 +2,13 @@
 
 #![forbid(unsafe_code)]
 
-use crate::audit::escape::visible;
+use crate::audit::escape::in_sentence;
 use crate::config::values::SearchPath;
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::sys::lookup::{self, Executable};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-
-/// Longest command in a sentence, in bytes.
-const MAX_SHOWN: usize = 200;
 
 /// The files that a command may mean, in the order in which they are tried.
 pub fn candidates(command: &OsStr, path: &SearchPath, cwd: Option<&Path>) -> Vec<PathBuf> {
@@ -34,7 +31,7 @@ pub fn find(
     cwd: Option<&Path>,
     allowed: impl Fn(&Path) -> bool,
 ) -> Outcome<PathBuf> {
-    let shown = visible(command.as_bytes(), MAX_SHOWN);
+    let shown = in_sentence(command);
     let not_found =
         || Refusal::new(Reason::CommandNotFound, format!("{shown}: the target account finds no such command"));
     let forbidden =

@@ -3,7 +3,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::audit::escape::visible;
+use crate::audit::escape::in_sentence;
 use crate::config::Config;
 use crate::credential::certificate::Certificate;
 use crate::credential::identity::Identity;
@@ -16,14 +16,7 @@ use crate::sys::caller_file;
 use crate::sys::identity::{Actor, acting_as};
 use crate::sys::process::{self, Confinement};
 use nix::unistd::Uid;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::time::Duration;
-
-/// Longest path in a sentence, in bytes.
-const MAX_SHOWN: usize = 200;
-/// How long reading one file may take on a crowded node.
-const DEADLINE: Duration = Duration::from_secs(10);
 
 const SAME: &[u8] = b"same";
 const OTHER: &[u8] = b"other";
@@ -48,13 +41,13 @@ pub fn check(
     let old = acting_as(&switch::actor(target), read).map_err(|errno| failed(&errno.to_string()))?;
     let Ok(old) = old else { return Ok(()) };
     let max_answer = NOBODY.len();
-    let how = Confinement { actor: confined_as, readable: &[], deadline: DEADLINE, max_answer };
+    let how = Confinement { actor: confined_as, readable: &[], deadline: process::DEADLINE, max_answer };
     let work = || whose(&old, user, config.credentials.max_chain).to_vec();
     let answer = process::ask_confined(&how, work).map_err(|why| failed(&why.to_string()))?;
     if answer == SAME || answer == NOBODY {
         return Ok(());
     }
-    let shown = visible(path.as_os_str().as_bytes(), MAX_SHOWN);
+    let shown = in_sentence(&path);
     Err(Refusal::new(Reason::TargetProxyIdentity, format!("{shown} is the proxy of another person and is not renewed")))
 }
 

@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::audit::escape::visible;
+use crate::audit::escape::in_sentence;
 use crate::config::glexec::Glexec;
 use crate::invocation::caller::Caller;
 use crate::lcmaps::Mapping;
@@ -12,11 +12,7 @@ use crate::sys::handover::{Back, MAX_DEPTH, MAX_ENTRIES, Obstacle, Owner, Tree, 
 use crate::sys::identity::{Actor, acting_as};
 use nix::errno::Errno;
 use nix::unistd::{Gid, Uid};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-
-/// Longest path in a sentence, in bytes.
-const MAX_SHOWN: usize = 200;
 
 /// A tree that can be handed over.
 #[derive(Debug)]
@@ -57,7 +53,7 @@ impl Take {
         }
         // Without `.` components: to go through one of the directory itself the target would have to have it already.
         let path: PathBuf = cwd.map_or_else(|| path.to_path_buf(), |cwd| cwd.join(path)).components().collect();
-        let shown = visible(path.as_os_str().as_bytes(), MAX_SHOWN);
+        let shown = in_sentence(&path);
         let unreachable = |why: &str| Refusal::new(Reason::TakeUnreachable, format!("{shown} cannot be taken: {why}"));
         let mine = Owner { uid: Uid::from_raw(caller.uid), gid: Gid::from_raw(caller.gid) };
         let theirs = Owner { uid: Uid::from_raw(target.uid.get()), gid: Gid::from_raw(target.gid.get()) };
@@ -99,7 +95,7 @@ impl Take {
     fn refusal(&self, obstacle: &Obstacle) -> Refusal {
         let path =
             if obstacle.path.as_os_str().is_empty() { self.path.clone() } else { self.path.join(&obstacle.path) };
-        let shown = visible(path.as_os_str().as_bytes(), MAX_SHOWN);
+        let shown = in_sentence(&path);
         let (reason, why) = match obstacle.why {
             Why::Foreign => (Reason::TakeForeign, "it does not belong to you".to_owned()),
             Why::Device => (Reason::TakeForeign, "it is a device".to_owned()),

@@ -2,16 +2,12 @@
 
 #![forbid(unsafe_code)]
 
-use crate::audit::escape::visible;
+use crate::audit::escape::in_sentence;
 use crate::invocation::environment::TargetProxy;
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::sys::lock::Mechanism;
 use crate::sys::target_file::{self, Refused, Written};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-
-/// Longest path in a sentence, in bytes.
-const MAX_SHOWN: usize = 200;
 
 /// How long a copy stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +68,7 @@ pub fn write(
 }
 
 fn refusal(path: &Path, why: &Refused) -> Refusal {
-    let shown = visible(path.as_os_str().as_bytes(), MAX_SHOWN);
+    let shown = in_sentence(path);
     match why {
         Refused::NotWritable(errno) => {
             let sentence = format!("the target account cannot write the proxy to {shown}: {}", errno.desc());

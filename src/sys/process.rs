@@ -40,6 +40,9 @@ const PANICKED: i32 = 4;
 /// Exit code of a child that could not answer.
 const UNHEARD: i32 = 5;
 
+/// How long reading what a caller gave may take on a crowded node; alone it needs milliseconds.
+pub const DEADLINE: Duration = Duration::from_secs(10);
+
 /// How a confined child is to be run.
 pub struct Confinement<'a> {
     /// Whom it runs as; never root.

@@ -26,10 +26,8 @@ use nix::unistd::{Gid, Uid};
 use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
-use std::time::Duration;
 
-/// How long describing a proxy file may take, and how much there may be to say of it.
-const DEADLINE: Duration = Duration::from_secs(10);
+/// How much there may be to say of a proxy file, in bytes.
 const MAX_DESCRIPTION: usize = 1024 * 1024;
 
 /// With whose permissions things are looked at.
@@ -101,7 +99,8 @@ impl Watched {
         let max = config.credentials.max_chain;
         let Eyes::Root(_) = self.eyes else { return describe(file, max) };
         let actor = service.actor();
-        let how = Confinement { actor: &actor, readable: &[], deadline: DEADLINE, max_answer: MAX_DESCRIPTION };
+        let how =
+            Confinement { actor: &actor, readable: &[], deadline: process::DEADLINE, max_answer: MAX_DESCRIPTION };
         let work = || serde_json::to_vec(&describe(file, max)).unwrap_or_default();
         let described = process::ask_confined(&how, work).map_err(|why| why.to_string());
         described
