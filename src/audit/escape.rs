@@ -20,14 +20,16 @@ pub fn in_sentence(text: impl AsRef<OsStr>) -> String {
 }
 
 /// Makes bytes visible: control characters, bytes that are not UTF-8, and characters that reorder or break lines become
-/// `\xHH` or `\u{…}`, a backslash becomes `\\`; the result is cut to at most `max` bytes.
+/// `\xHH` or `\u{…}`, a backslash becomes `\\`; the result is cut to at most `max` bytes, also with the backslashes that
+/// [`quoted`] puts before quotes.
 pub fn visible(bytes: &[u8], max: usize) -> String {
     let mut text = String::new();
-    let room = max.saturating_sub(CUT.len());
+    let mut room = max.saturating_sub(CUT.len());
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
             let end = text.len();
             push(&mut text, c);
+            room = room.saturating_sub(usize::from(c == '"'));
             if text.len() > room {
                 return cut(text, end);
             }
@@ -69,6 +71,28 @@ fn cut(mut text: String, end: usize) -> String {
     text
 }
 
+/// How many bytes [`quoted`] makes of a visible text, without the quotes around it.
+pub fn width(text: &str) -> usize {
+    text.len().saturating_add(text.bytes().filter(|b| *b == b'"').count())
+}
+
+/// Cuts a visible text to a [`width`] of at most `max`, never inside of an escape.
+pub fn shortened(text: String, max: usize) -> String {
+    if width(&text) <= max {
+        return text;
+    }
+    let room = max.saturating_sub(CUT.len());
+    let (mut end, mut taken) = (0_usize, 0_usize);
+    while let Some(next) = text.get(end..).and_then(|rest| rest.get(..first_length(rest)?)) {
+        taken = taken.saturating_add(width(next));
+        if taken > room {
+            break;
+        }
+        end = end.saturating_add(next.len());
+    }
+    cut(text, end)
+}
+
 /// Whether [`visible`] may have written this: no character in it that it would have written out, no backslash that
 /// begins no escape of it.
 pub fn is_visible(text: &str) -> bool {
@@ -76,15 +100,20 @@ pub fn is_visible(text: &str) -> bool {
         return true;
     }
     let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        let taken = match rest.strip_prefix('\\') {
-            Some(escape) => escape_length(escape),
-            None => (!is_hidden(c)).then(|| c.len_utf8()),
-        };
-        let Some(after) = taken.and_then(|taken| rest.get(taken..)) else { return false };
+    while let Some(after) = first_length(rest).and_then(|taken| rest.get(taken..)) {
         rest = after;
     }
-    true
+    rest.is_empty()
+}
+
+/// The length of the character or escape that a text begins with; `None` at its end and where [`visible`] has not written
+/// it.
+fn first_length(text: &str) -> Option<usize> {
+    let c = text.chars().next()?;
+    match text.strip_prefix('\\') {
+        Some(escape) => escape_length(escape),
+        None => (!is_hidden(c)).then(|| c.len_utf8()),
+    }
 }
 
 /// The length of an escape whose text after the backslash this is, with the backslash.
@@ -202,8 +231,16 @@ mod tests {
         #[test]
         fn a_visible_text_is_bounded_and_one_line(bytes in proptest::collection::vec(any::<u8>(), 0..300), max in 3_usize..200) {
             let text = visible(&bytes, max);
-            prop_assert!(text.len() <= max);
+            prop_assert!(quoted(&text).len() <= max + 2);
             prop_assert!(!text.chars().any(char::is_control));
+        }
+
+        #[test]
+        fn a_shortened_text_is_still_what_would_be_written(text in "[a\"\\\\ \n\u{202e}\u{f6}]{0,60}", max in 3_usize..80) {
+            let text = visible(text.as_bytes(), 1000);
+            let short = shortened(text.clone(), max);
+            prop_assert!(is_visible(&short) && quoted(&short).len() <= max + 2, "{}", short);
+            prop_assert!(short == text || text.starts_with(short.strip_suffix(CUT).unwrap()));
         }
 
         #[test]

