@@ -25,7 +25,10 @@ pub const MENDS: &[(Reason, &str)] = &[
     (Reason::CredentialNotYetValid, "check the clock (chronyc tracking)"),
     (Reason::CredentialUnknownCa, "install the CA's package, if the site trusts it"),
     (Reason::TrustInsecure, "chown root and chmod go-w the trust directory, what is in it, and what is above it"),
-    (Reason::TrustUnreadable, "make certdir in glexec.conf an IGTF CA directory, and its files readable"),
+    (
+        Reason::TrustUnreadable,
+        "let certdir and vomsdir be there and readable for service_user; where links lead out of them: linked_directories",
+    ),
     (Reason::TrustCaMalformed, "install the CA's package anew"),
     (Reason::TrustCaExpired, "update the CA packages; if they are new, check the clock"),
     (Reason::TrustCrlMissing, "run fetch-crl, and see that it runs every few hours"),

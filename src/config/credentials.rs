@@ -79,6 +79,29 @@ pub enum Digest {
     Sha512,
 }
 
+/// Most directories that links may lead to: the verifier may have 16 descriptors.
+const MAX_LINKED: usize = 4;
+
+/// `linked_directories`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(try_from = "Vec<AbsolutePath>")]
+pub struct LinkedDirectories(Vec<AbsolutePath>);
+
+impl TryFrom<Vec<AbsolutePath>> for LinkedDirectories {
+    type Error = String;
+
+    fn try_from(paths: Vec<AbsolutePath>) -> Result<Self, String> {
+        if paths.len() > MAX_LINKED { Err(format!("at most {MAX_LINKED} directories")) } else { Ok(Self(paths)) }
+    }
+}
+
+impl LinkedDirectories {
+    /// The paths.
+    pub fn paths(&self) -> &[AbsolutePath] {
+        &self.0
+    }
+}
+
 /// The `[credentials]` table.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -87,6 +110,8 @@ pub struct Credentials {
     pub certdir: AbsolutePath,
     /// The directory of .lsc files.
     pub vomsdir: AbsolutePath,
+    /// Where links in the two lead to outside of them: the verifier can read nothing else.
+    pub linked_directories: LinkedDirectories,
     /// Accepted generations.
     pub proxy_types: Vec<ProxyType>,
     /// Limited proxies.
@@ -116,6 +141,7 @@ impl Default for Credentials {
         Credentials {
             certdir: AbsolutePath::fixed("/etc/grid-security/certificates"),
             vomsdir: AbsolutePath::fixed("/etc/grid-security/vomsdir"),
+            linked_directories: LinkedDirectories::default(),
             proxy_types: vec![ProxyType::Rfc3820],
             limited_proxy: LimitedProxy::Accept,
             pilot_proxy: PilotProxy::Optional,

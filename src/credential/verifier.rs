@@ -11,8 +11,10 @@ use crate::invocation::white_list;
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::service::ServiceAccount;
 use crate::sys::dir::{Directory, FileError, Writers};
+use crate::sys::identity::Actor;
 use crate::sys::process::{self, Confinement};
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 
 /// Longest verdict in bytes: two identities with all the FQANs that they may have.
 const MAX_VERDICT: usize = 192 * 1024;
@@ -48,15 +50,27 @@ pub fn verify(
     config: &Config,
     now: i64,
 ) -> Outcome<VerifiedIdentity> {
-    let actor = service.actor();
     let trust = open_trust(config)?;
     let question = question(raw, caller, config);
+    let work = || encode(judge(&question, &config.credentials, &trust, now));
+    decode(&confined(&service.actor(), config, &trust, MAX_VERDICT, work)?)
+}
+
+/// What `work` answers in a process that is confined as the one that judges credentials.
+pub fn confined(
+    actor: &Actor,
+    config: &Config,
+    trust: &Trust,
+    max_answer: usize,
+    work: impl FnOnce() -> Vec<u8>,
+) -> Outcome<Vec<u8>> {
+    let linked = config.credentials.linked_directories.paths().iter().map(|path| open_trusted(path.as_path()));
+    let linked = linked.collect::<Result<Vec<_>, _>>().map_err(|error| unusable(&error))?;
     let mut readable = vec![trust.cas.as_fd()];
     readable.extend(trust.voms.as_ref().map(Directory::as_fd));
-    let how = Confinement { actor: &actor, readable: &readable, deadline: process::DEADLINE, max_answer: MAX_VERDICT };
-    let work = || encode(judge(&question, &config.credentials, &trust, now));
-    let bytes = process::ask_confined(&how, work).map_err(|why| failed(&why.to_string()))?;
-    decode(&bytes)
+    readable.extend(linked.iter().map(Directory::as_fd));
+    let how = Confinement { actor, readable: &readable, deadline: process::DEADLINE, max_answer };
+    process::ask_confined(&how, work).map_err(|why| failed(&why.to_string()))
 }
 
 /// Judges the credentials in this process: for programs without privilege only.
@@ -79,20 +93,24 @@ fn failed(why: &str) -> Refusal {
     Refusal::new(Reason::VerifierFailed, "the verification of the credentials did not work").detail(why)
 }
 
+fn open_trusted(path: &Path) -> Result<Directory, FileError> {
+    Directory::open_trusted(path, Writers::RootOnly)
+}
+
+fn unusable(error: &FileError) -> Refusal {
+    let reason = match error {
+        FileError::Insecure { .. } => Reason::TrustInsecure,
+        _ => Reason::TrustUnreadable,
+    };
+    Refusal::new(reason, "the site's trust directories cannot be used").detail(error.to_string())
+}
+
 /// Opens the site's trust directories.
 pub fn open_trust(config: &Config) -> Outcome<Trust> {
-    let open = |path| Directory::open_trusted(path, Writers::RootOnly);
-    let refused = |error: FileError| {
-        let reason = match &error {
-            FileError::Insecure { .. } => Reason::TrustInsecure,
-            _ => Reason::TrustUnreadable,
-        };
-        Refusal::new(reason, "the site's trust directories cannot be used").detail(error.to_string())
-    };
-    let cas = open(config.credentials.certdir.as_path()).map_err(refused)?;
-    let voms = match open(config.credentials.vomsdir.as_path()) {
+    let cas = open_trusted(config.credentials.certdir.as_path()).map_err(|error| unusable(&error))?;
+    let voms = match open_trusted(config.credentials.vomsdir.as_path()) {
         Err(FileError::Missing(_)) => None,
-        voms => Some(voms.map_err(refused)?),
+        voms => Some(voms.map_err(|error| unusable(&error))?),
     };
     // Attributes may be meant for certain hosts only.
     let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();

@@ -152,6 +152,28 @@ const MISTAKES: &[Mistake] = &[
         BySite,
     ),
     mistake(
+        "The service user cannot read a CA's file",
+        "chmod 600 /etc/grid-security/certificates/*.0",
+        "alice",
+        "trust.unreadable",
+        BySite,
+    ),
+    mistake(
+        "A link leads out of the CA directory",
+        "mkdir /usr/share/igtf; cd /etc/grid-security/certificates; \
+         for f in *; do mv $f /usr/share/igtf/; ln -s /usr/share/igtf/$f; done",
+        "alice",
+        "trust.unreadable",
+        BySite,
+    ),
+    mistake(
+        "The service user cannot read the VO's folder",
+        "chmod 700 /etc/grid-security/vomsdir/testvo",
+        "bob",
+        "trust.unreadable",
+        BySite,
+    ),
+    mistake(
         "The VO's .lsc file is missing",
         "rm -r /etc/grid-security/vomsdir/testvo",
         "bob",
@@ -291,6 +313,25 @@ fn a_process_that_can_gain_no_privilege_is_told_so_by_both() {
     let said = site.sh("setpriv --no-new-privs glexec-admin check; test $? = 2");
     let mend = mend::mend(Reason::SelfNoNewPrivs);
     assert!(said.contains("(self.no-new-privs)\n") && said.contains(&format!("-> {mend}\n")), "{said}");
+}
+
+#[test]
+fn links_out_of_the_ca_directory_work_where_the_site_names_where_they_lead() {
+    let site = Site::new();
+    site.sh("mkdir /usr/share/igtf; cd /etc/grid-security/certificates; \
+         for f in *; do mv $f /usr/share/igtf/; ln -s /usr/share/igtf/$f; done");
+    site.pilot().credential("alice").glexec(["true"]).refused(202, "trust.unreadable");
+    assert!(site.last_record()["reason"].contains("a link leads out of the directory"));
+    site.append("/etc/glexec.conf", "\n[credentials]\nlinked_directories = [\"/usr/share/igtf\"]\n");
+    site.pilot().credential("alice").glexec(["id", "-un"]).succeeds_with("alice\n");
+    assert_eq!(faults(&site, &[]), (Some(0), vec![]));
+    // As little as everything else that is trusted may others write it.
+    site.chmod("/usr/share/igtf", 0o777);
+    site.pilot().credential("alice").glexec(["true"]).refused(202, "trust.insecure-permissions");
+    assert_eq!(faults(&site, &[]).1[0]["reason"], "trust.insecure-permissions");
+    site.sh("rm -r /usr/share/igtf");
+    site.pilot().credential("alice").glexec(["true"]).refused(202, "trust.unreadable");
+    assert_eq!(faults(&site, &[]).1[0]["reason"], "trust.unreadable");
 }
 
 #[test]

@@ -5,10 +5,10 @@
 use crate::admin::mend;
 use crate::admin::show::Tone;
 use crate::reason::{Reason, Refusal};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How bad it is; the numbers are the exit codes that monitoring knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// 0: as it should be.
@@ -63,7 +63,7 @@ impl State {
 }
 
 /// One finding.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Finding {
     /// How bad it is.
     pub state: State,
@@ -72,7 +72,7 @@ pub struct Finding {
     /// What was found.
     pub says: String,
     /// The reason that calls are refused for.
-    pub reason: Option<&'static str>,
+    pub reason: Option<String>,
     /// What to do.
     pub mend: Option<String>,
 }
@@ -91,7 +91,7 @@ impl Finding {
     /// Something that calls are refused for.
     pub fn refused(state: State, subject: impl Into<String>, says: impl Into<String>, reason: Reason) -> Self {
         let mend = Some(mend::mend(reason).to_owned());
-        Finding { state, subject: subject.into(), says: says.into(), reason: Some(reason.code()), mend }
+        Finding { state, subject: subject.into(), says: says.into(), reason: Some(reason.code().to_owned()), mend }
     }
 
     /// What a refusal says.

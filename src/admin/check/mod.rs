@@ -57,7 +57,7 @@ pub(super) fn run(matches: &ArgMatches, look: Look, inherited: &Inherited) -> Re
     let (config, mistakes) = configuration::load();
     found.extend(mistakes);
     if let Some(config) = &config {
-        found.extend(site(config));
+        found.extend(site(config, inherited.uid.is_root()));
         // Last: as root it gives up what it does not need.
         if let Some(proxy) = path("as") {
             found.push(call::check(proxy, matches.get_one::<String>("caller").cloned(), inherited));
@@ -71,9 +71,9 @@ pub(super) fn run(matches: &ArgMatches, look: Look, inherited: &Inherited) -> Re
     Ok(Said { text, code: worst.exit_code() })
 }
 
-fn site(config: &Config) -> Vec<Finding> {
+fn site(config: &Config, as_root: bool) -> Vec<Finding> {
     let mut found = configuration::check(config);
-    found.extend(trust::check(config));
+    found.extend(trust::check(config, as_root));
     let maps = maps::check(config);
     found.extend(maps.findings);
     found.extend(pools::check(config, &maps.pools));
@@ -85,7 +85,7 @@ fn table(found: &[Finding], worst: State, all: bool, look: Look) -> Result<Strin
     let mut table = Table::new(&mut out, look, &["STATE", "SUBJECT", "FINDING"]);
     let mut rows = || -> std::io::Result<()> {
         for finding in found.iter().filter(|finding| all || finding.state != State::Ok) {
-            let reason = finding.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+            let reason = finding.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
             let state = Cell::new(finding.state.tone(), finding.state.word());
             table.row(vec![state, finding.subject.as_str().into(), format!("{}{reason}", finding.says).into()])?;
             if let Some(mend) = &finding.mend {

@@ -3,14 +3,17 @@
 #![forbid(unsafe_code)]
 
 use super::finding::{Finding, State};
+use crate::account::{AccountDatabase, Nss};
 use crate::config::Config;
 use crate::credential::trust::survey::survey;
-use crate::credential::verifier::open_trust;
+use crate::credential::verifier::{self, open_trust};
 use crate::credential::voms::lsc;
 use crate::credential::{Trust, trust};
-use crate::reason::{Outcome, Reason};
+use crate::reason::{Outcome, Reason, Refusal};
 use crate::sys::dir::Directory;
+use crate::sys::identity::Actor;
 use crate::sys::time;
+use nix::unistd::{Gid, Uid};
 use std::ffi::OsStr;
 
 const DAY: i64 = 86400;
@@ -21,17 +24,40 @@ const CRL_SOON: i64 = DAY;
 /// More than any .lsc file has.
 const MAX_LSC: u64 = 64 * 1024;
 
-/// Checks both directories.
-pub fn check(config: &Config) -> Vec<Finding> {
-    let certdir = config.credentials.certdir.as_path();
-    let subject = certdir.display().to_string();
-    let opened = open_trust(config).and_then(|trust| Ok((trust, time::now()?)));
-    let found = opened.and_then(|(trust, now)| {
-        let mut found = authorities(config, &trust, now)?;
+/// All findings of a directory with thousands of faults.
+const MAX_ANSWER: usize = 16 * 1024 * 1024;
+
+/// Checks both directories; as root with the eyes of the verifier, which may read less than root may.
+pub fn check(config: &Config, as_root: bool) -> Vec<Finding> {
+    let unusable = |refusal: &Refusal| {
+        vec![Finding::of(State::Critical, config.credentials.certdir.as_path().display().to_string(), refusal)]
+    };
+    let (trust, now) = match open_trust(config).and_then(|trust| Ok((trust, time::now()?))) {
+        Ok(opened) => opened,
+        Err(refusal) => return unusable(&refusal),
+    };
+    let look = || {
+        let mut found = authorities(config, &trust, now).unwrap_or_else(|refusal| unusable(&refusal));
         found.extend(voms(config, &trust));
-        Ok(found)
-    });
-    found.unwrap_or_else(|refusal| vec![Finding::of(State::Critical, subject, &refusal)])
+        found
+    };
+    let Some(actor) = as_root.then(|| service_account(config)).flatten() else { return look() };
+    // An answer that cannot be written is none that can be read.
+    let work = || serde_json::to_vec(&look()).unwrap_or_default();
+    match verifier::confined(&actor, config, &trust, MAX_ANSWER, work) {
+        Ok(answer) => serde_json::from_slice(&answer).unwrap_or_else(|error| {
+            let refusal = Refusal::new(Reason::VerifierFailed, "what the verifier sees cannot be understood");
+            unusable(&refusal.detail(error.to_string()))
+        }),
+        Err(refusal) => unusable(&refusal),
+    }
+}
+
+/// Whom the verifier runs as; whether it may be who it is, is another check's question.
+fn service_account(config: &Config) -> Option<Actor> {
+    let user = Nss.user(&config.glexec.service_user).ok().flatten()?;
+    let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
+    (user.uid != 0 && user.gid != 0).then_some(Actor { uid, gid, groups: Some(Vec::new()) })
 }
 
 fn authorities(config: &Config, trust: &Trust, now: i64) -> Outcome<Vec<Finding>> {

@@ -20,6 +20,7 @@ use crate::credential::name::Name;
 use crate::credential::pem;
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::sys::dir::{Directory, FileError};
+use nix::errno::Errno;
 use std::ffi::OsStr;
 
 /// Most files that share a hash.
@@ -43,7 +44,13 @@ pub fn unreadable(what: &str, error: &FileError) -> Refusal {
         FileError::Insecure { .. } => Reason::TrustInsecure,
         _ => Reason::TrustUnreadable,
     };
-    Refusal::new(reason, format!("{what} cannot be used: the site has to mend it")).detail(error.to_string())
+    let hint = match error {
+        FileError::Unreadable { errno: Errno::EACCES, .. } => {
+            " (to service_user; or a link leads out of the directory)"
+        }
+        _ => "",
+    };
+    Refusal::new(reason, format!("{what} cannot be used: the site has to mend it")).detail(format!("{error}{hint}"))
 }
 
 /// A file of a trust directory; `None` where there is none.
