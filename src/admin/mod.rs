@@ -95,7 +95,7 @@ fn run(inherited: Inherited) -> Result<u8, String> {
         Some(("explain", matches)) => explain::run(matches, inherited).map(|said| say(&said)),
         Some(("check", matches)) => check::run(matches, look, &inherited).map(|said| say(&said)),
         Some(("leases", matches)) => leases::run(matches, look).map(|said| say(&said)),
-        Some(("log", matches)) => log::run(matches, look, &mut out, &mut stderr()).map(|()| 0),
+        Some(("log", matches)) => log::run(matches, look, &mut out, &mut stderr()).map(|said| said.code),
         _ => Err("no command".to_owned()),
     }
 }

@@ -101,7 +101,8 @@ impl<W: Write> Table<W> {
 
     /// Writes what is not written yet.
     pub fn finish(mut self) -> std::io::Result<()> {
-        self.flush()
+        self.flush()?;
+        self.out.flush()
     }
 
     fn flush(&mut self) -> std::io::Result<()> {

@@ -95,6 +95,28 @@ fn what_was_cut_or_forged_is_named_and_not_counted() {
 }
 
 #[test]
+fn a_log_that_cannot_be_read_is_named_and_hides_nothing_of_the_others() {
+    let site = Site::new();
+    alice(&site).glexec(["true"]).exits(0);
+    site.sh(&format!(
+        "cp {LOG} /var/log/copy; cd /var/log; gzip -k copy; head -c 100 copy.gz > torn.gz; xz -k copy; touch empty"
+    ));
+    for (other, says) in [
+        ("torn.gz", "not read to its end: /var/log/torn.gz: "),
+        ("copy.xz", "/var/log/copy.xz: it is compressed: xz -dc FILE | glexec-admin log -"),
+    ] {
+        let run = site.admin(["log", "--json", &format!("/var/log/{other}"), "/var/log/copy"]);
+        let found: Vec<Value> = serde_json::from_str(&run.stdout()).unwrap();
+        assert!(run.code() == Some(1) && found.len() == 1 && run.stderr().contains(says), "{run}");
+    }
+    let run = site.admin(["log", "--json", "/var/log/empty"]);
+    assert_eq!(answer(&run), Vec::<Value>::new());
+    assert_eq!(run.stderr(), "no record of glexec's was found (/var/log/empty); others can be named\n");
+    let run = site.admin(["log", "--since", "2026-11-22", "--until", "2026-11-21"]);
+    assert_eq!((run.exits(1).stderr().as_str(), run.stdout().as_str()), ("--since is later than --until\n", ""));
+}
+
+#[test]
 fn a_call_that_outlives_its_log_file_ends_in_the_next_one() {
     let site = Site::with(Site::linger);
     let shell = "touch ~/runs; until [ -e ~/enough ]; do sleep 0.01; done";

@@ -52,7 +52,7 @@ complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand explain" -s h 
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l account -d 'Calls that ran as this account' -r
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l uid -d 'Calls that ran as this user id' -r
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l pid -d 'Calls by this process, or with it as the payload\'s main one' -r
-complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l host -d 'Calls on this host' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l host -d 'Calls on this host, with or without its domain' -r
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l user -d 'Calls for this user: the whole name, which begins with /, or a part of it' -r
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l pilot -d 'Calls by the pilot with this name, or a part of it' -r
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l vo -d 'Calls for users of this VO' -r

@@ -34,9 +34,10 @@ pub fn of_line<'a>(line: &'a str, zone: &Zone) -> Option<Envelope<'a>> {
         }
     };
     let (host, rest) = rest.split_once(' ')?;
+    // A daemon that does not read RFC 5424 from its own socket takes all of it for the message; journalctl, which shows it
+    // so, puts the program's name before it.
     match after_tag(rest) {
-        Some(text) => Some(Envelope { time, host, text }),
-        // A daemon that does not read RFC 5424 from its own socket takes all of it for the message.
+        Some(text) => rfc_5424(text).or(Some(Envelope { time, host, text })),
         None => rfc_5424(rest),
     }
 }
@@ -72,7 +73,7 @@ fn rfc_5424(line: &str) -> Option<Envelope<'_>> {
     let (program, rest) = rest.split_once(' ')?;
     let (_process, rest) = rest.split_once(' ')?;
     let (_message, rest) = rest.split_once(' ')?;
-    let text = after_structured_data(rest)?.trim_start();
+    let text = message(after_structured_data(rest)?);
     match program {
         "glexec" => Some(Envelope { time, host, text }),
         "1" => inner(text),
@@ -88,7 +89,13 @@ fn inner(text: &str) -> Option<Envelope<'_>> {
     let program = parts.next()?;
     let rest = parts.nth(2)?;
     (program == "glexec").then_some(())?;
-    Some(Envelope { time, host, text: after_structured_data(rest)?.trim_start() })
+    Some(Envelope { time, host, text: message(after_structured_data(rest)?) })
+}
+
+/// The message behind the structured data; it may begin with a byte order mark (RFC 5424 section 6.4).
+fn message(text: &str) -> &str {
+    let text = text.trim_start();
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 /// What follows `-` or `[ID NAME="VALUE"…]`; a `"`, `\` or `]` in a value has a backslash before it.
@@ -106,7 +113,8 @@ fn after_structured_data(text: &str) -> Option<&str> {
         let after = rest.get(taken..).or_else(|| rest.get(at.saturating_add(1)..))?;
         match found {
             b'"' => quoted = !quoted,
-            b']' if !quoted => return Some(after),
+            // Others may have added elements of their own.
+            b']' if !quoted && !after.starts_with('[') => return Some(after),
             _ => {}
         }
         rest = after;
@@ -175,6 +183,12 @@ mod tests {
             "Nov 22 16:41:00 worker001 glexec[34]: event=x",
             "Nov 22 16:41:00 worker001 glexec: event=x",
             "<29>Nov 22 16:41:00 worker001 glexec[34]: event=x",
+            "Nov 22 16:41:00.123456 worker001 glexec[34]: event=x",
+            "2026-11-22T16:41:00,123+00:00 worker001 glexec[34]: event=x",
+            "<29>1 2026-11-22T16:41:00Z worker001 glexec 34 1 - \u{feff}event=x",
+            "<29>1 2026-11-22T16:41:00Z worker001 glexec 34 1 [glexec@32473 a=\"b]\"][other@1 a=\"]\"] event=x",
+            &format!("Nov 22 16:41:00 worker001 glexec[34]: 1 {inner}"),
+            &format!("2026-11-22T16:41:00+0000 worker001 glexec[34]: 1 {inner}"),
             "<29>1 2026-11-22T16:41:00Z worker001 glexec 34 1 - event=x",
             &format!("1 {inner}"),
             &format!("<29>1 {inner}"),

@@ -69,8 +69,14 @@ impl Filter {
     /// Whether a start record is about such a call, as far as it can say.
     pub fn fits(&self, envelope: &Envelope<'_>, record: &Read<'_>) -> bool {
         envelope.time <= self.until
-            && self.host.as_deref().is_none_or(|host| host == envelope.host)
+            && self.is_of_host(envelope.host)
             && self.wanted.iter().all(|wanted| wanted.fits(record))
+    }
+
+    /// A name without its domain means the host as well.
+    fn is_of_host(&self, host: &str) -> bool {
+        let Some(wanted) = self.host.as_deref() else { return true };
+        host.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     }
 
     /// Whether one of a call's processes is the one that is asked for.
@@ -111,6 +117,14 @@ mod tests {
         assert!(name("j\u{f6}rg") && name("ORG") && !name("/DC=org") && !name("bob"));
         assert!(fits(Wanted::exact(Field::TargetUser, "tvo001")) && !fits(Wanted::exact(Field::TargetUser, "tvo00")));
         assert!(!fits(Wanted::exact(Field::Vo, "tvo")));
+    }
+
+    #[test]
+    fn a_host_is_meant_with_and_without_its_domain() {
+        let filter = filter(vec![]);
+        for (host, expected) in [("w1", true), ("w1.example.org", true), ("w10", false), ("w", false)] {
+            assert_eq!(filter.is_of_host(host), expected, "{host}");
+        }
     }
 
     #[test]

@@ -3,13 +3,21 @@
 #![forbid(unsafe_code)]
 
 use flate2::bufread::MultiGzDecoder;
-use std::io::{BufRead, BufReader, Error, Read};
+use std::io::{BufRead, BufReader, Error, ErrorKind, Read};
 
 /// Longest line in bytes; syslog messages of glexec end at 8 KiB, a journal's entry has more around it.
 const MAX_LINE: usize = 256 * 1024;
 const BUFFER: usize = 256 * 1024;
 /// What gzip(1) files begin with (RFC 1952).
 const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// What files begin with that somebody else has to read first, and who.
+const OTHERS: [(&[u8], &str); 5] = [
+    (b"\xfd7zXZ\0", "it is compressed: xz -dc FILE | glexec-admin log -"),
+    (b"\x28\xb5\x2f\xfd", "it is compressed: zstd -dc FILE | glexec-admin log -"),
+    (b"BZh", "it is compressed: bzip2 -dc FILE | glexec-admin log -"),
+    (b"LPKSHHRH", "it is a journal: journalctl --file FILE -o json --all | glexec-admin log -"),
+    (b"__CURSOR=", "it is the journal's export format; what can be read is journalctl -o json --all"),
+];
 
 /// A reader that counts what was taken from below.
 struct Counted<R> {
@@ -46,10 +54,14 @@ pub enum Line<'a> {
 }
 
 impl<R: Read> Lines<R> {
-    /// Reads plain text, or what gzip made of it.
+    /// Reads plain text, or what gzip made of it; what cannot be read so is an error that says how it can.
     pub fn new(inner: R) -> Result<Self, Error> {
         let mut plain = BufReader::with_capacity(BUFFER, Counted { inner, taken: 0 });
-        let source = if plain.fill_buf()?.starts_with(&GZIP) {
+        let beginning = plain.fill_buf()?;
+        if let Some((_, how)) = OTHERS.iter().find(|(magic, _)| beginning.starts_with(magic)) {
+            return Err(Error::new(ErrorKind::InvalidData, *how));
+        }
+        let source = if beginning.starts_with(&GZIP) {
             Source::Gzip(Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(plain))))
         } else {
             Source::Plain(plain)
@@ -82,6 +94,10 @@ fn next<'a>(source: &mut impl BufRead, line: &'a mut Vec<u8>) -> Result<Option<L
     }
     if line.last() == Some(&b'\n') {
         line.pop();
+        // Whoever sent the log around may have used Windows.
+        if line.last() == Some(&b'\r') {
+            line.pop();
+        }
     } else if line.len() == MAX_LINE {
         source.skip_until(b'\n')?;
         return Ok(Some(Line::TooLong));
@@ -119,6 +135,15 @@ mod tests {
         }
         assert_eq!(all(text), ["one", "", "two", "last"]);
         assert_eq!(all(&twice), all(text), "two members in one file");
+    }
+
+    #[test]
+    fn what_others_have_to_read_first_is_no_log_without_records() {
+        for (magic, how) in OTHERS {
+            let error = Lines::new([magic, b"more"].concat().as_slice()).map(drop).unwrap_err();
+            assert_eq!(error.to_string(), how);
+        }
+        assert_eq!(all(b"a\r\nb\r"), ["a", "b\r"]);
     }
 
     #[test]

@@ -16,13 +16,14 @@ mod sources;
 pub(super) mod time;
 mod usage;
 
+use super::Said;
 use super::show::Look;
 use crate::audit::field::Field;
 use answer::{Answer, Form};
 use calls::Waiting;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use filter::{Filter, Wanted};
-use reader::{Question, Reader, Stopped};
+use reader::{Question, Reader};
 use refusals::Refusals;
 use std::io::Write;
 use std::path::PathBuf;
@@ -44,7 +45,7 @@ pub fn definition() -> Command {
         .arg(value("account", "NAME", "Calls that ran as this account"))
         .arg(number("uid", "Calls that ran as this user id"))
         .arg(number("pid", "Calls by this process, or with it as the payload's main one"))
-        .arg(value("host", "NAME", "Calls on this host"))
+        .arg(value("host", "NAME", "Calls on this host, with or without its domain"))
         .arg(value("user", "DN", "Calls for this user: the whole name, which begins with /, or a part of it"))
         .arg(value("pilot", "DN", "Calls by the pilot with this name, or a part of it"))
         .arg(value("vo", "NAME", "Calls for users of this VO"))
@@ -74,12 +75,18 @@ pub fn definition() -> Command {
         )
         .after_help(
             "Without FILE: the log that glexec.conf names with its rotated parts, or the journal. Times are in UTC. Calls \
-             and usage are by the time in which calls ran or, for refusals and usage, started.",
+             are by the time in which they ran; refusals and usage by the time in which calls started. Exit code: 0 done, \
+             1 mistakes, or some log could not be read to its end.",
         )
 }
 
 /// Runs the command; what it finds goes to `out`, what is wrong with the log to `complaints`.
-pub fn run(matches: &ArgMatches, look: Look, out: &mut dyn Write, complaints: &mut dyn Write) -> Result<(), String> {
+pub(super) fn run(
+    matches: &ArgMatches,
+    look: Look,
+    out: &mut dyn Write,
+    complaints: &mut dyn Write,
+) -> Result<Said, String> {
     let now = crate::sys::time::now().map_err(|refusal| refusal.for_log())?.saturating_mul(SECOND);
     let filter = filter(matches, now)?;
     let sources = sources::of(matches)?;
@@ -90,22 +97,15 @@ pub fn run(matches: &ArgMatches, look: Look, out: &mut dyn Write, complaints: &m
         _ => Box::new(Waiting::new(&filter)),
     };
     let mut reader = Reader::new(&filter, question, Answer::new(form, out));
-    match reader.read(sources).and_then(|()| reader.finish().map_err(Stopped::Unwritable)) {
-        Ok(suspicions) => {
+    match reader.read(sources).and_then(|()| reader.finish()) {
+        Ok(found) => {
             // Whoever does not listen still has the answer.
-            let _ = complaints.write_all(suspicions.as_bytes());
-            Ok(())
+            let _ = complaints.write_all(found.text.as_bytes());
+            Ok(Said { text: String::new(), code: u8::from(found.incomplete) })
         }
-        Err(Stopped::Unreadable(why)) => Err(why),
-        Err(Stopped::Unwritable(error)) => unwritable(&error),
-    }
-}
-
-/// A reader that has seen enough is no mistake.
-fn unwritable(error: &std::io::Error) -> Result<(), String> {
-    match error.kind() {
-        std::io::ErrorKind::BrokenPipe => Ok(()),
-        _ => Err(format!("the answer cannot be written: {error}")),
+        // A reader that has seen enough is no mistake.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Said { text: String::new(), code: 0 }),
+        Err(error) => Err(format!("the answer cannot be written: {error}")),
     }
 }
 
@@ -127,14 +127,18 @@ fn filter(matches: &ArgMatches, now: i64) -> Result<Filter, String> {
     let names = names.into_iter().filter_map(|(name, field)| Some(Wanted::name(field, text(name)?)));
     let moment = |name: &str| text(name).map(|text| time::of_argument(text, now)).transpose();
     let at = moment("at")?;
+    let (since, until) = (moment("since")?, moment("until")?);
+    if since.zip(until).is_some_and(|(since, until)| since > until) {
+        return Err("--since is later than --until".to_owned());
+    }
     let days = i64::from(matches.get_one::<u16>("longest").copied().unwrap_or(7));
     Ok(Filter {
         wanted: exact.chain(numbers).chain(names).collect(),
         pid: matches.get_one::<u32>("pid").map(u32::to_string),
         host: text("host").map(str::to_owned),
-        since: moment("since")?.or(at).unwrap_or(i64::MIN),
+        since: since.or(at).unwrap_or(i64::MIN),
         // What was written while we read counts as well.
-        until: moment("until")?.or(at).unwrap_or(i64::MAX),
+        until: until.or(at).unwrap_or(i64::MAX),
         longest: days.saturating_mul(86400).saturating_mul(SECOND),
     })
 }

@@ -33,13 +33,22 @@ pub trait Question {
     fn answer_all(self: Box<Self>, answer: &mut Answer<'_>) -> Result<(), Error>;
 }
 
-/// Why reading ended early.
+/// Why a source was not read to its end.
 #[derive(Debug)]
-pub enum Stopped {
-    /// A source cannot be read.
+enum Stopped {
+    /// It cannot be read.
     Unreadable(String),
     /// The answer cannot be written.
     Unwritable(Error),
+}
+
+/// What is wrong with a log.
+#[derive(Debug)]
+pub struct Complaints {
+    /// In words.
+    pub text: String,
+    /// Whether some of it could not be read at all.
+    pub incomplete: bool,
 }
 
 /// A line that looks like a record and is none.
@@ -53,20 +62,34 @@ pub struct Reader<'q, 'o> {
     records: u64,
     suspicious: u64,
     named: Vec<String>,
+    read: Vec<String>,
+    unreadable: Vec<String>,
 }
 
 impl<'q, 'o> Reader<'q, 'o> {
     /// Nothing is read yet.
     pub fn new(filter: &'q Filter, question: Box<dyn Question + 'q>, answer: Answer<'o>) -> Self {
-        Reader { filter, question, answer, records: 0, suspicious: 0, named: Vec::new() }
+        let (named, read, unreadable) = (Vec::new(), Vec::new(), Vec::new());
+        Reader { filter, question, answer, records: 0, suspicious: 0, named, read, unreadable }
     }
 
-    /// Reads all sources in their order.
-    pub fn read(&mut self, sources: Vec<Source>) -> Result<(), Stopped> {
-        self.answer.begin(&self.question.columns()).map_err(Stopped::Unwritable)?;
+    /// Reads all sources in their order. One that cannot be read hides nothing of the others.
+    pub fn read(&mut self, sources: Vec<Source>) -> Result<(), Error> {
+        self.answer.begin(&self.question.columns())?;
         let mut progress = Progress::new(sources.iter().map(|source| source.size).sum());
         let zone = sources::zone();
-        let result = sources.into_iter().try_for_each(|source| self.read_one(source, &zone, &mut progress));
+        let mut result = Ok(());
+        for source in sources {
+            self.read.push(source.name.clone());
+            match self.read_one(source, &zone, &mut progress) {
+                Ok(()) => {}
+                Err(Stopped::Unreadable(why)) => self.unreadable.push(why),
+                Err(Stopped::Unwritable(error)) => {
+                    result = Err(error);
+                    break;
+                }
+            }
+        }
         progress.clear();
         result
     }
@@ -97,21 +120,26 @@ impl<'q, 'o> Reader<'q, 'o> {
         opened.finish().map_err(Stopped::Unreadable)
     }
 
-    /// Writes the rest of the answer; what is wrong with the log, in words.
-    pub fn finish(mut self) -> Result<String, Error> {
+    /// Writes the rest of the answer; what is wrong with the log.
+    pub fn finish(mut self) -> Result<Complaints, Error> {
         self.question.answer_all(&mut self.answer)?;
         self.answer.finish()?;
-        if self.suspicious == 0 {
-            return Ok(String::new());
-        }
         let mut text = match self.suspicious {
+            0 => String::new(),
             1 => "1 line looks like a record but was cut, damaged or forged, and was not counted:\n".to_owned(),
             many => format!("{many} lines look like records but were cut, damaged or forged, and were not counted:\n"),
         };
         for line in &self.named {
             text.push_str(&format!("  {line}\n"));
         }
-        Ok(text)
+        for why in &self.unreadable {
+            text.push_str(&format!("not read to its end: {why}\n"));
+        }
+        if self.records == 0 {
+            let read = if self.read.is_empty() { "there is no log yet".to_owned() } else { self.read.join(", ") };
+            text.push_str(&format!("no record of glexec's was found ({read}); others can be named\n"));
+        }
+        Ok(Complaints { text, incomplete: !self.unreadable.is_empty() })
     }
 
     fn suspect(&mut self, source: &str, number: u64, why: Suspicion) {
@@ -149,7 +177,10 @@ impl<'q, 'o> Reader<'q, 'o> {
     /// One message of glexec's.
     fn take_message(&mut self, envelope: &Envelope<'_>) -> Result<(), Suspicion> {
         if !is_record(envelope) {
-            return Ok(());
+            return match BEGINNINGS.iter().any(|beginning| envelope.text.contains(beginning)) {
+                true => Err("a record inside of something else"),
+                false => Ok(()),
+            };
         }
         let record = Read::parse(envelope.text)?;
         self.records = self.records.saturating_add(1);

@@ -39,6 +39,15 @@ fn clock(text: &str) -> Option<((i64, i64, i64), &str)> {
     (hours < 24 && minutes < 60 && seconds <= 60).then_some(((hours, minutes, seconds), rest))
 }
 
+/// A fraction of a second in microseconds, `.5` or `,5` (ISO 8601), and what follows it.
+fn fraction(text: &str) -> (i64, &str) {
+    let Some(digits) = text.strip_prefix(['.', ',']) else { return (0, text) };
+    let length = digits.bytes().take_while(u8::is_ascii_digit).count();
+    let micros = digits.bytes().take(length).chain(std::iter::repeat(b'0')).take(6);
+    let micros = micros.fold(0_i64, |number, digit| number.saturating_mul(10).saturating_add(i64::from(digit & 15)));
+    (micros, digits.get(length..).unwrap_or_default())
+}
+
 /// A date and a time of day, RFC 3339 or with a blank for the `T`; without a zone it is UTC.
 pub fn of_text(text: &str) -> Option<i64> {
     let (year, rest) = number(text, 4)?;
@@ -49,15 +58,7 @@ pub fn of_text(text: &str) -> Option<i64> {
         return Some(of_day(days, 0, 0, 0));
     }
     let ((hours, minutes, seconds), rest) = clock(rest.strip_prefix(['T', 't', ' '])?)?;
-    let (micros, rest) = match rest.strip_prefix('.') {
-        Some(rest) => {
-            let length = rest.bytes().take_while(u8::is_ascii_digit).count();
-            let (_, after) = rest.split_at_checked(length)?;
-            let micros = rest.bytes().take(length).chain(std::iter::repeat(b'0')).take(6);
-            (micros.fold(0_i64, |number, digit| number.saturating_mul(10).saturating_add(i64::from(digit & 15))), after)
-        }
-        None => (0, rest),
-    };
+    let (micros, rest) = fraction(rest);
     let zone = match rest {
         "" | "Z" | "z" => 0,
         zone => {
@@ -123,11 +124,12 @@ impl Zone {
         let (day, rest) = rest.strip_prefix(' ')?.split_at_checked(2)?;
         let day: i64 = day.trim_start().parse().ok()?;
         let ((hours, minutes, seconds), rest) = clock(rest.strip_prefix(' ')?)?;
+        let (micros, rest) = fraction(rest);
         let year = i64::from(OffsetDateTime::from_unix_timestamp(self.latest.div_euclid(SECOND)).ok()?.year());
         // 29 February may be up to eight years back.
         let local = (0..=8)
             .filter_map(|back| days(year.saturating_sub(back), month, day))
-            .map(|days| self.utc(of_day(days, hours, minutes, seconds)))
+            .map(|days| self.utc(of_day(days, hours, minutes, seconds)).saturating_add(micros))
             .find(|time| *time <= self.latest)?;
         Some((local, rest))
     }
