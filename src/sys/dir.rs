@@ -1,5 +1,6 @@
 //! Files and directories that only root may write: opened by a walk that checks every directory on the way.
 
+use crate::sys::lock::{self, Mechanism, Purpose};
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, RenameFlags, openat, readlinkat, renameat, renameat2};
@@ -11,6 +12,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
 
 /// Most symbolic links that one path may go through (path_resolution(7) says 40).
 const MAX_LINKS: usize = 40;
@@ -388,6 +390,13 @@ impl Directory {
         }
     }
 
+    /// Locks the directory against others who lock it, flock(2), and waits for so long at most; `None` where it stays
+    /// locked or the file system has no such locks. Whoever may read the directory can hold the lock, so nothing may rest
+    /// on it.
+    pub fn lock(&self, patience: Duration) -> Option<DirectoryLock<'_>> {
+        lock::wait(self.as_fd(), Mechanism::Flock, Purpose::Replace, patience).ok().map(|()| DirectoryLock(self))
+    }
+
     /// Removes a name.
     pub fn unlink(&self, name: &OsStr) -> Result<(), Errno> {
         unlinkat(&self.fd, name, UnlinkatFlags::NoRemoveDir)
@@ -403,5 +412,15 @@ impl Directory {
         }
         ftruncate(&fd, 0)?;
         File::from(fd).write_all(content).map_err(|e| Errno::from_raw(e.raw_os_error().unwrap_or(0)))
+    }
+}
+
+/// A lock of a directory, released when it is dropped.
+#[derive(Debug)]
+pub struct DirectoryLock<'d>(&'d Directory);
+
+impl Drop for DirectoryLock<'_> {
+    fn drop(&mut self) {
+        lock::release(self.0.as_fd());
     }
 }
