@@ -20,7 +20,7 @@ use crate::reason::{Outcome, Reason, Refusal};
 use der::oid::ObjectIdentifier;
 
 /// Most CAs of a chain; the grid's deepest hierarchies have four.
-const MAX_CAS: usize = 10;
+pub(super) const MAX_CAS: usize = 10;
 /// Most certificates with the name of an issuer that are tried.
 const MAX_CANDIDATES: usize = 16;
 
