@@ -323,6 +323,7 @@ pub fn a_voms_server_needs_its_chain_in_an_lsc_file_of_the_vo() {
     case(with("/CN=other\n/CN=CA\n"), "voms.ac-untrusted", "another server's");
     case(with("nonsense\n"), "voms.lsc-malformed", "a file that cannot be read");
     case(with(&format!("{server}\r\n\r\n# the CA\r\n {ca} \r\n")), &member, "CRLF, a comment, blanks");
+    case(with(&format!("\"{server}\"\n\"{ca}\"\n")), &member, "names in quotes");
     case(with(&format!("{server}\n------ NEXT CHAIN ------\n{ca}\n")), "voms.ac-untrusted", "a chain torn in two");
     case(with(&format!("{}\n{ca}\n", server.to_lowercase())), "voms.ac-untrusted", "in small letters");
     case(with(&format!("{server}\n{server}\n")), "voms.ac-untrusted", "the server twice, no CA");
