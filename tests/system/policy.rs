@@ -273,10 +273,12 @@ fn large_map(site: &Site, last: &str) {
 }
 
 const ALICE: &str = "\"/DC=org/DC=example/O=Grid/CN=Alice Adams\"";
+/// Who becomes Alice by the change of one letter.
+const ALICF: &str = "\"/DC=org/DC=example/O=Grid/CN=Alicf Adams\"";
 
 #[test]
 fn a_large_map_gives_the_same_account_with_and_without_its_index_and_an_edit_counts_at_once() {
-    let site = Site::with(|site| large_map(site, &format!("x\\\n{ALICE} alice\n\"/testvo/*\" .tvo\n")));
+    let site = Site::with(|site| large_map(site, &format!("x\\\n{ALICF} erica\n{ALICE} alice\n\"/testvo/*\" .tvo\n")));
     let alice = site.pilot().credential("alice");
     let note = "grid-mapfile: line 5001: a backslash at the end of the line; the line was passed over";
     for calls in 1..=3 {
@@ -289,7 +291,7 @@ fn a_large_map_gives_the_same_account_with_and_without_its_index_and_an_edit_cou
     alice.glexec(["id", "-un"]).succeeds_with("alice\n");
     assert_eq!(index(), before, "an index is made once");
     // The same size, in the same file, just now.
-    site.sh("cd /etc/grid-security; sed 's/Alice Adams\" alice/Alice Adams\" erica/' grid-mapfile > /root/new; \
+    site.sh("cd /etc/grid-security; sed s/Alicf/Alice/ grid-mapfile > /root/new; \
         cat /root/new > grid-mapfile");
     alice.glexec(["id"]).refused(203, "account.unknown");
     alice.glexec(["id"]).refused(203, "account.unknown");
