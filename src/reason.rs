@@ -146,7 +146,7 @@ catalogue! {
     CredentialProxyPolicy    "credential.proxy-policy"    Authorization Useless "A proxy's policy language is neither inheritAll nor limited (RFC 3820 section 3.8.2).";
     CredentialProxyPathLength "credential.proxy-path-length" Authorization Useless "A proxy issued more proxies than its path length allows (RFC 3820 section 3.8.1).";
     CredentialProxyExtension "credential.proxy-extension" Authorization Useless "A proxy carries what a proxy must not: a CA flag, keyCertSign, subject or issuer alternative names (RFC 3820 section 3).";
-    CredentialProxyUsage     "credential.proxy-key-usage" Authorization Useless "A certificate that may not sign (key usage) issued a proxy (RFC 3820 section 3.1).";
+    CredentialProxyUsage     "credential.proxy-key-usage" Authorization Useless "A certificate whose key usage lacks digitalSignature issued a proxy, or is one (RFC 3820 section 3.1, RFC 5280 section 4.2.1.3).";
     CredentialProxyLimited   "credential.full-below-limited" Authorization Useless "A full proxy was issued by a limited one.";
     CredentialProxyType      "credential.proxy-type"      Authorization Useless "Proxies of this generation are not accepted (proxy_types), or generations are mixed.";
     CredentialLimitedRefused "credential.limited-refused" Authorization Useless "Limited proxies are refused here (limited_proxy).";

@@ -109,6 +109,10 @@ fn openssl_and_voms_proxy_fake_make_credentials_that_are_understood() {
         judged(&["-proxyver", "2", "-newformat"], |p| p.proxy_types.push(ProxyType::Legacy)),
         alice("FullProxy")
     );
+    // Without -newformat the holder is named by its subject, as by voms-api-java.
+    assert_eq!(judged(&["-rfc"], |_| {}), alice("FullProxy"));
+    assert_eq!(judged(&["-rfc", "-newformat", "-ga", "nick=alice"], |_| {}), alice("FullProxy"));
+    assert_eq!(judged(&["-rfc", "-newformat", "-path-length", "0"], |_| {}), alice("FullProxy"));
     let refused = |options: &[&str], code: &str| {
         let said = judged(options, |p| p.crl = Companion::Require);
         assert!(said.starts_with(code), "{options:?}: {said}");

@@ -27,8 +27,12 @@ impl Old {
                 continue;
             }
             let (key, value) = line.split_once('=').ok_or_else(|| format!("line {number}: neither key nor section"))?;
-            let value = value.split_once(" #").map_or(value, |(value, _)| value).trim();
+            let comment = [" #", "\t#"].into_iter().filter_map(|mark| value.find(mark)).min();
+            let value = comment.and_then(|at| value.get(..at)).unwrap_or(value).trim();
             let value = value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).unwrap_or(value);
+            if section.is_empty() {
+                return Err(format!("line {number}: a setting outside of all sections"));
+            }
             if section == "glexec" {
                 let key = key.trim().to_ascii_lowercase();
                 settings.retain(|(old, _)| *old != key);
@@ -98,7 +102,8 @@ pub fn write(old: &Old, policies: &Database, out: &mut Output) {
             },
             "lcmaps_get_account_policy" | "lcmaps_verify_account_policy" => {
                 policy_named |= key == "lcmaps_get_account_policy";
-                out.set(key, &quoted(&safe(value)));
+                let policy = one_policy(key, value, policies, out);
+                out.set(key, &quoted(&safe(policy)));
             }
             "omission_private_key_white_list" => patterns(key, words(value), out),
             "preserve_env_variables" => preserve(key, value, out),
@@ -140,9 +145,24 @@ fn default_policies(old: &Old, policies: &Database, policy_named: bool, out: &mu
         }
     }
     if old.get("lcmaps_verify_account_policy").is_none() {
-        let get = old.get("lcmaps_get_account_policy").map_or_else(|| safe(&first.name), safe);
+        let get = old.get("lcmaps_get_account_policy").map_or(first.name.as_str(), |names| first_of(names, policies));
+        let get = safe(get);
         out.set("lcmaps_verify_account_policy", &quoted(&get));
     }
+}
+
+/// The policy that was tried first: of several names the one that comes first in the database.
+fn first_of<'a>(names: &'a str, policies: &'a Database) -> &'a str {
+    let named = |name: &str| names.split(':').any(|other| other == name);
+    policies.policies.iter().map(|policy| policy.name.as_str()).find(|name| named(name)).unwrap_or(names)
+}
+
+fn one_policy<'a>(key: &str, names: &'a str, policies: &'a Database, out: &mut Output) -> &'a str {
+    let first = first_of(names, policies);
+    if first != names {
+        look(key, names, &format!("only {first}, which was tried first, is here: join them"), out);
+    }
+    first
 }
 
 fn look(key: &str, value: &str, why: &str, out: &mut Output) {

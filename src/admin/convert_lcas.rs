@@ -43,8 +43,23 @@ pub fn write(plugins: &[Plugin], out: &mut Output) {
                 out.set("type", "\"timeslots\"");
                 out.set("file", &file("timeslots.db"));
             }
-            "voms" => voms(&option, out),
+            "voms" => {
+                if words.iter().any(|word| word.trim_start_matches('-') == "use_user_dn") {
+                    out.comment(
+                        "LOOK: use_user_dn: nobody passes by DN here; a list of type userallow can name people",
+                    );
+                }
+                if let Some(value @ ("no" | "always")) = option("gacl_use_voms_dn") {
+                    out.comment(&format!(
+                        "LOOK: gacl_use_voms_dn {value}: unknown here; the vomsdir says which server is trusted"
+                    ));
+                }
+                voms(&option, out);
+            }
             "check_executable" => {
+                if option("exec").is_none() {
+                    out.comment("LOOK: no -exec, so no command may be run");
+                }
                 out.set("type", "\"check_executable\"");
                 out.set(
                     "commands",

@@ -89,6 +89,9 @@ pub fn write(database: &Database, out: &mut Output) {
             Fate::Same(files) => same(variable, files, out),
             Fate::Succeeds(why) => {
                 out.comment(why);
+                if module(variable) == "verify_proxy" {
+                    say_what_is_lost(variable, out);
+                }
                 out.set("type", "\"dummy_good\"");
             }
             Fate::Fails(instead) => {
@@ -151,11 +154,33 @@ fn absolute(file: &str) -> String {
     if file.starts_with('/') { file.to_owned() } else { format!("{DIRECTORY}{file}") }
 }
 
-/// What verify_proxy's options mean in `[credentials]`, values in TOML. The first that says something counts.
+/// Names the options of verify_proxy that `[credentials]` does not have as they were.
+fn say_what_is_lost(variable: &Variable, out: &mut Output) {
+    for (name, value) in options(variable) {
+        let value = value.unwrap_or_default();
+        let is_level = name.starts_with("max_proxy_level_ttl");
+        let why = match name.as_str() {
+            "certdir" | "cadir" | "capath" | "allow_limited_proxy" | "disallow_limited_proxy" => continue,
+            "require_limited_proxy" | "never_discard_private_key_absence" => continue,
+            "discard_private_key_absence" => "name the callers who may do so in omission_private_key_white_list",
+            "only_enforce_lifetime_checks" => "signatures are always verified",
+            "max_voms_ttl" if lifetime(value).is_some() => continue,
+            _ if is_level && lifetime(value).is_some() => "max_proxy_lifetime, the shortest, holds for every proxy",
+            _ if is_level || name == "max_voms_ttl" => "no time of the form 2d-13:37, so no limit",
+            _ => "unknown",
+        };
+        out.comment(&format!("LOOK: {name} {value}: {why}"));
+    }
+}
+
+/// What verify_proxy's options mean in `[credentials]`, values in TOML. Of lifetimes the shortest counts, so that nothing
+/// is let in that was refused; of the others the first.
 pub fn credentials(database: &Database) -> Vec<(String, String)> {
     let mut settings: Vec<(String, String)> = Vec::new();
     let verify = database.variables.iter().filter(|variable| module(variable) == "verify_proxy");
-    for (name, value) in verify.flat_map(options) {
+    let mut options: Vec<_> = verify.flat_map(options).collect();
+    options.sort_by_key(|(_, value)| value.and_then(minutes));
+    for (name, value) in options {
         let value = value.unwrap_or_default();
         let level = name.strip_prefix("max_proxy_level_ttl").is_some();
         let (key, value) = match name.as_str() {
@@ -179,11 +204,13 @@ pub fn credentials(database: &Database) -> Vec<(String, String)> {
 
 /// `[Nd-]HH:MM` as glexec writes it.
 fn lifetime(text: &str) -> Option<String> {
+    let text = format!("{}m", minutes(text)?);
+    Lifetime::try_from(text.clone()).ok().map(|_| text)
+}
+
+fn minutes(text: &str) -> Option<u64> {
     let (days, time) = text.split_once("d-").unwrap_or(("0", text));
     let (hours, minutes) = time.split_once(':')?;
     let number = |text: &str| text.parse::<u64>().ok();
-    let minutes =
-        number(days)?.checked_mul(24)?.checked_add(number(hours)?)?.checked_mul(60)?.checked_add(number(minutes)?)?;
-    let text = format!("{minutes}m");
-    Lifetime::try_from(text.clone()).ok().map(|_| text)
+    number(days)?.checked_mul(24)?.checked_add(number(hours)?)?.checked_mul(60)?.checked_add(number(minutes)?)
 }

@@ -136,7 +136,11 @@ fn variable<'t>(name: &str, tokens: Tokens<'t>, database: &mut Database) -> Resu
     let mut words = Vec::new();
     let mut rest = tokens;
     if let [(_, Token::Name(value)), after @ ..] = rest {
-        words.push(value.clone());
+        match database.variables.iter().find(|variable| variable.name == *value) {
+            // Another name for a variable.
+            Some(other) => words.extend([&other.module].into_iter().chain(&other.arguments).cloned()),
+            None => words.push(value.clone()),
+        }
         rest = after;
     } else {
         while let [(_, Token::Text(text)), after @ ..] = rest {
@@ -152,6 +156,18 @@ fn variable<'t>(name: &str, tokens: Tokens<'t>, database: &mut Database) -> Resu
         database.variables.push(Variable { name: name.to_owned(), module, arguments: words.collect() });
     }
     Ok(rest)
+}
+
+/// A name in a rule that no variable has was the file name of a module.
+pub fn add_modules(database: &mut Database) {
+    for word in database.policies.iter().flat_map(|policy| &policy.rules).flat_map(|rule| rule.split(' ')) {
+        let name = word.trim_start_matches('~');
+        let is_known = database.variables.iter().any(|variable| safe(&variable.name) == name);
+        if !is_known && !matches!(name, "->" | "|") {
+            let (name, module) = (name.to_owned(), name.to_owned());
+            database.variables.push(Variable { name, module, arguments: Vec::new() });
+        }
+    }
 }
 
 fn rule(tokens: Tokens<'_>) -> Option<(String, Tokens<'_>)> {

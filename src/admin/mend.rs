@@ -34,7 +34,10 @@ pub const MENDS: &[(Reason, &str)] = &[
     (Reason::TrustCrlMissing, "run fetch-crl, and see that it runs every few hours"),
     (Reason::TrustCrlExpired, "run fetch-crl, and see that it runs every few hours; if it does, check the clock"),
     (Reason::TrustCrlInvalid, "remove the file and run fetch-crl"),
-    (Reason::TrustPolicyMissing, "install the CA's package anew: HASH.signing_policy or HASH.namespaces belongs to it"),
+    (
+        Reason::TrustPolicyMissing,
+        "install the CA's package anew: a HASH.signing_policy or HASH.namespaces, its own or of a CA above it, has to speak of it",
+    ),
     (Reason::TrustPolicyMalformed, "install the CA's package anew"),
     (Reason::VomsUntrusted, "install the VO's .lsc file in vomsdir/VO/, if the site supports the VO"),
     (Reason::VomsLsc, "write the .lsc file anew: subject and issuer of the VOMS server, one a line"),

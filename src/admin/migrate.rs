@@ -37,6 +37,7 @@ pub fn migrate(
             Err(why) => return Err(why),
         }
     }
+    lcmaps_db::add_modules(&mut policies);
     let mut plugins = Vec::new();
     if let Some(path) = named(lcas_db, "lcas_db_file") {
         match read(&path) {

@@ -20,7 +20,7 @@ use crate::reason::{Outcome, Reason, Refusal};
 use der::oid::ObjectIdentifier;
 
 /// Most CAs of a chain; the grid's deepest hierarchies have four.
-const MAX_CAS: usize = 10;
+pub(super) const MAX_CAS: usize = 10;
 /// Most certificates with the name of an issuer that are tried.
 const MAX_CANDIDATES: usize = 16;
 
@@ -236,11 +236,18 @@ fn take_authority(context: &Context, link: &Link, pool: &mut Vec<Link>) -> Outco
 }
 
 fn unknown_authority(link: &Link) -> Refusal {
-    let issuer = link.certificate.issuer.text();
+    let Certificate { subject, issuer, .. } = &link.certificate;
+    let issuer_text = issuer.text();
+    if subject.added_common_name(issuer).is_some_and(|name| proxy::legacy(name).is_some()) {
+        let text = format!(
+            "has the name of a legacy proxy, and the certificate of its issuer {issuer_text} is not in the file: make a new proxy"
+        );
+        return link.refuse(Reason::CredentialIncomplete, text);
+    }
     let text = if link.certificate.is_self_issued() {
         "is self-signed and not one of the site's certification authorities".to_owned()
     } else {
-        format!("was issued by {issuer}, which is not one of the site's certification authorities")
+        format!("was issued by {issuer_text}, which is not one of the site's certification authorities")
     };
     link.refuse(Reason::CredentialUnknownCa, text)
 }

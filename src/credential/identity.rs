@@ -21,13 +21,16 @@ pub const MAX_SERIAL: usize = 40;
 #[error("not a well-formed {0}")]
 pub struct Malformed(&'static str);
 
-/// Whether a character shows and stays where it is: no control characters, line separators, bidirectional marks,
-/// zero-width characters, soft hyphens, byte order marks or tags.
+/// Whether a character shows and stays where it is: no control characters, no line separators, and nothing that Unicode
+/// lets programs leave out (Default_Ignorable_Code_Point: bidirectional marks, zero-width characters, soft hyphens,
+/// fillers, variation selectors, byte order marks, tags).
 fn is_visible(c: char) -> bool {
     !c.is_control()
         && !matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// A distinguished name in the historic one-line form `/DC=org/…/CN=Alice`: visible characters only, bounded.
@@ -312,7 +315,19 @@ mod tests {
 
     #[test]
     fn names_are_visible_and_bounded() {
-        for bad in ["", "CN=x", "/CN=\n", "/CN=\u{202e}x", "/CN=\u{200b}x", "/CN=\u{ad}x", "/CN=\u{e0041}x"] {
+        for bad in [
+            "",
+            "CN=x",
+            "/CN=\n",
+            "/CN=\u{202e}x",
+            "/CN=\u{200b}x",
+            "/CN=\u{ad}x",
+            "/CN=\u{e0041}x",
+            "/CN=\u{34f}x",
+            "/CN=\u{3164}x",
+            "/CN=a\u{fe0f}",
+            "/CN=a\u{e0100}",
+        ] {
             assert!(Dn::try_from(bad.to_owned()).is_err(), "{bad:?}");
         }
         assert!(Dn::try_from(format!("/CN={}", "x".repeat(MAX_DN))).is_err());

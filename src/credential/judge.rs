@@ -192,8 +192,8 @@ fn check_key(context: &Context, contents: &Contents, links: &[Link], rule: KeyRu
 /// entity certificate first, and proxies below it, whose serial numbers must not be on its CA's list either.
 pub(super) fn check_revocation(context: &Context, issued: &[&Link], cas: &[Link]) -> Outcome<()> {
     let levels = || cas.iter().zip(issued.iter().copied().take(1).chain(cas));
-    for (ca, below) in levels() {
-        signing_policy::check(context, ca, below)?;
+    for ((ca, below), position) in levels().zip(1..) {
+        signing_policy::check(context, ca, cas.get(position..).unwrap_or_default(), below)?;
     }
     for (position, (ca, below)) in levels().enumerate() {
         let listed = if position == 0 { issued.to_vec() } else { vec![below] };

@@ -35,7 +35,10 @@ types! {
     "2.5.4.9" "street"; "2.5.4.10" "O"; "2.5.4.11" "OU"; "2.5.4.12" "title"; "2.5.4.13" "description";
     "2.5.4.17" "postalCode"; "2.5.4.41" "name"; "2.5.4.42" "GN"; "2.5.4.43" "initials";
     "2.5.4.44" "generationQualifier"; "2.5.4.46" "dnQualifier"; "2.5.4.65" "pseudonym"; "2.5.4.97" "organizationIdentifier";
-    "1.2.840.113549.1.9.1" "emailAddress"; "0.9.2342.19200300.100.1.1" "UID"; "0.9.2342.19200300.100.1.25" "DC";
+    "2.5.4.15" "businessCategory"; "2.5.4.18" "postOfficeBox"; "2.5.4.20" "telephoneNumber"; "2.5.4.45" "x500UniqueIdentifier";
+    "1.2.840.113549.1.9.1" "emailAddress"; "1.2.840.113549.1.9.2" "unstructuredName"; "1.2.840.113549.1.9.8" "unstructuredAddress";
+    "0.9.2342.19200300.100.1.1" "UID"; "0.9.2342.19200300.100.1.3" "mail"; "0.9.2342.19200300.100.1.25" "DC";
+    "1.3.6.1.4.1.311.60.2.1.1" "jurisdictionL"; "1.3.6.1.4.1.311.60.2.1.2" "jurisdictionST"; "1.3.6.1.4.1.311.60.2.1.3" "jurisdictionC";
 }
 
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
@@ -366,6 +369,14 @@ mod tests {
             &[("1.2.3.4", tag::UTF8, b"y")],
         ];
         assert_eq!(text(name(&all)), "/DC=org/emailAddress=a@b/UID=u1/CN=x+serialNumber=7/1.2.3.4=y");
+    }
+
+    #[test]
+    fn openssl_abbreviates_every_type_like_this() {
+        for (oid, name) in TYPES {
+            let theirs = openssl::asn1::Asn1Object::from_str(&oid.to_string()).unwrap();
+            assert_eq!(theirs.nid().short_name().unwrap(), *name, "{oid}");
+        }
     }
 
     #[test]

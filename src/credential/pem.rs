@@ -115,7 +115,7 @@ fn private_key(label: &str, body: &[u8]) -> Outcome<PrivateKey> {
             let text = "the private key is encrypted: give a proxy, or a key without passphrase";
             return Err(Refusal::new(Reason::CredentialEncryptedKey, text));
         }
-        _ => return Err(malformed("it has a block that is neither a certificate nor a private key")),
+        _ => return Err(malformed("it has a block that is neither a certificate nor an RSA or EC private key")),
     };
     let der = decode(body).map_err(malformed)?;
     if der.len() > MAX_KEY {
@@ -148,10 +148,10 @@ fn blocks(file: &[u8]) -> Result<Vec<Block<'_>>, &'static str> {
     if open.is_some() { Err("it is cut off inside a block") } else { Ok(found) }
 }
 
-/// The kind and the label of a boundary line.
+/// The kind, BEGIN or END, and the label of a boundary line.
 fn boundary(line: &[u8]) -> Option<(&str, &str)> {
     let text = line.strip_prefix(b"-----")?.strip_suffix(b"-----")?;
-    std::str::from_utf8(text).ok()?.split_once(' ')
+    std::str::from_utf8(text).ok()?.split_once(' ').filter(|(kind, _)| matches!(*kind, "BEGIN" | "END"))
 }
 
 /// Decodes base64 (RFC 4648 section 4): complete groups only, zero bits at the end, nothing after the padding. The
@@ -246,6 +246,7 @@ mod tests {
             format!("{CERTIFICATE}{KEY}{CERTIFICATE}"),
             format!("{KEY}text\n\n{CERTIFICATE}subject=/CN=x\n{CERTIFICATE}"),
             format!("{CERTIFICATE}{CERTIFICATE}{KEY}").replace('\n', "\r\n"),
+            format!("----- the proxy -----\n{CERTIFICATE}-----\n{CERTIFICATE}----------\n{KEY}"),
             format!("{CERTIFICATE}{CERTIFICATE}{}", KEY.trim_end()),
         ] {
             let contents = read(file.as_bytes(), 3).unwrap();

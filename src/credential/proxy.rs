@@ -162,6 +162,11 @@ pub fn check(
     if certificate.name_constraints.is_some() {
         return Err(broken(Reason::CredentialProxyExtension, "is a proxy with name constraints, which are for CAs"));
     }
+    if certificate.key_usage.is_some_and(|usage| !usage.digital_signature()) {
+        let text =
+            "is a proxy whose keyUsage lacks digitalSignature, so that it can prove nothing (RFC 5280 section 4.2.1.3)";
+        return Err(broken(Reason::CredentialProxyUsage, text));
+    }
     if issuer.key_usage.is_some_and(|usage| !usage.digital_signature()) {
         let text = "was issued by a certificate whose keyUsage lacks digitalSignature (RFC 3820 section 3.1)";
         return Err(broken(Reason::CredentialProxyUsage, text));

@@ -4,38 +4,39 @@
 //! an account with one link is free, one with two is leased. Whoever finds his lease with two links runs as that
 //! account, so a lease that anybody may have found must never be taken away. The C library links first and looks
 //! afterwards; when it then sees three links it takes its own lease back, although another job of the same person may
-//! have found it, and the account goes to somebody else. Here an account is taken out of sight before it is linked:
+//! have found it, and the account goes to somebody else. Here an account is kept from others before its lease exists:
 //!
 //! 1. The account has one link.
-//! 2. Rename the account to a *claim*, a random name that starts with a dot. Of all who try, one succeeds. No lookup
-//!    ever leads to a claim, and whoever looks for the account finds no file to link any more.
-//! 3. Link the claim to a *mark*, another such name, and look: there must be two links. If there are three, somebody
-//!    had been faster, or had found the account's file before step 2 and linked it now (link(2) does not do both at once):
-//!    the mark is removed, the account gets its name back, and nobody else's lease was touched. Whoever links it after
-//!    this look sees three links himself, and goes away.
+//! 2. Link the account to a *mark*, a random name that starts with a dot, to which no lookup ever leads. From now on
+//!    whoever looks at the account sees two links and passes it over. Whoever had looked before and links it only now sees
+//!    three, and goes away.
+//! 3. Look at the mark: there must be two links. If there are three, somebody had been faster: the mark is removed, and
+//!    nobody else's lease was touched.
 //! 4. Rename the mark to the lease. That fails where the lease exists: another job of the same person was faster, and its
 //!    lease is used; the mark is removed.
-//! 5. Rename the claim back to the account. Only now the lease leads to it.
-//! 6. Write the record (below), then touch the lease. Whoever comes to nothing before changes no time stamp that means
+//! 5. Write the record (below), then touch the lease. Whoever comes to nothing before changes no time stamp that means
 //!    something: a touch says that the maker of a lease keeps it.
 //!
-//! So no lease is ever removed again. A process that is stopped or killed on the way leaves a claim, a mark or both,
-//! which say what account it was; after [`CLAIM_LIFETIME`] others rename the claim back, and then remove the mark. If its
-//! maker had got past step 4, that completes the lease; if not, the maker finds its mark gone and has nothing. Nobody but
-//! the same person ever waits for it.
+//! So no lease is ever removed again, and no account changes its name, not even for a moment: the C library looks at one
+//! name after the other for the account of a lease, and removes the lease when it meets none.
 //!
-//! Between machines nothing is asked of the file system but that rename(2) and link(2) are atomic, as they are over NFS
-//! (RFC 1813 sections 3.3.14 and 3.3.15); no lock is taken, and clocks need not agree: whoever is swept too early finds
-//! the mark gone, or keeps the account, which the mark has kept from others. Where a server's answer is lost and the call
-//! repeated, it fails although it was done: then claim and mark are swept later as abandoned ones, or the next look finds
-//! the lease.
+//! A process that is stopped or killed on the way leaves a mark, which says what account it was; after [`MARK_LIFETIME`]
+//! others remove it. If its maker goes on after that, it finds its mark gone and has nothing. Nobody ever waits for it.
 //!
-//! What remains is the C library's own doing. It may fail, as it does when two of its own processes meet, because an
-//! account vanishes for the moment of steps 2 to 5. With its `-override_inconsistency` it may replace a lease in that
-//! moment; the lease is looked at once more at the end. A lease that it made just now may be taken back by its maker
-//! until that one has touched it, its last step; so a lease that was linked but not touched since is looked at again
-//! before it is used. When two of its processes have taken back a lease that a third relies on, the account looks free;
-//! an account that was used a short while ago and then freed is therefore taken last.
+//! Between machines nothing is asked of the file system but that link(2) and rename(2) are atomic, as they are over NFS
+//! (RFC 1813 sections 3.3.14 and 3.3.15), and clocks need not agree: whoever is swept too early finds the mark gone. Where
+//! a server's answer is lost and the call repeated, it fails although it was done: then the mark is swept later as an
+//! abandoned one, or the next look finds the lease. Where the file system has locks, one lock keeps calls of this program
+//! from marking an account between the look and the lease of another. Nothing rests on it but that fewer come in vain, and
+//! that the C library sees fewer third links; so whoever waits for long goes on without.
+//!
+//! What remains is the C library's own doing. It may fail, as it does when two of its own processes meet, because it sees
+//! a mark as the third link. A lease that it made just now may be taken back by its maker until that one has touched it,
+//! its last step; so a lease that was linked but not touched since is looked at again before it is used. One of its
+//! processes that finds somebody else's lease where it meant to make its own removes it when yet another one makes it see
+//! three links. When two of its processes have taken back a lease that a third relies on, the account looks free; an
+//! account that was used a short while ago and then freed is therefore taken last. With its `-override_inconsistency` it
+//! may replace a lease; a new one is looked at once more at the end.
 //!
 //! Names of leases are in lower case, so two people may have the same one. The account's file, empty otherwise, holds
 //! the exact name of whom this program leased it to, when, and its own name; nobody else reads it. Where the record proves
@@ -53,7 +54,6 @@ mod record;
 mod release;
 mod view;
 
-pub use names::CLAIM_LIFETIME;
 pub use overview::{Lease, PoolAccount, Standing};
 pub use pool::{Inconsistency, Members, Pool};
 pub use release::{PutBack, SetAside};
@@ -72,9 +72,9 @@ use view::{Held, Rest};
 
 /// How often something is looked at again that others are just changing. The pauses between grow to [`LONGEST_PAUSE`],
 /// about a second in all.
-const ATTEMPTS: u32 = 60;
-/// The same for a lease that is being made, until its claim is abandoned for certain.
-const CLAIM_ATTEMPTS: u32 = 500;
+const ATTEMPTS: u32 = 140;
+/// The same for a lease whose account has a mark, until that is abandoned for certain.
+const MARK_ATTEMPTS: u32 = 500;
 const LONGEST_PAUSE: Duration = Duration::from_millis(30);
 
 /// Turns what is wrong with a site's file into a refusal.
@@ -183,13 +183,13 @@ impl Gridmapdir {
                     return Err(self.view.foreign(lease, &account, pool));
                 }
                 Held::Conflict(why) if attempt >= ATTEMPTS => return Err(self.view.conflict(lease, &why)),
-                Held::Passing(_) if attempt >= CLAIM_ATTEMPTS => {
+                Held::Passing(_) if attempt >= MARK_ATTEMPTS => {
                     return Err(self.view.conflict(lease, "others keep changing it"));
                 }
                 Held::Passing(_) => self.sweep(&listing)?,
                 Held::Conflict(_) => {}
             }
-            if attempt > CLAIM_ATTEMPTS {
+            if attempt > MARK_ATTEMPTS {
                 return Err(self.view.conflict(lease, "it keeps vanishing"));
             }
             pause(attempt);
@@ -228,7 +228,7 @@ impl Gridmapdir {
             }
             self.clear_way(pool, lease)?;
             let listing = self.view.listing()?;
-            let mut contended = View::claims_in(pool, &listing);
+            let mut contended = View::marks_in(pool, &listing);
             let (made, rest) = self.view.visit_free(pool, &listing, |account| {
                 if !usable(account)? {
                     return Ok(None);

@@ -18,10 +18,10 @@ pub struct Localaccount {
 
 impl Localaccount {
     pub(super) fn run(&self, context: &Context<'_>, gathered: &mut Gathered) -> Outcome<()> {
-        let bytes = context.read(&self.gridmapfile)?;
+        let map = context.map(&self.gridmapfile)?;
         let subject = Subject::mapped(&context.identity.subject);
-        let file = (&self.gridmapfile, bytes.as_slice());
-        let name = context.look_up(file, &subject, Matching::Exact, Wanted::Name, gathered);
+        let file = (&self.gridmapfile, &map);
+        let name = context.look_up(file, &subject, Matching::Exact, Wanted::Name, gathered)?;
         let name = name.ok_or_else(|| {
             no_mapping().detail(format!(
                 "{} has no account for {}",

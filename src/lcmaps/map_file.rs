@@ -10,6 +10,7 @@
 
 use crate::config::values::AbsolutePath;
 use crate::lcmaps::fnmatch;
+use crate::lcmaps::map_index::{self, Indexed};
 use crate::lcmaps::subject::Subject;
 use crate::sys::dir::{FileError, read_trusted};
 use memchr::memmem::Finder;
@@ -24,6 +25,30 @@ const MAX_NOTES: usize = 5;
 pub trait Files {
     /// The content of a file that only root can have written.
     fn read(&self, path: &AbsolutePath) -> Result<Vec<u8>, FileError>;
+
+    /// Such a file to look names up in.
+    fn map(&self, path: &AbsolutePath) -> Result<MapFile, FileError> {
+        self.read(path).map(MapFile::Read)
+    }
+}
+
+/// A map file to look names up in.
+#[derive(Debug)]
+pub enum MapFile {
+    /// Read as a whole.
+    Read(Vec<u8>),
+    /// Open, with an index that says where names are.
+    Indexed(Box<Indexed>),
+}
+
+impl MapFile {
+    /// What [`lookup`] finds in it.
+    pub fn lookup(&self, subject: &Subject, matching: Matching, wanted: Wanted) -> Result<Lookup, FileError> {
+        match self {
+            MapFile::Read(bytes) => Ok(lookup(bytes, subject, matching, wanted)),
+            MapFile::Indexed(indexed) => indexed.lookup(subject, matching, wanted),
+        }
+    }
 }
 
 /// The site's own files.
@@ -33,6 +58,10 @@ pub struct SiteFiles;
 impl Files for SiteFiles {
     fn read(&self, path: &AbsolutePath) -> Result<Vec<u8>, FileError> {
         read_trusted(path.as_path(), MAX_FILE).map(|file| file.bytes)
+    }
+
+    fn map(&self, path: &AbsolutePath) -> Result<MapFile, FileError> {
+        map_index::open(path)
     }
 }
 
@@ -82,14 +111,17 @@ pub fn lines(bytes: &[u8]) -> impl Iterator<Item = Result<Line<'_>, MalformedLin
     lines_from(bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes), 1)
 }
 
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The same for a part of a file that starts with this line.
 fn lines_from(bytes: &[u8], first: usize) -> impl Iterator<Item = Result<Line<'_>, MalformedLine>> {
-    (first..).zip(bytes.split(|b| *b == b'\n')).filter_map(|(number, line)| {
-        let line = trim_start(line.strip_suffix(b"\r").unwrap_or(line), is_blank);
-        if matches!(line.first(), None | Some(b'#')) { None } else { Some(parse(number, line)) }
-    })
+    (first..).zip(bytes.split(|b| *b == b'\n')).filter_map(|(number, line)| understood(number, line))
+}
+
+/// What one line says, where it says something.
+pub(super) fn understood(number: usize, line: &[u8]) -> Option<Result<Line<'_>, MalformedLine>> {
+    let line = trim_start(line.strip_suffix(b"\r").unwrap_or(line), is_blank);
+    if matches!(line.first(), None | Some(b'#')) { None } else { Some(parse(number, line)) }
 }
 
 fn is_blank(byte: u8) -> bool {
@@ -212,7 +244,7 @@ pub fn lookup(bytes: &[u8], subject: &Subject, matching: Matching, wanted: Wante
 
 impl Lookup {
     /// Goes through lines until one maps.
-    fn search<'a>(
+    pub(super) fn search<'a>(
         &mut self,
         lines: impl Iterator<Item = Result<Line<'a>, MalformedLine>>,
         subject: &Subject,

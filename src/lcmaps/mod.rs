@@ -17,6 +17,7 @@ mod groups;
 pub mod lease_name;
 mod localaccount;
 pub mod map_file;
+mod map_index;
 pub mod policy;
 mod poolaccount;
 mod pools;
@@ -50,7 +51,7 @@ use crate::reason::{Outcome, Reason, Refusal};
 use crate::trail::{Seen, Side, Step, Trail};
 use crate::world::World;
 use gridmapdir::Leases;
-use map_file::{Files, Lookup, Matching, Wanted};
+use map_file::{Files, Lookup, MapFile, Matching, Wanted};
 use policy::Policy;
 use pools::{Leased, UnleasedGroup};
 use std::collections::BTreeMap;
@@ -217,21 +218,27 @@ impl Context<'_> {
         self.files.read(path).map_err(|error| gridmapdir::file_refusal(&error))
     }
 
+    fn map(&self, path: &AbsolutePath) -> Outcome<MapFile> {
+        self.files.map(path).map_err(|error| gridmapdir::file_refusal(&error))
+    }
+
     /// Looks a name up in a map file, and keeps what was seen on the way.
     fn look_up(
         &self,
-        file: (&AbsolutePath, &[u8]),
+        (path, map): (&AbsolutePath, &MapFile),
         subject: &Subject,
         matching: Matching,
         wanted: Wanted,
         gathered: &mut Gathered,
-    ) -> Option<String> {
-        let (path, bytes) = (file.0.as_path(), file.1);
-        let Lookup { found, notes } = map_file::lookup(bytes, subject, matching, wanted);
+    ) -> Outcome<Option<String>> {
+        let path = path.as_path();
+        let looked_up = map.lookup(subject, matching, wanted);
+        let Lookup { found, notes } = looked_up.map_err(|error| gridmapdir::file_refusal(&error))?;
         gathered.seen.extend(notes.iter().map(|note| Seen::passed_over(path, note)));
-        let (name, number) = found?;
-        gathered.seen.push(Seen::line(path, number, name.as_str()));
-        Some(name)
+        Ok(found.map(|(name, number)| {
+            gathered.seen.push(Seen::line(path, number, name.as_str()));
+            name
+        }))
     }
 }
 

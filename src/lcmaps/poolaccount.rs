@@ -22,10 +22,10 @@ pub struct Poolaccount {
 
 impl Poolaccount {
     pub(super) fn run(&self, context: &Context<'_>, gathered: &mut Gathered) -> Outcome<()> {
-        let bytes = context.read(&self.gridmapfile)?;
+        let map = context.map(&self.gridmapfile)?;
         let subject = Subject::mapped(&context.identity.subject);
-        let file = (&self.gridmapfile, bytes.as_slice());
-        let pool = context.look_up(file, &subject, self.matching, Wanted::Pool, gathered);
+        let file = (&self.gridmapfile, &map);
+        let pool = context.look_up(file, &subject, self.matching, Wanted::Pool, gathered)?;
         let pool = pool.ok_or_else(|| {
             no_mapping().detail(format!(
                 "{} has no pool for {}",

@@ -24,12 +24,15 @@ impl VomsLocalaccount {
         if context.identity.fqans.is_empty() {
             return Err(no_fqans());
         }
-        let bytes = context.read(&self.gridmapfile)?;
-        let file = (&self.gridmapfile, bytes.as_slice());
-        let name =
-            context.identity.fqans.iter().find_map(|fqan| {
-                context.look_up(file, &Subject::fqan(fqan), Matching::Wildcards, Wanted::Name, gathered)
-            });
+        let map = context.map(&self.gridmapfile)?;
+        let file = (&self.gridmapfile, &map);
+        let mut name = None;
+        for fqan in &context.identity.fqans {
+            name = context.look_up(file, &Subject::fqan(fqan), Matching::Wildcards, Wanted::Name, gathered)?;
+            if name.is_some() {
+                break;
+            }
+        }
         let name = name.ok_or_else(|| {
             let sentence = "the site's policy has no account for your VOMS attributes";
             Refusal::new(Reason::LcmapsNoMapping, sentence)

@@ -21,10 +21,10 @@ pub struct VomsLocalgroup {
 
 impl VomsLocalgroup {
     pub(super) fn run(&self, context: &Context<'_>, gathered: &mut Gathered) -> Outcome<()> {
-        let bytes = context.read(&self.groupmapfile)?;
+        let map = context.map(&self.groupmapfile)?;
         self.rules.gather(&self.groupmapfile, context, gathered, |fqan, gathered| {
-            let file = (&self.groupmapfile, bytes.as_slice());
-            let name = context.look_up(file, &Subject::fqan(fqan), Matching::Wildcards, Wanted::Name, gathered);
+            let file = (&self.groupmapfile, &map);
+            let name = context.look_up(file, &Subject::fqan(fqan), Matching::Wildcards, Wanted::Name, gathered)?;
             name.map(|name| account::group(context.accounts, &name, context.limits)).transpose()
         })
     }

@@ -62,12 +62,12 @@ impl VomsPoolaccount {
 
     /// Tries the FQANs in their order. Like the C library, it goes on with the next one where a pool has no account.
     fn first_that_maps(&self, lease: &LeaseName, context: &Context<'_>, gathered: &mut Gathered) -> Outcome<Leased> {
-        let bytes = context.read(&self.gridmapfile)?;
+        let map = context.map(&self.gridmapfile)?;
         let mut failure = None;
         for fqan in &context.identity.fqans {
-            let file = (&self.gridmapfile, bytes.as_slice());
+            let file = (&self.gridmapfile, &map);
             let subject = Subject::fqan(fqan);
-            let Some(pool) = context.look_up(file, &subject, Matching::Wildcards, Wanted::Pool, gathered) else {
+            let Some(pool) = context.look_up(file, &subject, Matching::Wildcards, Wanted::Pool, gathered)? else {
                 continue;
             };
             match self.pools.look(&pool, lease.clone(), context, gathered) {

@@ -27,10 +27,10 @@ pub struct VomsPoolgroup {
 
 impl VomsPoolgroup {
     pub(super) fn run(&self, context: &Context<'_>, gathered: &mut Gathered) -> Outcome<()> {
-        let bytes = context.read(&self.groupmapfile)?;
+        let map = context.map(&self.groupmapfile)?;
         self.rules.gather(&self.groupmapfile, context, gathered, |fqan, gathered| {
-            let file = (&self.groupmapfile, bytes.as_slice());
-            let pool = context.look_up(file, &Subject::fqan(fqan), Matching::Wildcards, Wanted::Pool, gathered);
+            let file = (&self.groupmapfile, &map);
+            let pool = context.look_up(file, &Subject::fqan(fqan), Matching::Wildcards, Wanted::Pool, gathered)?;
             let Some(pool) = pool else { return Ok(None) };
             self.pools.group(&pool, LeaseName::for_fqan(fqan)?, context, gathered).map(Some)
         })

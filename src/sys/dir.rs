@@ -1,16 +1,19 @@
 //! Files and directories that only root may write: opened by a walk that checks every directory on the way.
 
+use crate::sys::lock::{self, Mechanism, Purpose};
 use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, RenameFlags, openat, readlinkat, renameat, renameat2};
-use nix::sys::stat::{FileStat, Mode, SFlag, UtimensatFlags, fstat, fstatat, utimensat};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, RenameFlags, openat, readlinkat, renameat, renameat2};
+use nix::sys::stat::{FileStat, Mode, SFlag, UtimensatFlags, fstat, fstatat, mkdirat, utimensat};
 use nix::sys::time::TimeSpec;
 use nix::unistd::{UnlinkatFlags, ftruncate, linkat, unlinkat};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
 
 /// Most symbolic links that one path may go through (path_resolution(7) says 40).
 const MAX_LINKS: usize = 40;
@@ -191,11 +194,79 @@ pub struct TrustedFile {
 /// Reads a file of at most `limit` bytes that belongs to root and that, like every directory above it (symbolic links
 /// resolved), only root may write.
 pub fn read_trusted(path: &Path, limit: u64) -> Result<TrustedFile, FileError> {
-    let (parent, name) = locate(path)?;
-    let fd = openat(&parent, name.as_os_str(), READ | OFlag::O_NOFOLLOW, Mode::empty())
-        .map_err(|errno| FileError::from_errno(path, errno))?;
-    let (bytes, stat) = read_regular(path, fd, limit)?;
+    let (bytes, stat) = read_regular(path, open_file(path)?, limit)?;
     Ok(TrustedFile { bytes, world_readable: Mode::from_bits_truncate(stat.st_mode).contains(Mode::S_IROTH) })
+}
+
+fn open_file(path: &Path) -> Result<OwnedFd, FileError> {
+    let (parent, name) = locate(path)?;
+    openat(&parent, name.as_os_str(), READ | OFlag::O_NOFOLLOW, Mode::empty())
+        .map_err(|errno| FileError::from_errno(path, errno))
+}
+
+/// Which version of which file: device, inode, size, and the times of its last modification and change in seconds and
+/// nanoseconds.
+pub type Version = [i128; 7];
+
+/// A file that only root may write, open to be read in parts.
+#[derive(Debug)]
+pub struct OpenFile {
+    file: File,
+    path: PathBuf,
+    limit: u64,
+    stat: FileStat,
+}
+
+impl OpenFile {
+    /// Opens a file under the conditions of [`read_trusted`].
+    pub fn open(path: &Path, limit: u64) -> Result<Self, FileError> {
+        OpenFile::judged(path.into(), open_file(path)?, limit)
+    }
+
+    fn judged(path: PathBuf, fd: OwnedFd, limit: u64) -> Result<Self, FileError> {
+        let stat = check_regular(&path, &fd, limit)?;
+        Ok(OpenFile { file: File::from(fd), path, limit, stat })
+    }
+
+    /// Its size in bytes when it was opened.
+    pub fn size(&self) -> u64 {
+        u64::try_from(self.stat.st_size).unwrap_or(0)
+    }
+
+    /// The version that was opened.
+    pub fn version(&self) -> Version {
+        version(&self.stat)
+    }
+
+    /// Whether it is still that version, and was before `second` (seconds since 1970): time stamps are coarse, and a
+    /// change just after another one may leave them as they are.
+    pub fn is_unchanged_since(&self, second: i64) -> bool {
+        let same = fstat(&self.file).is_ok_and(|stat| version(&stat) == self.version());
+        same && self.stat.st_mtime.max(self.stat.st_ctime) < second
+    }
+
+    /// All of it, under the conditions of [`read_trusted`].
+    pub fn read(&self) -> Result<Vec<u8>, FileError> {
+        let fd = self.file.as_fd().try_clone_to_owned();
+        let fd = fd.map_err(|error| FileError::from_errno(&self.path, errno_of(&error)))?;
+        read_regular(&self.path, fd, self.limit).map(|(bytes, _)| bytes)
+    }
+
+    /// So many bytes from a place on; `None` where they are not all there.
+    pub fn read_at(&self, offset: u64, length: usize) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        self.file.read_exact_at(&mut bytes, offset).ok().map(|()| bytes)
+    }
+}
+
+fn version(stat: &FileStat) -> Version {
+    let times = [stat.st_mtime, stat.st_mtime_nsec, stat.st_ctime, stat.st_ctime_nsec].map(i128::from);
+    let [modified, modified_nsec, changed, changed_nsec] = times;
+    [stat.st_dev.into(), stat.st_ino.into(), stat.st_size.into(), modified, modified_nsec, changed, changed_nsec]
+}
+
+fn errno_of(error: &std::io::Error) -> Errno {
+    Errno::from_raw(error.raw_os_error().unwrap_or(0))
 }
 
 /// Checks that a program is a regular file of root's that, like every directory above it, only root may write. Then
@@ -321,6 +392,45 @@ impl Directory {
         read_regular(&path, fd, limit).map(|(bytes, _)| bytes)
     }
 
+    /// Opens a file in this directory to be read in parts, no link followed, under the conditions of [`Directory::read`].
+    pub fn open_file(&self, name: &OsStr, limit: u64) -> Result<OpenFile, FileError> {
+        let path = self.path.join(name);
+        let fd = openat(&self.fd, name, READ | OFlag::O_NOFOLLOW, Mode::empty());
+        let fd = fd.map_err(|e| FileError::from_errno(&path, e))?;
+        OpenFile::judged(path, fd, limit)
+    }
+
+    /// Opens a directory of root's that nobody else may enter, and makes it where it is missing and its parent is trusted.
+    pub fn open_private(path: &Path) -> Result<Self, FileError> {
+        let fail = |errno| FileError::from_errno(path, errno);
+        let (parent, name) = locate(path)?;
+        match mkdirat(&parent, name.as_os_str(), Mode::S_IRWXU) {
+            Ok(()) | Err(Errno::EEXIST) => {}
+            Err(errno) => return Err(fail(errno)),
+        }
+        let fd = openat(&parent, name.as_os_str(), DIRECTORY, Mode::empty()).map_err(fail)?;
+        let stat = fstat(&fd).map_err(fail)?;
+        check_writers(path, &stat, Writers::RootOnly)?;
+        if Mode::from_bits_truncate(stat.st_mode).intersects(Mode::S_IRWXG | Mode::S_IRWXO) {
+            return Err(FileError::Insecure { path: path.into(), why: "can be entered by others than root".into() });
+        }
+        Ok(Directory { fd, path: path.into() })
+    }
+
+    /// Puts a file (mode 0600) in the place of whatever has the name. It has no name until it is whole, so that whoever
+    /// is killed meanwhile leaves nothing behind.
+    pub fn put(&self, name: &OsStr, content: &[u8]) -> Result<(), Errno> {
+        let flags = OFlag::O_TMPFILE | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
+        let mut file = File::from(openat(&self.fd, ".", flags, Mode::S_IRUSR | Mode::S_IWUSR)?);
+        file.write_all(content).map_err(|error| errno_of(&error))?;
+        match self.unlink(name) {
+            Ok(()) | Err(Errno::ENOENT) => {}
+            Err(errno) => return Err(errno),
+        }
+        let nameless = format!("/proc/self/fd/{}", file.as_raw_fd());
+        linkat(AT_FDCWD, nameless.as_str(), &self.fd, name, AtFlags::AT_SYMLINK_FOLLOW)
+    }
+
     /// Device and inode of the file that a name leads to, symbolic links followed; `None` where that cannot be told.
     pub fn identity(&self, name: &OsStr) -> Option<(libc::dev_t, libc::ino_t)> {
         fstatat(&self.fd, name, AtFlags::empty()).ok().map(|stat| (stat.st_dev, stat.st_ino))
@@ -388,6 +498,13 @@ impl Directory {
         }
     }
 
+    /// Locks the directory against others who lock it, flock(2), and waits for so long at most; `None` where it stays
+    /// locked or the file system has no such locks. Whoever may read the directory can hold the lock, so nothing may rest
+    /// on it.
+    pub fn lock(&self, patience: Duration) -> Option<DirectoryLock<'_>> {
+        lock::wait(self.as_fd(), Mechanism::Flock, Purpose::Replace, patience).ok().map(|()| DirectoryLock(self))
+    }
+
     /// Removes a name.
     pub fn unlink(&self, name: &OsStr) -> Result<(), Errno> {
         unlinkat(&self.fd, name, UnlinkatFlags::NoRemoveDir)
@@ -403,5 +520,15 @@ impl Directory {
         }
         ftruncate(&fd, 0)?;
         File::from(fd).write_all(content).map_err(|e| Errno::from_raw(e.raw_os_error().unwrap_or(0)))
+    }
+}
+
+/// A lock of a directory, released when it is dropped.
+#[derive(Debug)]
+pub struct DirectoryLock<'d>(&'d Directory);
+
+impl Drop for DirectoryLock<'_> {
+    fn drop(&mut self) {
+        lock::release(self.0.as_fd());
     }
 }

@@ -1,9 +1,8 @@
-//! Waiting a bounded time for the lock of a proxy file.
+//! Waiting a bounded time for the lock of a file or directory.
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
-use std::fs::File;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 /// How proxy files are locked; a lock is released when the file is closed.
@@ -28,14 +27,27 @@ pub enum Purpose {
 
 /// Renewing a proxy takes milliseconds; whoever holds a lock for longer than this is not renewing.
 const PATIENCE: Duration = Duration::from_secs(5);
-const PAUSE: Duration = Duration::from_millis(20);
+/// So many looks at a lock in the time that somebody is willing to wait for it.
+const LOOKS: u32 = 250;
 
 /// Locks an open file, waiting at most [`PATIENCE`]; `EAGAIN` when it stays locked.
-pub fn acquire(file: &File, mechanism: Mechanism, purpose: Purpose) -> Result<(), Errno> {
+pub fn acquire(file: impl AsFd, mechanism: Mechanism, purpose: Purpose) -> Result<(), Errno> {
+    wait(file.as_fd(), mechanism, purpose, PATIENCE)
+}
+
+/// The same with a patience of one's own.
+pub(super) fn wait(
+    file: BorrowedFd<'_>,
+    mechanism: Mechanism,
+    purpose: Purpose,
+    patience: Duration,
+) -> Result<(), Errno> {
     let started = Instant::now();
     loop {
         match try_once(file, mechanism, purpose) {
-            Err(Errno::EAGAIN | Errno::EACCES) if started.elapsed() < PATIENCE => std::thread::sleep(PAUSE),
+            Err(Errno::EAGAIN | Errno::EACCES) if started.elapsed() < patience => {
+                std::thread::sleep(patience.checked_div(LOOKS).unwrap_or(patience));
+            }
             Err(Errno::EACCES) => return Err(Errno::EAGAIN),
             outcome => return outcome,
         }
@@ -43,12 +55,12 @@ pub fn acquire(file: &File, mechanism: Mechanism, purpose: Purpose) -> Result<()
 }
 
 /// Releases a flock(2) lock of a file that stays open.
-pub fn release(file: &File) {
+pub fn release(file: impl AsFd) {
     // SAFETY: flock takes two numbers. Unlocking an open file cannot fail.
-    unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_UN) };
+    unsafe { libc::flock(file.as_fd().as_raw_fd(), libc::LOCK_UN) };
 }
 
-fn try_once(file: &File, mechanism: Mechanism, purpose: Purpose) -> Result<(), Errno> {
+fn try_once(file: BorrowedFd<'_>, mechanism: Mechanism, purpose: Purpose) -> Result<(), Errno> {
     match mechanism {
         Mechanism::Disabled => Ok(()),
         Mechanism::Flock => {

@@ -95,7 +95,8 @@ const STEPS: &[(&str, &str)] = &[
     ("list the gridmapdir", "free accounts"),
     ("open the gridmapdir", "leases"),
     ("look at a lease", "is there one?"),
-    ("rename in the gridmapdir", "an account becomes a claim, its mark the lease, the claim an account again"),
+    ("lock the gridmapdir", "calls of this machine lease one after another, where that can be had"),
+    ("rename in the gridmapdir", "the mark becomes the lease"),
     ("link in the gridmapdir", "a mark: the second name, which the lease will be"),
     ("unlink in the gridmapdir", "the mark, where somebody else was faster"),
     ("write an account's record", "whose lease it is"),
@@ -134,6 +135,8 @@ const AT_ANY_TIME: &[&str] = &[
     "ask the name service",
     "ask for a child's state",
 ];
+
+const GRIDMAPDIR: &str = "/etc/grid-security/gridmapdir";
 
 fn role(id: &str) -> &str {
     match id {
@@ -217,7 +220,7 @@ fn opened(call: &Call) -> String {
         "/dev/null" => return "open /dev/null".into(),
         "/etc/grid-security/certificates" if !flag("O_PATH") => return "open the CA directory".into(),
         "/etc/grid-security/vomsdir" if !flag("O_PATH") => return "open the VOMS directory".into(),
-        "/etc/grid-security/gridmapdir" if !flag("O_PATH") => return "open the gridmapdir".into(),
+        GRIDMAPDIR if !flag("O_PATH") => return "open the gridmapdir".into(),
         "/tmp" => return "open the target proxy's directory".into(),
         _ if flag("O_DIRECTORY") && flag("O_NOFOLLOW") => return "open directory".into(),
         _ => {}
@@ -301,6 +304,7 @@ fn step(call: &Call) -> Option<String> {
         "landlock_create_ruleset" | "landlock_add_rule" | "landlock_restrict_self" => fixed("Landlock"),
         "getdents64" if call.object().contains("vomsdir") => fixed("list the VOMS directory"),
         "getdents64" => fixed("list the gridmapdir"),
+        "flock" if call.object() == GRIDMAPDIR => fixed("lock the gridmapdir"),
         "flock" => on("lock"),
         "fchmod" => on("chmod"),
         "getrusage" => fixed("ask what children used"),

@@ -204,7 +204,7 @@ pub fn eacl(data: &[u8]) {
 
 pub fn namespaces_file(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    if namespaces::judge(text, "/CN=CA", "/CN=a") == Ok(signing_policy::Verdict::Permitted) {
+    if namespaces::judge(text, "/CN=CA", "/CN=CA", "/CN=a") == Ok(signing_policy::Verdict::Permitted) {
         assert!(text.to_ascii_lowercase().contains("permit"));
     }
 }

@@ -130,4 +130,9 @@ fn both_at_once_give_no_account_to_two_people() {
         assert_eq!(held.entry(person).or_insert(uid), &uid, "{person} has two accounts");
     }
     assert_eq!(held.len(), people.len());
+    let left = names(&place);
+    assert_eq!(left.len(), more.len() + people.len(), "accounts and leases, and nothing else: {left:?}");
+    for name in left.iter().filter(|name| name.starts_with('%')) {
+        assert_eq!(std::fs::metadata(place.gridmapdir().join(name)).unwrap().nlink(), 2, "{name}");
+    }
 }

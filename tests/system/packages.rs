@@ -86,8 +86,12 @@ fn the_debian_package_is_installed_upgraded_removed_and_purged() {
     dpkg("-r glexec");
     is_removed(&site);
     assert!(site.exists("/etc/glexec.conf") && site.exists("/var/log/glexec/glexec.log"));
+    site.sh("mkdir -p -m 700 /run/glexec");
     dpkg("-P glexec");
-    assert_eq!(site.sh("ls -d /etc/glexec.conf* /etc/logrotate.d/glexec /var/log/glexec 2> /dev/null || :"), "");
+    assert_eq!(
+        site.sh("ls -d /run/glexec /etc/glexec.conf* /etc/logrotate.d/glexec /var/log/glexec 2> /dev/null || :"),
+        ""
+    );
     assert_eq!(site.sh("getent passwd glexec; getent group glexec || :"), "");
     // What belongs to the site stays.
     assert!(site.exists("/etc/grid-security/grid-mapfile"));
@@ -113,8 +117,10 @@ fn the_rpm_package_is_installed_upgraded_and_removed() {
     assert_eq!(site.read("/etc/glexec.conf"), include_str!("../site/root/etc/glexec.conf"));
     is_used(&site);
 
+    site.sh("mkdir -p -m 700 /run/glexec");
     rpm("-e glexec");
     is_removed(&site);
+    assert!(!site.exists("/run/glexec"));
     assert_eq!(site.read("/etc/glexec.conf.rpmsave"), include_str!("../site/root/etc/glexec.conf"));
 }
 

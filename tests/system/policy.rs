@@ -260,3 +260,125 @@ fn the_c_library_and_the_installed_program_honour_each_others_leases() {
     assert_eq!(library("Carol Cole", &[member]), ours);
     assert_eq!(site.sh("ls /etc/grid-security/gridmapdir | grep -c %"), "2\n");
 }
+
+/// Where an index of a large map file is.
+const INDEXES: &str = "/run/glexec";
+
+/// A grid-mapfile that is large enough for an index, with these lines at its end.
+fn large_map(site: &Site, last: &str) {
+    let others = (0..5000).map(|n| format!("\"/DC=org/DC=example/O=Grid/OU=people/CN=Somebody {n}\" grace\n"));
+    site.write("/etc/grid-security/grid-mapfile", others.collect::<String>() + last);
+    // Its time stamps must tell later versions from it.
+    std::thread::sleep(Duration::from_millis(3100));
+}
+
+const ALICE: &str = "\"/DC=org/DC=example/O=Grid/CN=Alice Adams\"";
+/// Who becomes Alice by the change of one letter.
+const ALICF: &str = "\"/DC=org/DC=example/O=Grid/CN=Alicf Adams\"";
+
+#[test]
+fn a_large_map_gives_the_same_account_with_and_without_its_index_and_an_edit_counts_at_once() {
+    let site = Site::with(|site| large_map(site, &format!("x\\\n{ALICF} erica\n{ALICE} alice\n\"/testvo/*\" .tvo\n")));
+    let alice = site.pilot().credential("alice");
+    let note = "grid-mapfile: line 5001: a backslash at the end of the line; the line was passed over";
+    for calls in 1..=3 {
+        alice.glexec(["id", "-un"]).succeeds_with("alice\n");
+        assert_eq!(site.sh(&format!("stat -c '%a %U' {INDEXES} {INDEXES}/*")), "700 root\n600 root\n");
+        assert_eq!(site.read("/var/log/glexec/glexec.log").matches(note).count(), calls);
+    }
+    let index = || site.sh(&format!("stat -c %i {INDEXES}/*"));
+    let before = index();
+    alice.glexec(["id", "-un"]).succeeds_with("alice\n");
+    assert_eq!(index(), before, "an index is made once");
+    // The same size, in the same file, just now.
+    site.sh("cd /etc/grid-security; sed s/Alicf/Alice/ grid-mapfile > /root/new; \
+        cat /root/new > grid-mapfile");
+    alice.glexec(["id"]).refused(203, "account.unknown");
+    alice.glexec(["id"]).refused(203, "account.unknown");
+    assert_eq!(index(), before, "of what has just changed no index is made");
+    std::thread::sleep(Duration::from_millis(3100));
+    alice.glexec(["id"]).refused(203, "account.unknown");
+    assert_ne!(index(), before);
+    site.write("/etc/grid-security/grid-mapfile", format!("{ALICE} alice\n"));
+    alice.glexec(["id", "-un"]).succeeds_with("alice\n");
+}
+
+#[test]
+fn an_index_that_is_not_roots_alone_or_garbled_is_not_used() {
+    let site = Site::with(|site| large_map(site, &format!("{ALICE} alice\n{ALICE} grace\n")));
+    let alice = site.pilot().credential("alice");
+    let works = || {
+        alice.glexec(["id", "-un"]).succeeds_with("alice\n");
+    };
+    let indexes = || site.sh(&format!("ls {INDEXES} | wc -l"));
+    for spoil in [
+        "mkdir -m 777 /run/glexec",
+        "mkdir -m 755 /run/glexec",
+        "mkdir -m 700 /run/glexec; chown pilot /run/glexec",
+        "mkdir /tmp/elsewhere; ln -s /tmp/elsewhere /run/glexec; chown pilot /tmp/elsewhere",
+    ] {
+        site.sh(&format!("rm -rf {INDEXES}; {spoil}"));
+        works();
+        assert_eq!(indexes(), "0\n", "{spoil}");
+    }
+    site.sh(&format!("rm -rf {INDEXES}; touch {INDEXES}"));
+    works();
+    site.sh(&format!("rm -f {INDEXES}"));
+    works();
+    assert_eq!(indexes(), "1\n", "it is made where it is missing");
+    site.sh(&format!("cp -p {INDEXES}/* /root/good"));
+    for spoil in [
+        "chown pilot $it",
+        "chmod 666 $it",
+        ": > $it",
+        "truncate -s 8192 $it",
+        "truncate -s 4096 $it",
+        "dd if=/dev/zero of=$it bs=4096 seek=1 count=60 conv=notrunc 2> /dev/null",
+        "head -c 300000 /dev/urandom > $it",
+        "mv $it /root/moved; ln -s /root/moved $it",
+        "rm $it; mkfifo $it",
+        "rm $it; mkdir $it",
+    ] {
+        site.sh(&format!("it=$(echo {INDEXES}/*); rm -r $it; cp -p /root/good $it; {spoil}"));
+        works();
+        works();
+    }
+}
+
+#[test]
+fn a_call_without_an_index_directory_works() {
+    let site = Site::with(|site| large_map(site, &format!("{ALICE} alice\n")));
+    site.sh("chmod 777 /run");
+    site.pilot().credential("alice").glexec(["id", "-un"]).succeeds_with("alice\n");
+    assert!(!site.exists(INDEXES));
+}
+
+#[test]
+fn whatever_fails_about_an_index_the_map_counts_and_a_killed_call_leaves_nothing() {
+    let site = Site::with(|site| large_map(site, &format!("{ALICE} alice\n{ALICE} grace\n")));
+    let alice = site.pilot().credential("alice");
+    let call = |inject: &str| {
+        let strace = format!("strace -q -o /dev/null -u pilot --inject={inject} /usr/sbin/glexec id -un || true");
+        site.sh(&format!("cd /; export GLEXEC_CLIENT_CERT={}; {strace}", alice.client_cert()))
+    };
+    let indexes = || site.sh(&format!("ls {INDEXES} | wc -l"));
+    for inject in ["mkdirat:error=EROFS", "linkat:error=EPERM", "unlinkat:error=EIO", "write:error=ENOSPC:when=1"] {
+        assert_eq!(call(inject), "alice\n", "{inject}");
+        assert!(["", "0\n"].contains(&indexes().as_str()), "{inject}");
+    }
+    for inject in ["linkat:signal=SIGKILL", "unlinkat:signal=SIGKILL", "write:signal=SIGKILL:when=1"] {
+        assert_eq!(call(inject), "", "{inject}");
+        assert!(["0\n", "1\n"].contains(&indexes().as_str()), "{inject}");
+        site.sh(&format!("rm -f {INDEXES}/*"));
+    }
+    assert_eq!(call("linkat:delay_enter=1"), "alice\n");
+    assert_eq!(indexes(), "1\n");
+    // Some are the loader's.
+    let loader_s = site.sh("strace -c -o /root/count -e trace=pread64 /usr/sbin/glexec --help > /root/help; \
+        awk '$NF == \"pread64\" { print $4 }' /root/count");
+    let loader_s: usize = loader_s.trim().parse().unwrap_or(0);
+    for when in loader_s + 1..loader_s + 9 {
+        let inject = format!("pread64:error=EIO:when={when}");
+        assert_eq!(call(&inject), "alice\n", "{inject}");
+    }
+}

@@ -389,6 +389,52 @@ pub fn signing_policies_bind_every_ca() {
     site.policy(&w.sub, "*");
     let denying = namespaces("TO Issuer SELF PERMIT Subject \".*\"\nTO Issuer SELF DENY Subject \".*Alice\"\n");
     case(denying, "credential.signing-policy", "both must permit");
+    site.remove(&file_of(&w.sub, "namespaces")).remove(&file_of(&w.sub, "signing_policy"));
+    let eacl = |ca: &str, pattern: &str| {
+        format!("access_id_CA X509 '{ca}'\npos_rights globus CA:sign\ncond_subjects globus '\"{pattern}\"'\n")
+    };
+    let (sub, users) = ("/DC=org/DC=example/CN=Sub CA", "/DC=org/DC=example/CN=A*");
+    let by_root = |pattern: &str| {
+        site.put(&file_of(&w.root, "signing_policy"), (eacl(ROOT, sub) + &eacl(sub, pattern)).as_bytes());
+        verdict(&site, &good)
+    };
+    case(by_root(users), FULL, "the root's file speaks of the CA below it");
+    let surveyed = || glexec::credential::trust::survey::survey(&site.trust(), &Credentials::default(), NOW).unwrap();
+    assert!(
+        surveyed().into_iter().all(|ca| ca.unwrap().faults.is_empty()),
+        "whoever looks after the site hears no alarm"
+    );
+    case(by_root("/DC=org/DC=other/*"), "credential.signing-policy", "the root's file says no for the CA below it");
+    case(
+        verdict_with(&site, &good, |c| c.signing_policy = Companion::IfPresent),
+        "credential.signing-policy",
+        "the root's file says no, judged because it is there",
+    );
+    site.policy(&w.sub, users);
+    case(verdict(&site, &good), FULL, "the root's file says no, the CA's own yes: its own counts");
+    site.policy(&w.sub, "/DC=org/DC=other/*");
+    case(by_root(users), "credential.signing-policy", "the root's file says yes, the CA's own no");
+    site.put(&file_of(&w.sub, "signing_policy"), eacl("/CN=another", "*").as_bytes());
+    case(by_root(users), FULL, "the CA's own file names another CA, the root's this one");
+    site.remove(&file_of(&w.sub, "signing_policy"));
+    let spaces_of_root = |text: &str| {
+        site.put(&file_of(&w.root, "namespaces"), text.as_bytes());
+        verdict(&site, &good)
+    };
+    site.put(&file_of(&w.root, "signing_policy"), eacl(ROOT, sub).as_bytes());
+    case(
+        spaces_of_root("TO Issuer SELF PERMIT Subject \".*\"\n"),
+        "trust.signing-policy-missing",
+        "SELF is the root alone",
+    );
+    let permits = format!("TO Issuer SELF PERMIT Subject \".*\"\nTO Issuer \"{sub}\" \\\n  PERMIT Subject \".*\"\n");
+    case(spaces_of_root(&permits), FULL, "the root's namespaces speak of the CA below it");
+    let denies = permits.clone() + &format!("TO Issuer \"{sub}\" DENY Subject \".*Alice\"\n");
+    case(spaces_of_root(&denies), "credential.signing-policy", "the root's namespaces deny a user of the CA below it");
+    site.remove(&file_of(&w.root, "namespaces"));
+    case(verdict(&site, &good), "trust.signing-policy-missing", "neither file speaks of the CA");
+    site.policy(&w.sub, "*").policy(&w.root, "*");
+    site.put(&file_of(&w.sub, "namespaces"), b"TO Issuer SELF DENY Subject \".*Alice\"\n");
     case(verdict_with(&site, &good, |c| c.signing_policy = Companion::Off), FULL, "both deny, but policies are off");
 }
 
@@ -526,6 +572,21 @@ pub fn policies_are_written_in_many_ways() {
         ("a condition before any CA", "cond_subjects globus '*'\n".into(), broken),
         ("a quote that is not closed", format!("{head}cond_subjects globus '*\n"), broken),
         ("binary", "\u{0}\u{1}\n".into(), broken),
+        ("a CA that is not of X509", format!("{head}cond_subjects globus '*'\n").replace("X509 ", ""), broken),
+        ("two values that are not in one", format!("{head}cond_subjects globus '\"/C=x/*\"' '\"{any}\"'\n"), broken),
+        ("two double quotes in a row", format!("{head}cond_subjects globus \"{any}\"\"CN=x\"\n"), broken),
+        (
+            "several CAs, this one last",
+            format!("{head}cond_subjects globus '*'\n").replace("Root", "Toot") + &head + "cond_subjects globus '*'\n",
+            FULL,
+        ),
+        (
+            "several CAs, the user's names at another's",
+            format!("{head}cond_subjects globus '*'\n").replace("Root", "Toot")
+                + &head
+                + "cond_subjects globus '/C=x'\n",
+            denied,
+        ),
     ] {
         site.put(&suffix, text.as_bytes());
         case(verdict(&site, &alice), expected, format!("signing policy: {name}"));
@@ -578,6 +639,11 @@ pub fn policies_are_written_in_many_ways() {
         ("an unknown word", to("SELF", "ALLOW", ".*"), broken),
         ("an expression that looks back", to("SELF", "PERMIT", "(.)\\1"), broken),
         ("an expression that looks ahead", to("SELF", "PERMIT", "(?=x).*"), broken),
+        ("a comment behind a statement", to("SELF", "PERMIT", all).replace('\n', "#all\n"), FULL),
+        ("a denial in a comment", to("SELF", "PERMIT", all) + "# " + &to("SELF", "DENY", ".*"), FULL),
+        ("a line that breaks in a word", to("SELF", "PER\\\nMIT", all), FULL),
+        ("an expression with a blank at its end", to("SELF", "PERMIT", "/DC=org/DC=example/.* "), FULL),
+        ("a later version", format!("#NAMESPACES-VERSION: 2.0\n{}", to("SELF", "PERMIT", all)), broken),
         ("another CA's broken expression", to("SELF", "PERMIT", all) + &to("\"/CN=x\"", "PERMIT", "["), broken),
     ] {
         site.put(&ns, text.as_bytes());

@@ -173,6 +173,7 @@ pub fn a_proxy_that_breaks_rfc_3820_is_refused_by_the_rule() {
                 "credential.proxy-extension",
             ),
             ("CA:FALSE", with(extension(BASIC_CONSTRAINTS, true, &seq(&[]))), FULL),
+            ("key usage without digitalSignature", file(&[&proxy_cannot_sign, &w.alice]), "credential.proxy-key-usage"),
             ("cRLSign alone", bent(&|s| s.replace(KEY_USAGE, vec![key_usage(0x82)])), FULL),
             (
                 "a path length of 2^64",
@@ -323,6 +324,13 @@ pub fn older_generations_pass_only_where_they_are_named_and_never_mixed() {
             ("legacy with CA flag", file(&[&l_ca, &w.alice]), pick(legacy_ok, "credential.proxy-extension")),
             ("legacy, altered", file(&[&l_spoilt, &w.alice]), "credential.signature"),
             ("legacy, expired", file(&[&l_old, &w.alice]), pick(legacy_ok, "credential.expired")),
+            ("legacy without the user's certificate", file(&[&l1]), "credential.incomplete"),
+            ("legacy of legacy without the one between", file(&[&l2, &w.alice]), "credential.incomplete"),
+            (
+                "legacy of legacy without the user's certificate",
+                file(&[&l2, &l1]),
+                pick(legacy_ok, "credential.incomplete"),
+            ),
             ("legacy named with a number", file(&[&legacy(&w.alice, 1, "1234567"), &w.alice]), "credential.ca-rules"),
             ("GT3 below RFC", file(&[&gt3_below(&p1, 2), &p1, &w.alice]), "credential.proxy-type"),
             (

@@ -34,6 +34,13 @@ pub fn voms_attributes_are_proved_or_refused() {
         let value = seq(&hosts.iter().map(|host| tlv(0xa0, &tlv(0x86, host.as_bytes()))).collect::<Vec<_>>());
         bent(&|a| a.extensions.push(extension(AC_TARGETS, true, &value)))
     };
+    // libvomsapi's AC_TARGETS: a SEQUENCE around each target and around all of them.
+    let wrapped = |hosts: &[&str]| {
+        let targets: Vec<_> = hosts.iter().map(|host| seq(&[tlv(0xa0, &tlv(0x86, host.as_bytes()))])).collect();
+        let value = seq(&[seq(&targets)]);
+        bent(&|a| a.extensions.push(extension(AC_TARGETS, true, &value)))
+    };
+    let deep = seq(&[seq(&[seq(&[seq(&[tlv(0xa0, &tlv(0x86, b"wn1.example.org"))])])])]);
     let printable_root = || {
         let words = [("DC", 0x16, "org"), ("DC", 0x16, "example"), ("CN", 0x13, "Root CA")];
         seq(&words.map(|(kind, tag, value)| rdn(&[attribute(kind, tag, value.as_bytes())])))
@@ -75,6 +82,14 @@ pub fn voms_attributes_are_proved_or_refused() {
                 "for this host, in RFC 5755's form",
                 bent(&|a| a.extensions.push(extension(AC_TARGETS, true, &rfc_target))),
                 &member,
+            ),
+            ("for this host and another, as VOMS servers write it", wrapped(&["wn2", "wn1.example.org"]), &member),
+            ("for other hosts, as VOMS servers write it", wrapped(&["wn2", "wn3"]), "voms.ac-target"),
+            ("for nobody, as VOMS servers write it", wrapped(&[]), "voms.ac-target"),
+            (
+                "targets that are wrapped once too often",
+                bent(&|a| a.extensions.push(extension(AC_TARGETS, true, &deep))),
+                "voms.ac-malformed",
             ),
             ("for another host", target("wn2.example.org"), "voms.ac-target"),
             ("of Bob", carrying(&[ac(&w.bob, &w.server, &groups, |_| {})]), "voms.ac-holder"),
@@ -144,6 +159,20 @@ pub fn voms_attributes_are_proved_or_refused() {
                 "voms.ac-holder",
             ),
             ("the holder's CA in another string type", bent(&|a| a.holder_issuer = printable_root()), &member),
+            (
+                "for the user by subject, as voms-api-java and the oldest servers write it",
+                bent(&|a| a.holder_issuer = w.alice.spec.subject.clone()),
+                &member,
+            ),
+            (
+                "for Alice by subject, with the number of another certificate",
+                bent(&|a| {
+                    a.holder_issuer = w.alice.spec.subject.clone();
+                    a.holder_serial = vec![0x32]
+                }),
+                "voms.ac-holder",
+            ),
+            ("for Bob by subject", bent(&|a| a.holder_issuer = w.bob.spec.subject.clone()), "voms.ac-holder"),
             ("a holder without a name", bent(&|a| a.holder_issuer = seq(&[])), "voms.ac-malformed"),
             ("a negative serial number of the holder", bent(&|a| a.holder_serial = vec![0x80]), "voms.ac-malformed"),
             ("for this host and another", targets(&["wn2.example.org", "wn1.example.org"]), &member),
@@ -294,6 +323,7 @@ pub fn a_voms_server_needs_its_chain_in_an_lsc_file_of_the_vo() {
     case(with("/CN=other\n/CN=CA\n"), "voms.ac-untrusted", "another server's");
     case(with("nonsense\n"), "voms.lsc-malformed", "a file that cannot be read");
     case(with(&format!("{server}\r\n\r\n# the CA\r\n {ca} \r\n")), &member, "CRLF, a comment, blanks");
+    case(with(&format!("\"{server}\"\n\"{ca}\"\n")), &member, "names in quotes");
     case(with(&format!("{server}\n------ NEXT CHAIN ------\n{ca}\n")), "voms.ac-untrusted", "a chain torn in two");
     case(with(&format!("{}\n{ca}\n", server.to_lowercase())), "voms.ac-untrusted", "in small letters");
     case(with(&format!("{server}\n{server}\n")), "voms.ac-untrusted", "the server twice, no CA");

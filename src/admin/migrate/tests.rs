@@ -169,6 +169,76 @@ fn what_cannot_be_converted_yet_says_so_and_mistakes_have_a_place() {
 }
 
 #[test]
+fn a_comment_after_a_value_lets_nobody_in() {
+    for comment in [" # root and daemon", "\t# root, daemon", "\t## root # daemon", " #root"] {
+        let text = convert(&format!("[glexec]\nuser_white_list = .pilot{comment}\n"), "", "");
+        says(&text, &["user_white_list = [\".pilot\"]"]);
+        assert!(!text.contains("LOOK: user"), "{text}");
+    }
+    let read = |_: &Path| Ok("# first\nlinger = no\n[glexec]\n".to_owned());
+    let error = migrate(Some(Path::new("/g")), None, None, &read).unwrap_err();
+    assert_eq!(error, "/g: line 2: a setting outside of all sections");
+}
+
+#[test]
+fn the_shortest_lifetime_counts_and_no_option_of_verify_proxy_is_lost_silently() {
+    let lcmaps = "vp = \"lcmaps_verify_proxy.mod\" \"--max-proxy-level-ttl=0 14d-00:00 --max-proxy-level-ttl=l 0d-12:00\"\n\
+        \"--max-voms-ttl soon --discard_private_key_absence --only-enforce-lifetime-checks --allow-limited-proxy\"\n\
+        p:\nvp -> lcmaps_posix_enf.mod\n";
+    let text = convert("", lcmaps, "");
+    loads(&text);
+    says(
+        &text,
+        &[
+            "max_proxy_lifetime = \"720m\"",
+            "# LOOK: max_proxy_level_ttl=0 14d-00:00: max_proxy_lifetime, the shortest, holds for every proxy",
+            "# LOOK: max_voms_ttl soon: no time of the form 2d-13:37, so no limit",
+            "# LOOK: discard_private_key_absence : name the callers who may do so in omission_private_key_white_list",
+            "# LOOK: only_enforce_lifetime_checks : signatures are always verified",
+        ],
+    );
+    assert!(!text.contains("LOOK: allow_limited"), "{text}");
+}
+
+#[test]
+fn a_name_may_stand_for_another_variable_or_for_a_module() {
+    let lcmaps = "loc = \"lcmaps_localaccount.mod\" \"-gridmapfile /m\"\nsame = loc\nown = lcmaps_dummy_bad.mod\n\
+        p:\nown -> loc | same\nloc -> lcmaps_posix_enf.mod\n~same -> posix_enff\n";
+    let text = convert("", lcmaps, "");
+    let plugin = |name: &str| text.split("\n\n").find(|part| part.contains(&format!("plugins.\"{name}\"]"))).unwrap();
+    loads(&text);
+    assert!(plugin("same").contains("type = \"localaccount\"\ngridmapfile = \"/m\""), "{text}");
+    assert!(plugin("lcmaps_posix_enf.mod").contains("dummy_good"), "{text}");
+    // A slip of the pen refuses, as it did.
+    assert!(plugin("posix_enff").contains("LOOK") && plugin("posix_enff").contains("dummy_bad"), "{text}");
+}
+
+#[test]
+fn of_several_policies_that_are_named_the_first_in_the_database_is_taken() {
+    let lcmaps = "x = \"lcmaps_dummy_bad.mod\"\na:\nx -> x1\nb:\nx -> x2\n";
+    let text = convert("[glexec]\nlcmaps_get_account_policy = b:a\n", lcmaps, "");
+    loads(&text);
+    says(
+        &text,
+        &[
+            "lcmaps_get_account_policy = \"a\"",
+            "lcmaps_verify_account_policy = \"a\"",
+            "# LOOK: lcmaps_get_account_policy = b:a: only a, which was tried first, is here: join them",
+        ],
+    );
+}
+
+#[test]
+fn what_an_lcas_plugin_could_do_and_cannot_here_is_said() {
+    let lcas = "pluginname=lcas_voms.mod,pluginargs=\"-authfile /a -use_user_dn -gacl_use_voms_dn no\"\n\
+        pluginname=lcas_check_executable.mod\n";
+    let text = convert("", "", lcas);
+    for what in ["LOOK: use_user_dn: ", "LOOK: gacl_use_voms_dn no: ", "LOOK: no -exec"] {
+        assert!(text.contains(what), "{what} expected in\n{text}");
+    }
+}
+
+#[test]
 fn nothing_in_old_files_breaks_out_of_its_line() {
     let text = convert("[glexec]\nlog_file = /a\"b\\c\nx = \u{7}y\nuser_white_list = a\"b\n", "", "");
     assert!(text.contains("log_file = \"/a\\\"b\\\\c\""), "{text}");

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A subject is a regular expression for the whole one-line name. Any DENY that matches refuses, whatever the order;
-//! otherwise one PERMIT must match.
+//! otherwise one PERMIT must match. SELF is the CA whose file it is; statements may be about CAs below it.
 
 #![forbid(unsafe_code)]
 
@@ -15,8 +15,11 @@ use crate::credential::name::as_printed;
 use crate::credential::trust::regex::Regex;
 use crate::credential::trust::signing_policy::Verdict;
 
-/// Judges a name by a namespaces file.
-pub fn judge(text: &str, issuer: &str, subject: &str) -> Result<Verdict, String> {
+/// The version of the format that is known; a file need not name one.
+const VERSION: &str = "1.0";
+
+/// Judges a name that an issuer certified by the namespaces file of `owner`, the issuer itself or a CA above it.
+pub fn judge(text: &str, owner: &str, issuer: &str, subject: &str) -> Result<Verdict, String> {
     let tokens = tokens(text)?;
     let (mut silent, mut permitted, mut denied) = (true, false, false);
     for statement in tokens.chunks(6) {
@@ -31,11 +34,13 @@ pub fn judge(text: &str, issuer: &str, subject: &str) -> Result<Verdict, String>
             (_, true) => false,
             _ => return Err("a statement neither permits nor denies".into()),
         };
-        let is_ours = if name.quoted { as_printed(&name.text) == issuer } else { name.is("SELF") };
-        if !(name.quoted || is_ours) {
-            return Err("an issuer is neither quoted nor SELF".into());
-        }
-        let regex = Regex::new(&as_printed(&pattern.text))?; // all must be understood, not only ours
+        let is_ours = match (name.quoted, name.is("SELF")) {
+            (true, _) => as_printed(name.text.trim()) == issuer,
+            (_, true) => owner == issuer,
+            _ => return Err("an issuer is neither quoted nor SELF".into()),
+        };
+        // All must be understood, not only ours. Blanks at the ends, which distributions have, are not meant.
+        let regex = Regex::new(&as_printed(pattern.text.trim()))?;
         if is_ours {
             silent = false;
             let matches = regex.is_match(subject);
@@ -61,24 +66,55 @@ impl Token {
     }
 }
 
-/// Words and quoted texts; `#` starts a comment line, a backslash at the end of a line goes on in the next.
+type Chars<'a> = std::iter::Peekable<std::str::Chars<'a>>;
+
+/// Words and quoted texts. A backslash at the end of a line goes on in the next, `#` outside of quotes starts a comment.
 fn tokens(text: &str) -> Result<Vec<Token>, String> {
+    let version = text.lines().find_map(|line| line.trim().strip_prefix("#NAMESPACES-VERSION:"));
+    if version.is_some_and(|version| version.trim() != VERSION) {
+        return Err(format!("it is not of version {VERSION}"));
+    }
+    let text: String = text.lines().flat_map(|line| [line.trim_end(), "\n"]).collect();
+    let mut chars = text.chars().peekable();
     let mut found = Vec::new();
-    for line in text.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
-        let mut rest = line.strip_suffix('\\').unwrap_or(line).trim();
-        while !rest.is_empty() {
-            if let Some(inside) = rest.strip_prefix('"') {
-                let (text, after) = inside.split_once('"').ok_or("a quote is not closed")?;
-                found.push(Token { text: text.into(), quoted: true });
-                rest = after.trim_start();
-            } else {
-                let (text, after) = rest.split_once([' ', '\t']).unwrap_or((rest, ""));
-                found.push(Token { text: text.into(), quoted: false });
-                rest = after.trim_start();
-            }
+    while let Some(c) = chars.next() {
+        match c {
+            '#' => while chars.next().is_some_and(|c| c != '\n') {},
+            '\\' if chars.next_if_eq(&'\n').is_some() => {}
+            '"' => found.push(Token { text: quoted(&mut chars)?, quoted: true }),
+            c if c.is_whitespace() => {}
+            c => found.push(Token { text: word(c, &mut chars), quoted: false }),
         }
     }
     Ok(found)
+}
+
+/// What is left of a quoted text. A backslash stays, for the expression, and protects a quote.
+fn quoted(chars: &mut Chars) -> Result<String, String> {
+    let mut text = String::new();
+    loop {
+        match (chars.next(), chars.peek()) {
+            (Some('"'), _) => return Ok(text),
+            (None | Some('\n'), _) => return Err("a quote is not closed".into()),
+            (Some('\\'), Some('\n')) => drop(chars.next()),
+            (Some('\\'), Some('"')) => {
+                text.push_str("\\\"");
+                chars.next();
+            }
+            (Some(c), _) => text.push(c),
+        }
+    }
+}
+
+/// A word from its first character.
+fn word(first: char, chars: &mut Chars) -> String {
+    let mut text = String::from(first);
+    while let Some(c) = chars.next_if(|c| !(c.is_whitespace() || *c == '#')) {
+        if c != '\\' || chars.next_if_eq(&'\n').is_none() {
+            text.push(c);
+        }
+    }
+    text
 }
 
 #[cfg(test)]
@@ -86,7 +122,7 @@ mod tests {
     use super::*;
 
     fn verdict(text: &str, subject: &str) -> Result<Verdict, String> {
-        judge(text, "/DC=org/CN=CA", subject)
+        judge(text, "/DC=org/CN=CA", "/DC=org/CN=CA", subject)
     }
 
     #[test]
@@ -97,14 +133,34 @@ mod tests {
         assert_eq!(verdict(text, "/DC=org/CN=Robot 7"), Ok(Verdict::Denied));
         assert_eq!(verdict(text, "/DC=com/CN=Alice"), Ok(Verdict::Denied));
         let own = "TO Issuer SELF PERMIT Subject \"/DC=org/.*\"";
-        assert_eq!(judge(own, "/CN=third", "/DC=org/CN=x"), Ok(Verdict::Permitted), "SELF is whom the file is for");
+        let by = |owner, issuer| judge(own, owner, issuer, "/DC=org/CN=x");
+        assert_eq!(by("/CN=third", "/CN=third"), Ok(Verdict::Permitted), "SELF is whom the file is for");
+        assert_eq!(by("/CN=root", "/CN=third"), Ok(Verdict::Silent), "and not a CA below it");
         assert_eq!(verdict("to issuer \"/CN=x\" permit subject \".*\"", "/CN=a"), Ok(Verdict::Silent));
         assert_eq!(verdict("", "/CN=a"), Ok(Verdict::Silent));
     }
 
     #[test]
+    fn lines_go_on_and_comments_end_them() {
+        for text in [
+            "TO Issuer SELF\\\n PERMIT Subject \"/DC=org/.*\"#all",
+            "TO Issuer SELF \\  \r\n# not this one: \\\r\nPERMIT Subject \"/DC=org/.*\" # all\r\n",
+            "TO Issuer SELF PER\\\nMIT Subject \"/DC=\\\norg/.*\"",
+            "TO Issuer \"/DC=org/CN=CA\"\\\nPERMIT Subject \" /DC=org/.* \"",
+            "# TO Issuer SELF DENY Subject \".*\" \\\nTO Issuer SELF PERMIT Subject \"/DC=org/CN=a#?.*\"",
+            "TO Issuer SELF PERMIT Subject \"/DC=org/(CN=\\\".*|.*)\"",
+        ] {
+            assert_eq!(verdict(text, "/DC=org/CN=a"), Ok(Verdict::Permitted), "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_not_understood_is_malformed() {
         for text in [
+            "#NAMESPACES-VERSION: 2.0\nTO Issuer SELF PERMIT Subject \".*\"",
+            "TO Issuer SELF PERMIT Subject\".*\"",
+            "TO Issuer SELF PERMIT Subject \".*\\\"",
+            "TO Isser SELF PERMIT Subject \".*\"",
             "TO Issuer SELF PERMIT Subject",
             "TO Issuer SELF PERMIT Subject .*",
             "TO Issuer ME PERMIT Subject \".*\"",

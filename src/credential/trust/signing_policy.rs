@@ -1,7 +1,7 @@
 //! Which names a CA may certify at this site: `HASH.signing_policy` (Globus EACL) and `HASH.namespaces`.
 //!
-//! Either file satisfies `signing_policy = "require"`; where both are there, both must permit. The signing policy is
-//! lines of
+//! Either file satisfies `signing_policy = "require"`; where both are there, both must permit. A file may speak of the CAs
+//! below its own too. The signing policy is lines of
 //!
 //! ```text
 //! access_id_CA  X509    '/DC=org/DC=example/CN=CA'
@@ -34,44 +34,59 @@ pub enum Verdict {
     Silent,
 }
 
-/// Checks that the site lets a CA certify a name.
-pub fn check(context: &Context, ca: &Link, issued: &Link) -> Outcome<()> {
+/// Checks that the site lets a CA certify a name. What the CA's own files say counts; where they say nothing about it, the
+/// files of the nearest CA above it that do: distributions write the policy of a whole hierarchy into the root's files.
+pub fn check(context: &Context, ca: &Link, above: &[Link], issued: &Link) -> Outcome<()> {
     if context.policy.signing_policy == Companion::Off {
         return Ok(());
     }
-    let issuer = ca.certificate.subject.text().as_str();
-    let subject = issued.certificate.subject.text().as_str();
+    let issuer = ca.certificate.subject.text();
     let mut silent = false;
-    let mut permitted = false;
-    let forms: [(&str, Judge); 2] = [("signing_policy", judge), ("namespaces", namespaces::judge)];
-    for (suffix, judge) in forms {
-        let what = format!("the {suffix} file of the CA {issuer}");
-        let Some(file) = companion(&context.trust.cas, &ca.certificate.subject, suffix, MAX_FILE, &what)? else {
-            continue;
-        };
-        let verdict = std::str::from_utf8(&file).map_err(|_| "it is not UTF-8".to_owned());
-        let verdict = verdict.and_then(|text| judge(text, issuer, subject)).map_err(|why| {
-            let text = format!("{what} cannot be understood: the site has to mend it");
-            Refusal::new(Reason::TrustPolicyMalformed, text).detail(why)
-        })?;
-        match verdict {
-            Verdict::Permitted => permitted = true,
-            Verdict::Silent => silent = true,
-            Verdict::Denied => {
-                let text = format!("has a name that {issuer} may not certify here (its {suffix} file)");
-                return Err(issued.refuse(Reason::CredentialSigningPolicy, text));
-            }
+    for owner in [ca].into_iter().chain(above) {
+        match judge_by(context, owner, ca, issued)? {
+            Some(Verdict::Permitted) => return Ok(()),
+            Some(Verdict::Silent) if std::ptr::eq(owner, ca) => silent = true,
+            _ => {}
         }
     }
-    let text = match (permitted, silent, context.policy.signing_policy) {
-        (true, _, _) | (false, false, Companion::IfPresent) => return Ok(()),
-        (false, true, _) => format!("the signing policy of the CA {issuer} does not name this CA"),
-        (false, false, _) => format!("the site has no signing policy of the CA {issuer}"),
+    let text = match (silent, context.policy.signing_policy) {
+        (false, Companion::IfPresent) => return Ok(()),
+        (true, _) => format!("the signing policy of the CA {issuer} does not name this CA"),
+        (false, _) => format!("the site has no signing policy of the CA {issuer}"),
     };
     Err(Refusal::new(Reason::TrustPolicyMissing, format!("{text}: the site has to mend it")))
 }
 
-type Judge = fn(&str, &str, &str) -> Result<Verdict, String>;
+/// What the files of one CA say about a name that a CA certified, itself or one below it; `None` where it has no files.
+/// Where it has both forms, both must permit; a denial is an error.
+fn judge_by(context: &Context, owner: &Link, ca: &Link, issued: &Link) -> Outcome<Option<Verdict>> {
+    let [owner_name, issuer, subject] = [owner, ca, issued].map(|link| link.certificate.subject.text().as_str());
+    let mut said = None;
+    for suffix in ["signing_policy", "namespaces"] {
+        let what = format!("the {suffix} file of the CA {owner_name}");
+        let Some(file) = companion(&context.trust.cas, &owner.certificate.subject, suffix, MAX_FILE, &what)? else {
+            continue;
+        };
+        let judged =
+            std::str::from_utf8(&file).map_err(|_| "it is not UTF-8".to_owned()).and_then(|text| match suffix {
+                "namespaces" => namespaces::judge(text, owner_name, issuer, subject),
+                _ => judge(text, issuer, subject),
+            });
+        let verdict = judged.map_err(|why| {
+            let text = format!("{what} cannot be understood: the site has to mend it");
+            Refusal::new(Reason::TrustPolicyMalformed, text).detail(why)
+        })?;
+        match verdict {
+            Verdict::Permitted => said = Some(verdict),
+            Verdict::Silent => said = said.or(Some(verdict)),
+            Verdict::Denied => {
+                let text = format!("has a name that {issuer} may not certify here ({what})");
+                return Err(issued.refuse(Reason::CredentialSigningPolicy, text));
+            }
+        }
+    }
+    Ok(said)
+}
 
 /// One `access_id_…` and the lines that belong to it.
 #[derive(Default)]
@@ -133,7 +148,8 @@ fn patterns(value: &str) -> Result<Vec<String>, &'static str> {
         None => return Ok(vec![value.to_owned()]),
         Some(outer) => {
             let inside = value.strip_prefix(outer).and_then(|v| v.strip_suffix(outer));
-            (inside.ok_or("a quote is not closed")?, if outer == '"' { '\'' } else { '"' })
+            let inside = inside.filter(|inside| !inside.contains(outer)).ok_or("its quotes do not pair")?;
+            (inside, if outer == '"' { '\'' } else { '"' })
         }
     };
     if !inside.contains(quote) {
@@ -229,6 +245,10 @@ mod tests {
             policy(""),
             policy("''"),
             policy("'\"/a\" junk'"),
+            policy("\"/DC=org/*\" \"/DC=x/*\""),
+            policy("\"/DC=org/*\"\"CN=x\""),
+            policy("'/DC=org/*' '/DC=x/*'"),
+            policy("'*'").replace("X509 ", ""),
             format!("{}neg_rights globus CA:sign\n", policy("'*'")),
             "pos_rights globus CA:sign\n".into(),
             "hello\n".into(),

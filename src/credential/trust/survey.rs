@@ -5,6 +5,7 @@
 use super::{MAX_CA_FILE, crl, read, signing_policy};
 use crate::config::credentials::Credentials;
 use crate::credential::certificate::Certificate;
+use crate::credential::chain::MAX_CAS;
 use crate::credential::context::{Context, Link, Place};
 use crate::credential::judge::Trust;
 use crate::credential::pem;
@@ -70,7 +71,22 @@ fn look(trust: &Trust, policy: &Credentials, now: i64, name: &str) -> Result<Aut
     // Each with budgets of its own.
     faults.extend(crl::check(&Context::new(policy, trust, now), &ca, &[]).err());
     // Whether the CA may sign its own name is not the question, but whether its policy can be read.
-    let policy_fault = signing_policy::check(&Context::new(policy, trust, now), &ca, &ca).err();
+    let context = Context::new(policy, trust, now);
+    let policy_fault = above(&context, &ca).and_then(|above| signing_policy::check(&context, &ca, &above, &ca)).err();
     faults.extend(policy_fault.filter(|refusal| refusal.reason() != Reason::CredentialSigningPolicy));
     Ok(Authority { file: name.to_owned(), subject, not_after: until, faults })
+}
+
+/// The CAs above a CA as far as the directory has them: a policy may stand in their files. Only names are followed.
+fn above(context: &Context, ca: &Link) -> Outcome<Vec<Link>> {
+    let mut found: Vec<Link> = Vec::new();
+    for _ in 0..MAX_CAS {
+        let last = &found.last().unwrap_or(ca).certificate;
+        if last.is_self_issued() {
+            break;
+        }
+        let Some(issuer) = context.authorities(&last.issuer)?.first().cloned() else { break };
+        found.push(Link { certificate: issuer, place: Place::Directory });
+    }
+    Ok(found)
 }

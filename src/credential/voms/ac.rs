@@ -28,8 +28,8 @@ const MAX_ENTRIES: usize = 128;
 pub struct Ac {
     /// What is signed, and the signature.
     pub signed: Signed,
-    /// Issuer of the certificate that it is for.
-    pub holder_issuer: Name,
+    /// A name of the certificate that it is for: its issuer's or its subject's.
+    pub holder_name: Name,
     /// Serial number of the certificate that it is for.
     pub holder_serial: Serial,
     /// Who issued it: the subject of the server's certificate.
@@ -59,7 +59,7 @@ impl Ac {
         if fields.take(tag::INTEGER)?.value != [1] {
             return Err(Malformed("it is not of version 2"));
         }
-        let (holder_issuer, holder_serial) = holder(&mut fields)?;
+        let (holder_name, holder_serial) = holder(&mut fields)?;
         let issuer = issuer(&mut fields)?;
         if Algorithm::read(&mut fields)? != signed.algorithm {
             return Err(Malformed("it names two signature algorithms"));
@@ -77,7 +77,7 @@ impl Ac {
             None => Vec::new(),
         };
         fields.end()?;
-        Ok(Ac { signed, holder_issuer, holder_serial, issuer, not_before, not_after, vo, fqans, extensions })
+        Ok(Ac { signed, holder_name, holder_serial, issuer, not_before, not_after, vo, fqans, extensions })
     }
 
     /// The value of an extension.
@@ -163,30 +163,31 @@ fn ietf_attribute(value: Tlv) -> Result<(String, Vec<String>), Malformed> {
 }
 
 /// The host names of a targets extension. RFC 5755 section 4.3.2 has `SEQUENCE OF Targets`, each a `SEQUENCE OF Target`;
-/// VOMS writes the inner level alone, with `[0] targetName`. Kinds of targets that cannot name this host are errors.
+/// VOMS wraps every target in a SEQUENCE more (libvomsapi's `AC_TARGET`, voms-api-java), older ones write the targets
+/// alone. Kinds of targets that cannot name this host are errors.
 pub fn targets(der: &[u8]) -> Result<Vec<String>, Malformed> {
     let mut hosts = Vec::new();
-    let mut outer = only(der, tag::SEQUENCE)?.inside()?;
-    while !outer.is_at_end() {
-        if hosts.len() >= MAX_ENTRIES {
-            return Err(Malformed("it has too many targets"));
-        }
-        let next = outer.any()?;
-        let mut inner = next.inside()?;
-        match next.tag {
-            tag::SEQUENCE => {
-                while !inner.is_at_end() && hosts.len() < MAX_ENTRIES {
-                    hosts.push(target(inner.any()?)?);
-                }
-                inner.end()?;
-            }
-            _ => hosts.push(target(next)?),
-        }
-    }
+    collect_targets(only(der, tag::SEQUENCE)?, 2, &mut hosts)?;
     Ok(hosts)
 }
 
-/// `[0] GeneralName`: a DNS name, or a URI that is one or has one.
+/// The targets in a SEQUENCE that may have so many levels of SEQUENCE below it.
+fn collect_targets(list: Tlv, levels: u8, hosts: &mut Vec<String>) -> Result<(), Malformed> {
+    let mut list = list.inside()?;
+    while !list.is_at_end() {
+        if hosts.len() >= MAX_ENTRIES {
+            return Err(Malformed("it has too many targets"));
+        }
+        let next = list.any()?;
+        match levels.checked_sub(1) {
+            Some(levels) if next.tag == tag::SEQUENCE => collect_targets(next, levels, hosts)?,
+            _ => hosts.push(target(next)?),
+        }
+    }
+    Ok(())
+}
+
+/// `[0] GeneralName`: a host's name, as a DNS name or as VOMS writes it, a URI of nothing else.
 fn target(target: Tlv) -> Result<String, Malformed> {
     let bad = Malformed("a target is not a host name");
     if target.tag != tag::constructed(0) {

@@ -23,7 +23,7 @@ impl Names {
     }
 }
 
-/// Reads a file. Empty lines and comments (`#`) are skipped, chains of less than two names are dropped: they would
+/// Reads a file. A name may stand in double quotes, empty lines and comments (`#`) are skipped, chains of less than two names are dropped: they would
 /// trust whoever has the server's name from any CA.
 pub fn parse(bytes: &[u8]) -> Result<Vec<Names>, &'static str> {
     let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8")?;
@@ -34,8 +34,11 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Names>, &'static str> {
                 return Err("a line of dashes does not say NEXT CHAIN");
             }
             chains.push(Vec::new());
-        } else if line.starts_with('/') {
-            let name = as_printed(line);
+            continue;
+        }
+        let unquoted = line.strip_prefix('"').and_then(|line| line.strip_suffix('"')).unwrap_or(line);
+        if unquoted.starts_with('/') {
+            let name = as_printed(unquoted);
             if let Some(chain) = chains.last_mut().filter(|chain| chain.last() != Some(&name)) {
                 chain.push(name);
             }
@@ -60,6 +63,7 @@ mod tests {
         let deep = ["/CN=voms", "/CN=sub", "/CN=CA"];
         assert!(fits("/CN=voms\n/CN=CA\n", &root, 1));
         assert!(fits("# server\n\n /CN=voms \r\n/CN=CA", &root, 1));
+        assert!(fits("\"/CN=voms\"\n \"/CN=CA\" \n", &root, 1));
         assert!(fits("/CN=x\n/CN=CA\n------ NEXT CHAIN ------\n/CN=voms\n/CN=CA\n", &root, 1));
         assert!(fits("/CN=voms\n/CN=sub\n", &deep, 1), "the CA's own issuer need not be named");
         assert!(fits("/CN=voms\n/CN=sub\n/CN=CA\n", &deep, 1));
@@ -90,7 +94,7 @@ mod tests {
 
     #[test]
     fn other_lines_are_malformed() {
-        for text in ["CN=voms\n", "------ NEXT ------\n", "-----BEGIN CERTIFICATE-----\n"] {
+        for text in ["CN=voms\n", "\"/CN=voms\n", "------ NEXT ------\n", "-----BEGIN CERTIFICATE-----\n"] {
             assert!(parse(text.as_bytes()).is_err(), "{text}");
         }
         assert!(parse(b"/CN=\xff\n").is_err());

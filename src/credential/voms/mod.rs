@@ -90,11 +90,15 @@ fn judge(context: &Context, chain: &Chain, der: &[u8]) -> Outcome<Vec<Fqan>> {
 }
 
 /// RFC 5755 section 4.2.2: the AC is for one certificate, by issuer and serial number; it must be this chain's EEC.
-/// Whoever has seen a proxy can copy its AC, which is worth nothing without the key that [`super::key`] asks for.
+/// Servers with voms-api-java (INDIGO IAM) write the EEC's subject where its issuer belongs, as the oldest VOMS servers
+/// did; libvomsapi takes both, and so does this: subject and serial number name one EEC too, since the site's signing
+/// policies give a subject to one CA. Whoever has seen a proxy can copy its AC, which is worth nothing without the key
+/// that [`super::key`] asks for.
 fn check_holder(ac: &Ac, chain: &Chain) -> Outcome<()> {
     let eec = &chain.eec.certificate;
     // Servers write the name anew, at times with other string types: the text is compared, not the DER.
-    if ac.holder_issuer.text() == eec.issuer.text() && ac.holder_serial == eec.serial {
+    let is_named = [&eec.issuer, &eec.subject].iter().any(|name| name.text() == ac.holder_name.text());
+    if is_named && ac.holder_serial == eec.serial {
         return Ok(());
     }
     let text = format!("the VOMS attributes were given to another certificate than that of {}", eec.subject.text());

@@ -3,13 +3,17 @@
 #![forbid(unsafe_code)]
 
 use super::Gridmapdir;
-use super::names::{CLAIM, CLAIM_LIFETIME, MARK, Passing, SET_ASIDE, passing, private_name, seconds_now};
+use super::names::{MARK, MARK_LIFETIME, marked, private_name, seconds_now};
 use super::record;
 use super::view::Listing;
 use crate::lcmaps::lease_name::LeaseName;
 use crate::reason::Outcome;
 use nix::errno::Errno;
 use std::ffi::OsStr;
+use std::time::Duration;
+
+/// How long a call waits for others to lease. They take microseconds, unless their caller has stopped them.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// What came of trying for one account.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,25 +27,31 @@ pub(super) enum Claim {
 }
 
 impl Gridmapdir {
-    /// Steps 2 to 5 for an account that was seen free.
+    /// All steps for an account that was seen free.
     pub(super) fn claim(&self, account: &str, lease: &LeaseName) -> Outcome<Claim> {
-        let claim = private_name(CLAIM, account);
-        if !self.rename(account.as_ref(), &claim)? {
-            return Ok(Claim::Lost);
-        }
-        let made = self.link_claim(&claim, account, lease);
-        self.give_back(&claim, account)?;
-        match made? {
+        match self.mark(account, lease)? {
             Claim::Won if !self.is_made(account, lease)? => Ok(Claim::Lost),
             made => Ok(made),
         }
     }
 
-    /// Steps 3 and 4.
-    pub(super) fn link_claim(&self, claim: &OsStr, account: &str, lease: &LeaseName) -> Outcome<Claim> {
+    /// Steps 1 to 4, under the lock where it can be had: the account was seen free some time ago.
+    fn mark(&self, account: &str, lease: &LeaseName) -> Outcome<Claim> {
+        let _lock = self.view.directory().lock(PATIENCE);
+        match self.view.entry(account.as_ref())? {
+            Some(entry) if entry.is_free() => self.link_mark(account, lease),
+            _ => Ok(Claim::Lost),
+        }
+    }
+
+    /// Steps 2 to 4.
+    pub(super) fn link_mark(&self, account: &str, lease: &LeaseName) -> Outcome<Claim> {
         let mark = private_name(MARK, account);
-        if !self.link(claim, &mark)? {
-            return Ok(Claim::Lost);
+        match self.view.directory().link(account.as_ref(), &mark) {
+            Ok(()) => {}
+            // A server that repeats a call whose answer was lost says that the name exists.
+            Err(Errno::ENOENT | Errno::EEXIST) => return Ok(Claim::Lost),
+            Err(errno) => return Err(self.view.failed("marking an account", errno)),
         }
         let made = self.make_of(&mark, lease);
         if !matches!(made, Ok(Claim::Won)) {
@@ -50,7 +60,8 @@ impl Gridmapdir {
         made
     }
 
-    fn make_of(&self, mark: &OsStr, lease: &LeaseName) -> Outcome<Claim> {
+    /// Steps 3 and 4.
+    pub(super) fn make_of(&self, mark: &OsStr, lease: &LeaseName) -> Outcome<Claim> {
         if !self.view.entry(mark)?.is_some_and(|entry| entry.regular && entry.links == 2) {
             return Ok(Claim::Lost);
         }
@@ -62,15 +73,6 @@ impl Gridmapdir {
         }
     }
 
-    /// False where the first name is gone.
-    fn link(&self, from: &OsStr, to: &OsStr) -> Outcome<bool> {
-        match self.view.directory().link(from, to) {
-            Ok(()) => Ok(true),
-            Err(Errno::ENOENT) => Ok(false),
-            Err(errno) => Err(self.view.failed("marking an account", errno)),
-        }
-    }
-
     /// Removes a name that nobody relies on; that it is gone already is as good.
     pub(super) fn drop_name(&self, name: &OsStr) -> Outcome<()> {
         match self.view.directory().unlink(name) {
@@ -79,7 +81,7 @@ impl Gridmapdir {
         }
     }
 
-    /// Step 6, and the last look at a new lease.
+    /// Step 5, and the last look at a new lease.
     fn is_made(&self, account: &str, lease: &LeaseName) -> Outcome<bool> {
         let name: &OsStr = lease.as_str().as_ref();
         let (Some(made), Some(leased)) = (self.view.entry(name)?, self.view.entry(account.as_ref())?) else {
@@ -96,34 +98,12 @@ impl Gridmapdir {
         }
     }
 
-    /// Step 5. That it is done already is as good. An account that has got a new file meanwhile keeps that one.
-    fn give_back(&self, claim: &OsStr, account: &str) -> Outcome<()> {
-        match self.view.directory().rename_new(claim, account.as_ref()) {
-            Ok(()) | Err(Errno::ENOENT) => Ok(()),
-            Err(Errno::EEXIST) => self.rename(claim, &private_name(SET_ASIDE, account)).map(|_| ()),
-            Err(errno) => Err(self.view.failed("giving an account its name back", errno)),
-        }
-    }
-
-    /// Gives the accounts behind abandoned claims their names back, and then removes abandoned marks: without its mark a
-    /// maker can make nothing any more. A clock that runs backwards makes them young, which is safe.
+    /// Removes abandoned marks: without its mark a maker can make nothing any more. A clock that runs backwards makes
+    /// them young, which is safe.
     pub(super) fn sweep(&self, listing: &Listing) -> Outcome<()> {
-        let now = seconds_now();
-        let abandoned = || {
-            let all = listing.iter().filter_map(|(name, _)| Some((name, passing(name)?)));
-            all.filter(|(_, (made, _))| now.saturating_sub(*made) > CLAIM_LIFETIME.as_secs())
-        };
-        for (name, (_, what)) in abandoned() {
-            if let Passing::Claim(account) = what {
-                self.give_back(name, account)?;
-            }
-        }
-        for (name, (_, what)) in abandoned() {
-            if let Passing::Mark(_) = what {
-                self.drop_name(name)?;
-            }
-        }
-        Ok(())
+        let oldest = seconds_now().saturating_sub(MARK_LIFETIME.as_secs());
+        let is_abandoned = |name: &OsStr| marked(name).is_some_and(|(made, _)| made < oldest);
+        listing.iter().filter(|(name, _)| is_abandoned(name)).try_for_each(|(name, _)| self.drop_name(name))
     }
 
     pub(super) fn rename(&self, from: &OsStr, to: &OsStr) -> Outcome<bool> {

@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::names::is_passing;
+use super::names::is_mark;
 use super::record::Record;
 use super::view::View;
 use crate::account;
@@ -73,7 +73,7 @@ impl View {
     fn standing(&self, entry: Entry, others: Vec<OsString>) -> Standing {
         match (entry.links, others.as_slice()) {
             (1, []) => Standing::Free,
-            (_, others) if others.iter().any(|name| is_passing(name)) => Standing::Changing,
+            (_, others) if others.iter().any(|name| is_mark(name)) => Standing::Changing,
             (2, [name]) => {
                 let (holder, since) = self.recorded(name);
                 Standing::Leased(Lease { name: name.clone(), holder, since, used: entry.modified.0, entry })

@@ -2,7 +2,7 @@
 
 #![allow(clippy::disallowed_methods, clippy::arithmetic_side_effects)]
 
-use super::names::{CLAIM, MARK, seconds_now};
+use super::names::{MARK, seconds_now};
 use super::*;
 use crate::credential::identity::Dn;
 use std::collections::BTreeMap;
@@ -162,56 +162,75 @@ fn a_lease_whose_account_is_gone_is_made_again() {
     assert_eq!(dir.names(), [lease("/CN=a").as_str(), "p2"]);
 }
 
-/// Renames an account as a process in step 2 does.
-fn claim_by_hand(dir: &Temporary, account: &str, made: u64) -> String {
-    let claim = format!("{CLAIM}{made}.x.{account}");
-    std::fs::rename(dir.0.join(account), dir.0.join(&claim)).unwrap();
-    claim
+/// Marks an account as a process in step 2 does.
+fn mark_by_hand(dir: &Temporary, account: &str, made: u64) -> String {
+    let mark = format!("{MARK}{made}.x.{account}");
+    dir.link(account, &mark);
+    mark
 }
 
 #[test]
-fn claims_of_the_dead_are_given_back_and_those_of_the_living_respected() {
+fn marks_of_the_dead_keep_no_account_for_ever_and_those_of_the_living_are_respected() {
     let dir = Temporary::pool(1);
-    claim_by_hand(&dir, "p001", seconds_now());
+    let mark = mark_by_hand(&dir, "p001", seconds_now());
     assert_eq!(reason(dir.open().lease(&pool("p"), &lease("/CN=a"), &every)), Reason::LcmapsPoolExhausted);
+    assert_eq!(dir.names(), [mark.as_str(), "p001"]);
     let dir = Temporary::pool(1);
-    claim_by_hand(&dir, "p001", 1000);
+    mark_by_hand(&dir, "p001", 1000);
+    assert_eq!(dir.open().lease(&pool("p"), &lease("/CN=a"), &every).unwrap(), "p001");
+    // Somebody who had seen the account free before it was leased died at once.
+    mark_by_hand(&dir, "p001", 1000);
     assert_eq!(dir.open().lease(&pool("p"), &lease("/CN=a"), &every).unwrap(), "p001");
     assert_eq!(dir.names(), [lease("/CN=a").as_str(), "p001"]);
-}
-
-#[test]
-fn a_lease_whose_maker_died_before_the_last_step_is_completed() {
-    let dir = Temporary::pool(2);
-    let claim = claim_by_hand(&dir, "p001", 1000);
-    dir.link(&claim, lease("/CN=a").as_str());
-    assert_eq!(dir.open().existing(&pool("p"), &lease("/CN=a")).unwrap().as_deref(), Some("p001"));
-    assert_eq!(dir.names(), [lease("/CN=a").as_str(), "p001", "p002"]);
 }
 
 #[test]
 fn an_account_that_somebody_linked_meanwhile_is_left_to_him() {
     let dir = Temporary::pool(1);
-    let claim = claim_by_hand(&dir, "p001", seconds_now());
-    // The other one found the account's file before it was renamed, and linked it after that.
-    dir.link(&claim, lease("/CN=b").as_str());
-    assert_eq!(dir.open().link_claim(claim.as_ref(), "p001", &lease("/CN=a")).unwrap(), Claim::Lost);
-    assert_eq!(dir.names(), [lease("/CN=b").as_str(), claim.as_str()]);
+    // The other one saw the account free as well, and links it before it is marked.
+    dir.link("p001", lease("/CN=b").as_str());
+    assert_eq!(dir.open().link_mark("p001", &lease("/CN=a")).unwrap(), Claim::Lost);
+    assert_eq!(dir.names(), [lease("/CN=b").as_str(), "p001"]);
 }
 
 #[test]
-fn a_mark_of_the_dead_keeps_no_account_for_ever() {
-    let mark = |made: u64| format!("{MARK}{made}.x.p001");
+fn a_maker_that_was_held_for_dead_gets_nothing() {
     let dir = Temporary::pool(1);
-    dir.link("p001", &mark(seconds_now()));
-    assert_eq!(reason(dir.open().lease(&pool("p"), &lease("/CN=a"), &every)), Reason::LcmapsPoolExhausted);
-    let dir = Temporary::pool(1);
-    dir.link("p001", &mark(1000));
+    let mark = mark_by_hand(&dir, "p001", 1000);
     assert_eq!(dir.open().lease(&pool("p"), &lease("/CN=a"), &every).unwrap(), "p001");
-    // Its maker had made the lease, and somebody else gave the account its name back.
-    dir.link("p001", &mark(1000));
-    assert_eq!(dir.open().lease(&pool("p"), &lease("/CN=a"), &every).unwrap(), "p001");
+    assert_eq!(dir.open().make_of(mark.as_ref(), &lease("/CN=b")).unwrap(), Claim::Lost);
     assert_eq!(dir.names(), [lease("/CN=a").as_str(), "p001"]);
+}
+
+/// The C library removes a lease when the account it leads to is not where the directory had it a moment before.
+#[test]
+fn an_account_never_changes_its_name_while_it_is_claimed() {
+    let dir = Temporary::pool(1);
+    let watched = std::sync::atomic::AtomicBool::new(true);
+    std::thread::scope(|scope| {
+        let watch = scope.spawn(|| {
+            while watched.load(std::sync::atomic::Ordering::Relaxed) {
+                assert!(dir.0.join("p001").exists());
+            }
+        });
+        for round in 0..300 {
+            let person = lease(&format!("/CN={round}"));
+            assert_eq!(dir.open().lease(&pool("p"), &person, &every).unwrap(), "p001");
+            std::fs::remove_file(dir.0.join(person.as_str())).unwrap();
+        }
+        watched.store(false, std::sync::atomic::Ordering::Relaxed);
+        watch.join().unwrap();
+    });
+}
+
+#[test]
+fn a_lock_that_somebody_else_holds_stops_nobody() {
+    let dir = Temporary::pool(1);
+    let other = dir.open();
+    let held = other.view.directory().lock(Duration::ZERO);
+    assert!(held.is_some());
+    assert!(dir.open().view.directory().lock(Duration::ZERO).is_none());
+    assert_eq!(dir.open().lease(&pool("p"), &lease("/CN=a"), &every).unwrap(), "p001");
 }
 
 #[test]
@@ -222,15 +241,6 @@ fn an_account_that_has_just_lost_its_lease_is_taken_last() {
     for (dn, account) in [("/CN=a", "p002"), ("/CN=b", "p003"), ("/CN=c", "p001")] {
         assert_eq!(dir.open().lease(&pool("p"), &lease(dn), &every).unwrap(), account);
     }
-}
-
-#[test]
-fn a_maker_that_was_held_for_dead_gets_nothing() {
-    let dir = Temporary::pool(1);
-    let claim = claim_by_hand(&dir, "p001", 1000);
-    assert_eq!(dir.open().lease(&pool("p"), &lease("/CN=a"), &every).unwrap(), "p001");
-    assert_eq!(dir.open().link_claim(claim.as_ref(), "p001", &lease("/CN=b")).unwrap(), Claim::Lost);
-    assert_eq!(dir.names(), [lease("/CN=a").as_str(), "p001"]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::file_refusal;
-use super::names::{is_passing, passing, seconds_now};
+use super::names::{is_mark, marked, seconds_now};
 use super::pool::{Inconsistency, Pool};
 use super::record::{self, MAX_RECORD, Record};
 use crate::account;
@@ -33,7 +33,7 @@ pub(super) enum Held {
     Orphan,
     /// Something that cannot be understood.
     Conflict(String),
-    /// An account that is just being taken: one of its other names is this claim or mark.
+    /// An account that is just being taken: one of its other names is this mark.
     Passing(OsString),
 }
 
@@ -116,8 +116,8 @@ impl View {
             Held::Nothing | Held::Orphan => return Ok(None),
             Held::Conflict(why) => return Err(self.conflict(lease, &why)),
             Held::Account(account, _) => account,
-            Held::Passing(name) => match passing(&name) {
-                Some((_, what)) => what.account().to_owned(),
+            Held::Passing(name) => match marked(&name) {
+                Some((_, account)) => account.to_owned(),
                 None => return Err(self.conflict(lease, "others are changing it")),
             },
         };
@@ -178,7 +178,7 @@ impl View {
         }
         let listing = self.listing()?;
         let names = self.names_of(entry, lease, &listing)?;
-        if let Some(name) = names.iter().find(|name| is_passing(name)) {
+        if let Some(name) = names.iter().find(|name| is_mark(name)) {
             return Ok((Held::Passing(name.clone()), listing));
         }
         let account = names.first().and_then(|name| name.to_str()).filter(|name| account::is_name(name));
@@ -213,7 +213,7 @@ impl View {
     /// The accounts of a pool that the listing does not show as leased, in order.
     fn candidates(pool: &Pool, listing: &Listing) -> Vec<String> {
         let mut links: BTreeMap<u64, u32> = BTreeMap::new();
-        for (_, inode) in listing.iter().filter(|(name, _)| !is_passing(name)) {
+        for (_, inode) in listing.iter().filter(|(name, _)| !is_mark(name)) {
             let count = links.entry(*inode).or_default();
             *count = count.saturating_add(1);
         }
@@ -270,7 +270,7 @@ impl View {
     pub(super) fn has_free(&self, pool: &Pool, usable: &Usable<'_>) -> Outcome<bool> {
         let listing = self.listing()?;
         Ok(self.first_usable(pool, &listing, usable)?.is_some()
-            || Self::claims_in(pool, &listing)
+            || Self::marks_in(pool, &listing)
             || !self.is_settled(&listing)?)
     }
 
@@ -285,7 +285,7 @@ impl View {
     }
 
     /// Whether an account of the pool is just being claimed.
-    pub(super) fn claims_in(pool: &Pool, listing: &Listing) -> bool {
-        listing.iter().any(|(name, _)| passing(name).is_some_and(|(_, what)| pool.has(what.account())))
+    pub(super) fn marks_in(pool: &Pool, listing: &Listing) -> bool {
+        listing.iter().any(|(name, _)| marked(name).is_some_and(|(_, account)| pool.has(account)))
     }
 }
