@@ -45,10 +45,10 @@ enum Condition {
 /// Whether the list permits a person anything.
 pub(super) fn permits(bytes: &[u8], identity: &Identity) -> Result<bool, String> {
     let entries = entries(bytes)?;
-    let counts = |entry: &&Entry| entry.conditions.iter().all(|it| it.holds(identity, !entry.takes.is_empty()));
-    let count: Vec<&Entry> = entries.iter().filter(counts).collect();
-    let is_taken = |right| count.iter().any(|entry| entry.takes.contains(right));
-    Ok(count.iter().flat_map(|entry| &entry.gives).any(|right| !is_taken(right)))
+    // An ambiguous name takes rights from whoever it may mean, and gives them to nobody.
+    let counts = |entry: &Entry, denies| entry.conditions.iter().all(|it| it.holds(identity, denies));
+    let is_taken = |right| entries.iter().any(|entry| entry.takes.contains(right) && counts(entry, true));
+    Ok(entries.iter().filter(|entry| counts(entry, false)).flat_map(|entry| &entry.gives).any(|right| !is_taken(right)))
 }
 
 /// Why a list cannot be understood.
@@ -274,6 +274,7 @@ mod tests {
         let fqan = "<entry><voms><fqan>/vo/Role=pilot</fqan></voms><allow><exec/></allow></entry>";
         let bob = "<entry><person><dn>/CN=Bob &amp; Co</dn></person><deny><read/><exec/></deny></entry>";
         let all = "<entry><any-user/><allow><read/></allow></entry>";
+        let mixed = "<entry><person><dn>/CN=host/a</dn></person><allow><read/></allow><deny><list/></deny></entry>";
         let both =
             "<entry><person><dn>/CN=a</dn></person><voms-cred><vo>vo</vo></voms-cred><allow><read/></allow></entry>";
         let table: &[(&str, &str, &[&str], bool)] = &[
@@ -290,6 +291,8 @@ mod tests {
             (&[bob, vo].concat(), "/CN=Bob & Co", &["/vo"], false),
             (&[bob, vo].concat(), "/CN=Bob", &["/vo"], true),
             (all, "/CN=a", &[], true),
+            (mixed, "/CN=host/a", &[], true),
+            (mixed, "/CN=host\\/a", &[], false),
             (both, "/CN=a", &["/vo"], true),
             (both, "/CN=b", &["/vo"], false),
             (both, "/CN=a", &[], false),
