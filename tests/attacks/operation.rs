@@ -24,7 +24,10 @@ const STEPS: &[(&str, &str)] = &[
         "set signal dispositions",
         "default, but SIGPIPE and SIGXFSZ of our own writing; default for all before the payload",
     ),
-    ("set signal mask", "empty at the start and for the payload; blocked where signals are read as messages"),
+    (
+        "set signal mask",
+        "empty at the start and for the payload; blocked where signals are read as messages, and under the log's lock",
+    ),
     ("stop timers", "an alarm of the caller's survives execve"),
     ("umask", "077 for what is ours; the configured one for the payload"),
     ("close descriptors", "whatever the caller left open but the report's; whatever a child must not hold"),
@@ -120,8 +123,12 @@ const STEPS: &[(&str, &str)] = &[
     ("signalfd", "signals are read as messages: nothing runs in a handler"),
     ("setresgid(caller, target, target)", "the front: the caller and the target may signal it, nobody may trace it"),
     ("setresuid(caller, target, target)", "the front: the caller and the target may signal it, nobody may trace it"),
+    ("setresuid(caller, root, root)", "the log's lock is released"),
     ("setresgid(root, root, root)", "the monitor: neither caller nor payload may signal it"),
-    ("setresuid(root, root, root)", "the monitor: neither caller nor payload may signal it"),
+    (
+        "setresuid(root, root, root)",
+        "the monitor, and whoever has the log's lock: neither caller nor payload may signal it",
+    ),
     ("send", "how the payload ended, from the monitor to the front"),
     ("ask what children used", "for the end record"),
 ];
