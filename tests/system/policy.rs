@@ -234,6 +234,9 @@ fn an_expired_account_is_refused_but_one_without_password_is_not() {
     }
     site.sh("rm /etc/shadow");
     alice.glexec(["id", "-un"]).succeeds_with("alice\n");
+    // One that is there and does not answer may lock the account.
+    site.sh("mkdir /etc/shadow");
+    alice.glexec(["id"]).refused(202, "account.lookup-failed");
 }
 
 #[test]
