@@ -2,13 +2,14 @@
 
 use crate::sys::start::proc_text;
 use nix::errno::Errno;
+use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, UsageWho, getrusage, setrlimit};
-use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Gid, Pid, Uid, fork, getpgid, getpid, getsid, setgroups, setresgid, setresuid, setsid};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
@@ -37,22 +38,12 @@ pub fn end(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-/// Signals that the front hands on to the payload.
-pub const RELAYED: [Signal; 9] = [
-    Signal::SIGTERM,
-    Signal::SIGINT,
-    Signal::SIGHUP,
-    Signal::SIGQUIT,
-    Signal::SIGUSR1,
-    Signal::SIGUSR2,
-    Signal::SIGCONT,
-    Signal::SIGTSTP,
-    Signal::SIGWINCH,
-];
-
-/// Blocks the relayed signals, so that they can be read as messages; none is lost from here on.
+/// Blocks the signals that the front hands on to the payload, so that they can be read as messages; none is lost from here
+/// on. That is every signal that a payload could handle, for batch systems send more than SIGTERM (SIGXCPU before a time
+/// limit), but SIGCHLD, which tells of our own.
 pub fn hold_signals() -> Result<SignalFd, Errno> {
-    let set: SigSet = RELAYED.into_iter().collect();
+    let mut set = SigSet::all();
+    set.remove(Signal::SIGCHLD);
     set.thread_block()?;
     SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
 }
@@ -182,15 +173,21 @@ pub enum Reaped {
     NoChildren,
 }
 
-/// Reaps one child that has ended, without waiting for one.
+/// Reaps one child that has ended, without waiting for one. nix has no real-time signals, and so no word for a child that
+/// one of them has ended.
 pub fn reap() -> Reaped {
+    let mut status = 0;
     loop {
-        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(pid, code)) => return Reaped::One(pid, Ended::Exited(code)),
-            Ok(WaitStatus::Signaled(pid, signal, _)) => return Reaped::One(pid, Ended::Signaled(signal as i32)),
+        // SAFETY: the kernel writes one number into `status`.
+        match Errno::result(unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) }) {
+            Ok(0) => return Reaped::Nobody,
+            Ok(pid) if libc::WIFSIGNALED(status) => {
+                return Reaped::One(Pid::from_raw(pid), Ended::Signaled(libc::WTERMSIG(status)));
+            }
+            Ok(pid) => return Reaped::One(Pid::from_raw(pid), Ended::Exited(libc::WEXITSTATUS(status))),
             Err(Errno::ECHILD) => return Reaped::NoChildren,
             Err(Errno::EINTR) => {}
-            Ok(_) | Err(_) => return Reaped::Nobody,
+            Err(_) => return Reaped::Nobody,
         }
     }
 }
@@ -202,10 +199,8 @@ pub fn reap_this(child: Pid) {
 
 /// Sends a signal to a process that is a child of ours or below one, and not reaped yet.
 pub fn signal(pid: Pid, number: i32) {
-    if let Ok(signal) = Signal::try_from(number) {
-        // It may have ended just now.
-        let _ = kill(pid, signal);
-    }
+    // SAFETY: kill takes two numbers. The process may have ended just now.
+    unsafe { libc::kill(pid.as_raw(), number) };
 }
 
 /// The children of a process, as /proc/PID/task/PID/children says (proc_pid_task(5)); all of them while none of
@@ -290,9 +285,7 @@ pub fn usage() -> Usage {
 pub fn end_by(signal: i32) -> ! {
     let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
     crate::sys::start::default_signals();
-    if let Ok(signal) = Signal::try_from(signal) {
-        let _ = kill(getpid(), signal);
-    }
+    self::signal(getpid(), signal);
     // The signal does not end a process: the shells' convention.
     end(signal.saturating_add(128))
 }

@@ -56,6 +56,10 @@ fn a_death_by_signal_is_the_callers_wait_status_too() {
         run.killed_by(signal);
         end(&run).says([("signal", &(signal as i32).to_string())]);
     }
+    // A real-time one, which nix has no name for.
+    let run = site.pilot().credential("alice").glexec(["sh", "-c", "kill -40 $$"]);
+    assert_eq!(run.signal(), Some(40), "{run}");
+    end(&run).says([("signal", "40")]);
 }
 
 #[test]
@@ -108,9 +112,13 @@ fn the_three_processes_hold_what_they_should() {
 fn signals_from_the_caller_and_from_the_target_reach_the_payload() {
     let site = site();
     for who in ["pilot", "alice"] {
-        for signal in ["TERM", "INT", "HUP", "QUIT", "USR1", "USR2", "WINCH", "TSTP", "CONT"] {
-            let script =
-                format!("trap 'echo got {signal}; exit 5' {signal}; touch ~/ready; while :; do sleep 0.01; done");
+        for signal in [
+            "TERM", "INT", "HUP", "QUIT", "USR1", "USR2", "WINCH", "TSTP", "CONT", "XCPU", "ALRM", "SEGV", "BUS",
+            "RTMIN",
+        ] {
+            let script = format!(
+                "exec bash -c 'trap \"echo got {signal}; exit 5\" {signal}; touch ~/ready; while :; do sleep 0.01; done'"
+            );
             let running = start(&site, &script);
             running.wait_until("test -e /home/alice/ready");
             site.caller(who).sh(&format!("kill -{signal} {}", running.pid_in_site())).exits(0);
