@@ -203,11 +203,15 @@ pub fn signal(pid: Pid, number: i32) {
     unsafe { libc::kill(pid.as_raw(), number) };
 }
 
-/// The children of a process, as /proc/PID/task/PID/children says (proc_pid_task(5)); all of them while none of
-/// them ends, fewer otherwise, so a caller repeats.
+/// The children of a process, as /proc/PID/task/TID/children says of each of its threads (proc_pid_task(5)); all of them
+/// while none of them ends, fewer otherwise, so a caller repeats.
 pub fn children(pid: Pid) -> Vec<Pid> {
-    let text = proc_text(&format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    text.split_whitespace().filter_map(|word| word.parse().ok()).map(Pid::from_raw).collect()
+    let mut found = Vec::new();
+    for thread in std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
+        let text = std::fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+        found.extend(text.split_whitespace().filter_map(|word| word.parse().ok()).map(Pid::from_raw));
+    }
+    found
 }
 
 /// Every process below one, parents before children.

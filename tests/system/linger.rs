@@ -175,6 +175,31 @@ fn a_stopped_front_stops_the_payload_and_a_continued_one_continues_it() {
 }
 
 #[test]
+fn what_a_thread_of_the_payload_has_started_is_stopped_too_and_asked_to_end() {
+    let site = site();
+    // The kernel lists a process below the thread that has started it.
+    site.write(
+        "/usr/bin/threads",
+        "import signal, subprocess, threading, time\n\
+         signal.signal(signal.SIGTERM, lambda *_: None)\n\
+         job = 'trap \"echo asked; exit\" TERM; touch ~/ready; while :; do sleep 0.01; done'\n\
+         threading.Thread(target=lambda: subprocess.run(['bash', '-c', job]), daemon=True).start()\n\
+         time.sleep(1000)\n",
+    );
+    let running = start(&site, "python3 /usr/bin/threads & wait");
+    running.wait_until("test -e /home/alice/ready");
+    let states = "ps -o stat= -u alice | cut -c1 | sort -u | tr -d '\\n'";
+    site.pilot().sh(&format!("kill -STOP {}", running.pid_in_site())).exits(0);
+    running.wait_until(&format!("test \"$({states})\" = T"));
+    site.pilot().sh(&format!("kill -CONT {}", running.pid_in_site())).exits(0);
+    running.wait_until(&format!("test \"$({states})\" = S"));
+    running.signal(Signal::SIGTERM);
+    let run = running.finish();
+    run.killed_by(Signal::SIGTERM);
+    assert_eq!(run.stdout(), "asked\n", "{run}");
+}
+
+#[test]
 fn what_the_payload_leaves_behind_is_ended_and_counted() {
     let site = site();
     let run = site.pilot().credential("alice").glexec([

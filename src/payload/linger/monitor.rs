@@ -82,7 +82,8 @@ pub fn watch(signals: &SignalFd, line: &Line, front: Pid, payload: &Tree, grace:
             }
         }
         let stopped = supervise::is_stopped(front);
-        if stopped != front_stopped {
+        // Again and again while it is stopped: what is forked meanwhile is not stopped yet.
+        if stopped || front_stopped {
             front_stopped = stopped;
             let signal = if stopped { SIGSTOP } else { SIGCONT };
             for pid in payload.left() {
