@@ -73,6 +73,13 @@ impl Line {
         send(self.0.as_raw_fd(), &message, MsgFlags::MSG_NOSIGNAL).map(drop)
     }
 
+    /// Waits for the other side's end, at most this long; what it says meanwhile is not heard.
+    pub fn ends_within(&self, patience: Duration) -> bool {
+        let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX);
+        let heard = poll(&mut [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)], timeout);
+        heard.is_ok_and(|ready| ready > 0) && self.hear() == Heard::Gone
+    }
+
     /// Receives one message.
     pub fn hear(&self) -> Heard {
         let mut message = [0_u8; 5];
@@ -115,11 +122,13 @@ pub fn wait(signals: &SignalFd, line: &Line, patience: Option<Duration>) -> Resu
         Err(Errno::EINTR) => return Ok(Event::Nothing),
         result => result?,
     };
-    if let Some(info) = signals.read_signal()? {
-        return Ok(Event::Signal(i32::try_from(info.ssi_signo).unwrap_or(0)));
-    }
+    // The line first: children that end without pause must not keep the end of the other side from being seen.
     let [_, line] = fds;
-    if line.any() == Some(true) { Ok(Event::Line) } else { Ok(Event::Nothing) }
+    if line.any() == Some(true) {
+        return Ok(Event::Line);
+    }
+    let signal = signals.read_signal()?;
+    Ok(signal.map_or(Event::Nothing, |info| Event::Signal(i32::try_from(info.ssi_signo).unwrap_or(0))))
 }
 
 /// Makes the process the parent of every orphan below it (PR_SET_CHILD_SUBREAPER(2const)).

@@ -161,6 +161,17 @@ fn killing_the_front_ends_the_whole_tree_and_the_end_is_recorded() {
 }
 
 #[test]
+fn killing_the_front_ends_at_once_what_would_have_had_time_to_end_by_itself() {
+    let site = site();
+    site.configure(|text| text.replace("linger_grace = \"1s\"", "linger_grace = \"1h\""));
+    let running = start(&site, "bash -c 'trap \"touch ~/asked\" TERM; while :; do sleep 0.1; done' & sleep 0.3");
+    running.wait_until("test -e /home/alice/asked");
+    running.signal(Signal::SIGKILL);
+    running.finish().killed_by(Signal::SIGKILL);
+    site.sh("for try in $(seq 1000); do pgrep -u alice >/dev/null || exit 0; sleep 0.01; done; exit 1");
+}
+
+#[test]
 fn a_stopped_front_stops_the_payload_and_a_continued_one_continues_it() {
     let site = site();
     let running = start(&site, "sleep 1000 & sleep 1001");
@@ -197,6 +208,41 @@ fn what_a_thread_of_the_payload_has_started_is_stopped_too_and_asked_to_end() {
     let run = running.finish();
     run.killed_by(Signal::SIGTERM);
     assert_eq!(run.stdout(), "asked\n", "{run}");
+}
+
+/// Makes processes that do not listen and let children of the monitor end as fast as they can; it must not have many at once
+/// (`ulimit -u`), for that would be felt beyond the site.
+const FLOOD: &str = r"
+#define _GNU_SOURCE
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+static char stack[65536] __attribute__((aligned(16)));
+static int end(void *nothing) { (void)nothing; _exit(0); }
+int main(int argc, char **argv) {
+    signal(SIGTERM, SIG_IGN);
+    for (int i = 0; argc > 1 && i < atoi(argv[1]); i++)
+        if (fork() == 0)
+            for (;;) clone(end, stack + sizeof stack, CLONE_VM | CLONE_VFORK | CLONE_PARENT | SIGCHLD, 0);
+    if (argc > 2) sleep(1000);
+    usleep(300000);
+    return 3;
+}";
+
+#[test]
+fn a_payload_whose_children_end_faster_than_one_can_reap_does_not_escape() {
+    let site = site();
+    site.write("/usr/bin/flood.c", FLOOD);
+    site.sh("gcc -O1 -o /usr/bin/flood /usr/bin/flood.c");
+    let run = site.pilot().credential("alice").glexec(["bash", "-c", "ulimit -u 4000; exec flood 32"]);
+    run.exits(3);
+    assert_eq!(site.sh("pgrep -u alice || true"), "");
+    let running = start(&site, "exec bash -c 'ulimit -u 4000; exec flood 32 and-stay'");
+    running.wait_until("test $(pgrep -cu alice flood) -gt 32");
+    running.signal(Signal::SIGKILL);
+    running.finish().killed_by(Signal::SIGKILL);
+    site.sh("for try in $(seq 1000); do pgrep -u alice >/dev/null || exit 0; sleep 0.01; done; exit 1");
 }
 
 #[test]

@@ -18,6 +18,10 @@ const GRACE_STEP: Duration = Duration::from_millis(10);
 /// How often what does not die is killed again; new descendants may have been forked meanwhile.
 pub(super) const KILL_STEP: Duration = Duration::from_millis(1);
 
+/// How many ended processes are reaped before anything else is looked at: several processes that do nothing but fork let
+/// more end than one can reap, and must not keep the monitor from ending them.
+pub(super) const REAPED_AT_ONCE: usize = 1024;
+
 /// The payload's life is over.
 #[derive(Clone, Copy, Debug)]
 pub struct Over {
@@ -54,6 +58,11 @@ impl Tree {
 
     fn kill(&self) {
         self.cgroup.iter().for_each(Cgroup::kill);
+        // Those first that a single look shows, the youngest before it is somebody else: thousands that have ended make
+        // the walk below them slow.
+        for pid in supervise::children(supervise::own_pid()).into_iter().rev() {
+            supervise::signal(pid, SIGKILL);
+        }
         for pid in supervise::descendants(supervise::own_pid()) {
             supervise::signal(pid, SIGKILL);
         }
@@ -70,15 +79,16 @@ pub fn watch(signals: &SignalFd, line: &Line, front: Pid, payload: &Tree, grace:
                     supervise::signal(payload.main, i32::from_le_bytes([a, b, c, d]));
                 }
                 Heard::Message(_) => {}
-                Heard::Gone => return end_all(payload, None, Duration::ZERO),
+                Heard::Gone => return end_all(payload, None, Duration::ZERO, None),
             },
             // Without a way to wait there is no supervision, and no payload without supervision.
-            Err(_) => return end_all(payload, None, Duration::ZERO),
+            Err(_) => return end_all(payload, None, Duration::ZERO, None),
             Ok(Event::Signal(_) | Event::Nothing) => {}
         }
-        while let Reaped::One(pid, ended) = supervise::reap() {
+        for _ in 0..REAPED_AT_ONCE {
+            let Reaped::One(pid, ended) = supervise::reap() else { break };
             if pid == payload.main {
-                return end_all(payload, Some(ended), grace);
+                return end_all(payload, Some(ended), grace, Some(line));
             }
         }
         let stopped = supervise::is_stopped(front);
@@ -94,26 +104,29 @@ pub fn watch(signals: &SignalFd, line: &Line, front: Pid, payload: &Tree, grace:
 }
 
 /// Ends every process that is left: asks, waits, kills. Orphans become children of the monitor, so when it has no child
-/// left, and nobody is in the cgroup, there is nothing left.
-pub fn end_all(tree: &Tree, mut ended: Option<Ended>, grace: Duration) -> Over {
+/// left, and nobody is in the cgroup, there is nothing left. Who kills the front, at the other end of the line, waits no longer.
+pub fn end_all(tree: &Tree, mut ended: Option<Ended>, mut grace: Duration, line: Option<&Line>) -> Over {
     let started = Instant::now();
     let mut asked = BTreeSet::new();
     let mut killed: u64 = 0;
     // Those in the cgroup that are not below the monitor, who so never learns how they ended.
     let mut strangers = BTreeSet::new();
     loop {
-        match supervise::reap() {
-            Reaped::NoChildren if tree.has_empty_cgroup() => break,
-            Reaped::NoChildren => strangers.extend(tree.in_cgroup()),
-            Reaped::One(pid, how) => {
-                if pid == tree.main {
-                    ended = Some(how);
-                } else if matches!(how, Ended::Signaled(SIGTERM | SIGKILL)) {
-                    killed = killed.saturating_add(1);
-                }
-                continue;
+        let mut found = Reaped::Nobody;
+        for _ in 0..REAPED_AT_ONCE {
+            found = supervise::reap();
+            match found {
+                Reaped::One(pid, how) if pid == tree.main => ended = Some(how),
+                Reaped::One(_, Ended::Signaled(SIGTERM | SIGKILL)) => killed = killed.saturating_add(1),
+                Reaped::One(..) => {}
+                Reaped::NoChildren | Reaped::Nobody => break,
             }
-            Reaped::Nobody => {}
+        }
+        if found == Reaped::NoChildren {
+            if tree.has_empty_cgroup() {
+                break;
+            }
+            strangers.extend(tree.in_cgroup());
         }
         if started.elapsed() >= grace {
             tree.kill();
@@ -125,7 +138,11 @@ pub fn end_all(tree: &Tree, mut ended: Option<Ended>, grace: Duration) -> Over {
                     supervise::signal(pid, SIGCONT);
                 }
             }
-            std::thread::sleep(GRACE_STEP);
+            match line {
+                Some(line) if line.ends_within(GRACE_STEP) => grace = Duration::ZERO,
+                Some(_) => {}
+                None => std::thread::sleep(GRACE_STEP),
+            }
         }
     }
     let strangers = u64::try_from(strangers.len()).unwrap_or(u64::MAX);
