@@ -267,10 +267,23 @@ pub fn own_pid() -> Pid {
     getpid()
 }
 
-/// Whether a process is stopped: state `T` in /proc/PID/stat (proc_pid_stat(5)).
+/// Whether a process is stopped: state `T`.
 pub fn is_stopped(pid: Pid) -> bool {
+    state(pid).0 == "T"
+}
+
+/// Whether a process is known to have ended with all its threads, and is not reaped: state `Z`, and no thread but one.
+pub fn is_over(pid: Pid) -> bool {
+    let (state, threads) = state(pid);
+    state == "Z" && threads == "1"
+}
+
+/// The state and the number of threads of a process, fields 3 and 20 of /proc/PID/stat (proc_pid_stat(5)).
+fn state(pid: Pid) -> (String, String) {
     let stat = proc_text(&format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit(')').next().and_then(|fields| fields.split_whitespace().next()) == Some("T")
+    // The command's name, field 2, may hold blanks and parentheses; the last parenthesis ends it.
+    let mut fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().map(str::to_owned);
+    (fields.next().unwrap_or_default(), fields.nth(16).unwrap_or_default())
 }
 
 /// What all reaped descendants used together.

@@ -246,6 +246,28 @@ fn a_payload_whose_children_end_faster_than_one_can_reap_does_not_escape() {
 }
 
 #[test]
+fn another_call_of_the_same_account_that_traces_the_payload_does_not_keep_its_end_record_back() {
+    let site = site();
+    site.write(
+        "/usr/bin/tracer",
+        "import ctypes, time\n\
+         libc, pid = ctypes.CDLL(None), int(open('/home/alice/payload').read())\n\
+         SEIZE = 0x4206\n\
+         assert libc.ptrace(SEIZE, pid, None, None) == 0\n\
+         open('/home/alice/traces', 'w')\n\
+         time.sleep(1000)\n",
+    );
+    let traced = start(&site, "exec sleep 1000");
+    let tracer = site.pilot().credential("alice").start(crate::site::GLEXEC, ["python3", "/usr/bin/tracer"]);
+    traced.wait_until("test -e /home/alice/traces");
+    traced.signal(Signal::SIGKILL);
+    traced.finish().killed_by(Signal::SIGKILL);
+    tracer.wait_until("grep -q event=end /var/log/glexec/glexec.log");
+    tracer.signal(Signal::SIGTERM);
+    tracer.finish().killed_by(Signal::SIGTERM);
+}
+
+#[test]
 fn what_the_payload_leaves_behind_is_ended_and_counted() {
     let site = site();
     let run = site.pilot().credential("alice").glexec([

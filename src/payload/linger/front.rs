@@ -43,7 +43,7 @@ pub fn end_orphans(target: Uid, before: &[Pid]) {
         let mut children = supervise::children(supervise::own_pid());
         children.retain(|pid| !before.contains(pid));
         let mut left = supervise::below(children);
-        left.retain(|pid| supervise::runs_as(*pid, target));
+        left.retain(|pid| supervise::runs_as(*pid, target) && !supervise::is_over(*pid));
         if left.is_empty() {
             return;
         }

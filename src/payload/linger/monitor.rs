@@ -18,6 +18,8 @@ const GRACE_STEP: Duration = Duration::from_millis(10);
 /// How often what does not die is killed again; new descendants may have been forked meanwhile.
 pub(super) const KILL_STEP: Duration = Duration::from_millis(1);
 
+/// How long ended processes that cannot be reaped are waited for.
+const LET_GO: Duration = Duration::from_secs(1);
 /// How many ended processes are reaped before anything else is looked at: several processes that do nothing but fork let
 /// more end than one can reap, and must not keep the monitor from ending them.
 pub(super) const REAPED_AT_ONCE: usize = 1024;
@@ -54,6 +56,13 @@ impl Tree {
 
     fn has_empty_cgroup(&self) -> bool {
         self.cgroup.as_ref().is_none_or(Cgroup::is_empty)
+    }
+
+    /// Whether all that is left has ended, and only waits for somebody of the same account, in another call, who traces it:
+    /// until a tracer has looked, the kernel tells nobody else (ptrace(2)). It must not keep the end record back.
+    fn only_waits_for_tracers(&self) -> bool {
+        let left = self.left();
+        !left.is_empty() && left.into_iter().all(supervise::is_over)
     }
 
     fn kill(&self) {
@@ -129,6 +138,9 @@ pub fn end_all(tree: &Tree, mut ended: Option<Ended>, mut grace: Duration, line:
             strangers.extend(tree.in_cgroup());
         }
         if started.elapsed() >= grace {
+            if started.elapsed() >= grace.saturating_add(LET_GO) && tree.only_waits_for_tracers() {
+                break;
+            }
             tree.kill();
             std::thread::sleep(KILL_STEP);
         } else {
