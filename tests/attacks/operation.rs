@@ -310,6 +310,7 @@ fn step(call: &Call) -> Option<String> {
         "dup2" | "dup3" => fixed("replace a standard descriptor"),
         "landlock_create_ruleset" | "landlock_add_rule" | "landlock_restrict_self" => fixed("Landlock"),
         "getdents64" if call.object().contains("vomsdir") => fixed("list the VOMS directory"),
+        "getdents64" if call.object().starts_with("/proc/") => fixed("ask for a child's state"),
         "getdents64" => fixed("list the gridmapdir"),
         "flock" if call.object() == GRIDMAPDIR => fixed("lock the gridmapdir"),
         "flock" => on("lock"),
