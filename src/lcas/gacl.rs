@@ -277,7 +277,11 @@ mod tests {
         let mixed = "<entry><person><dn>/CN=host/a</dn></person><allow><read/></allow><deny><list/></deny></entry>";
         let both =
             "<entry><person><dn>/CN=a</dn></person><voms-cred><vo>vo</vo></voms-cred><allow><read/></allow></entry>";
+        let bare = "<entry><person><dn>/CN=a/b</dn></person><deny><read/></deny></entry>";
+        let barely = "<entry><person><dn>/CN=a/b</dn></person><allow><read/></allow></entry>";
         let table: &[(&str, &str, &[&str], bool)] = &[
+            (&[all, bare].concat(), "/CN=a\\/b", &[], false),
+            (barely, "/CN=a\\/b", &[], false),
             ("", "/CN=a", &["/vo"], false),
             (vo, "/CN=a", &["/vo"], true),
             (vo, "/CN=a", &["/vo2"], false),
@@ -312,6 +316,7 @@ mod tests {
             "<entry><any-user></entry>",
             "<entry><dn-list><url>x</url></dn-list><deny><read/></deny></entry>",
             "<entry><person/><allow><read/></allow></entry>",
+            "<entry><person><url>/CN=a</url></person><allow><read/></allow></entry>",
             "<entry><voms-cred/><allow><read/></allow></entry>",
             "<entry><any-user/><allow><fly/></allow></entry>",
             "<entry><allow><read/></allow></entry>",

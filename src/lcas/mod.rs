@@ -361,6 +361,24 @@ mod tests {
     }
 
     #[test]
+    fn each_list_has_its_own_faults() {
+        let file: AbsolutePath = PathBuf::from("/list").try_into().unwrap();
+        let table = [
+            (Plugin::Userban { file: file.clone() }, "\"/CN=a\"\n", "\"CN=a\"\n"),
+            (Plugin::Userallow { file: file.clone() }, "\"/CN=a\"\n", "\"/CN=a\n"),
+            (Plugin::Voms { file: file.clone(), format: Format::Simple }, "\"/vo\"\n", "\"/vo\n"),
+            (Plugin::Voms { file: file.clone(), format: Format::Gacl }, "<gacl></gacl>", "\"/vo\"\n"),
+            (Plugin::Timeslots { file: file.clone() }, "* * * * * *\n", "* * * * *\n"),
+        ];
+        for (plugin, good, bad) in table {
+            assert_eq!(plugin.file(), Some(&file));
+            assert_eq!(plugin.fault(good.as_bytes()), None, "{plugin:?}");
+            let told = plugin.fault(bad.as_bytes()).unwrap();
+            assert!(told.contains(' '), "{plugin:?}: {told}");
+        }
+    }
+
+    #[test]
     fn no_plugins_mean_yes() {
         assert_eq!(reason(&plan(&[]), "/CN=a", None, None), None);
     }

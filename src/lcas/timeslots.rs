@@ -176,6 +176,7 @@ mod tests {
             ("* 18-24 * * * *", false),
             ("* 0-24 * * * *", true),
             ("* * 20-31 11 2026 *", true),
+            ("* * 22 11 2026 *", true),
             ("* * 23- 11 2026 *", false),
             ("* * 1-1 11-12 2026 *", true),      // from 1 November to 1 December
             ("* * 25-1 10-1 2026-2027 *", true), // from 25 October 2026 to 1 January 2027

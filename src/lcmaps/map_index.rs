@@ -341,6 +341,8 @@ mod tests {
 
     #[test]
     fn a_file_of_patterns_has_an_index_that_says_so() {
+        let fits = "\"/O=x/CN=A*\" .p\n".repeat(CAPACITY).into_bytes();
+        assert_eq!(pages(&build(&fits, &VERSION), &VERSION), Some(1));
         let file = "\"/O=x/CN=A*\" .p\n".repeat(CAPACITY + 1).into_bytes();
         assert_eq!(pages(&build(&file, &VERSION), &VERSION), Some(0));
         let twins = "\"/O=x/CN=A\" .p\n".repeat(CAPACITY + 1).into_bytes();

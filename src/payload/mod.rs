@@ -29,7 +29,9 @@ pub fn become_payload(
 ) -> Outcome<()> {
     let switched = prepared.switch(limits)?;
     if let Some(monitor) = monitor {
-        supervise::die_with(monitor).map_err(|why| {
+        // The report may be a pipe that nobody reads.
+        let ready = supervise::release_signals().map_err(|errno| errno.to_string());
+        ready.and_then(|()| supervise::die_with(monitor)).map_err(|why| {
             Refusal::new(Reason::SystemFailed, "the supervision of the payload failed; nothing was run").detail(why)
         })?;
     }

@@ -156,6 +156,12 @@ pub fn hold_child_signal() -> Result<SignalFd, Errno> {
     SignalFd::with_flags(&child, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
 }
 
+/// Lets the signals come again that [`hold_child_signal`] held. A signal that is held is not dropped where it is ignored:
+/// it waits, and would end whatever is executed next.
+pub fn release_signals() -> Result<(), Errno> {
+    SigSet::empty().thread_set_mask()
+}
+
 /// Asks the kernel to end this process when its parent ends; fails when the parent has ended already.
 pub fn die_with(parent: Pid) -> Result<(), String> {
     prctl::set_pdeathsig(Signal::SIGKILL).map_err(|errno| format!("PR_SET_PDEATHSIG: {errno}"))?;

@@ -387,9 +387,23 @@ fn a_report_that_nobody_can_read_is_refused_or_ignored() {
 
 #[test]
 fn a_reader_that_is_gone_does_not_change_the_outcome() {
-    let site = Site::new();
-    let script = "mkfifo pipe; exec 7<>pipe 8>pipe 7<&-; GLEXEC_REPORT_FD=8 /usr/sbin/glexec true; echo $?; \
-        GLEXEC_REPORT_FD=8 /usr/sbin/glexec /no/such 2>&8; echo $?; /usr/sbin/glexec /no/such 2>/dev/full; echo $?";
-    alice(&site).sh(script).succeeds_with("0\n201\n201\n");
-    assert_eq!(site.records().len(), 3);
+    for site in Site::in_both_modes() {
+        let script = "mkfifo pipe; exec 7<>pipe 8>pipe 7<&-; GLEXEC_REPORT_FD=8 /usr/sbin/glexec true; echo $?; \
+            GLEXEC_REPORT_FD=8 /usr/sbin/glexec /no/such 2>&8; echo $?; /usr/sbin/glexec /no/such 2>/dev/full; echo $?; \
+            (ulimit -S -f 0; GLEXEC_REPORT_FD=9 /usr/sbin/glexec true 9>>file; echo $?)";
+        alice(&site).sh(script).succeeds_with("0\n201\n201\n0\n");
+        assert_eq!(site.records().iter().filter(|record| record["event"] == "start").count(), 4);
+    }
+}
+
+#[test]
+fn a_call_that_waits_for_the_reader_of_its_report_can_be_ended() {
+    let site = Site::with(Site::linger);
+    let script = "mkfifo pipe; exec 7<>pipe; dd if=/dev/zero of=/proc/self/fd/7 bs=4096 count=16 status=none; \
+        GLEXEC_REPORT_FD=7 exec /usr/sbin/glexec touch /tmp/ran";
+    let running = alice(&site).start("/bin/sh", ["-c", script]);
+    running.wait_until("pgrep -u alice glexec");
+    running.signal(Signal::SIGTERM);
+    running.finish().killed_by(Signal::SIGTERM);
+    assert!(!site.exists("/tmp/ran"));
 }
