@@ -304,6 +304,21 @@ fn sentence_log_and_check_name_every_mistake_and_what_mends_it() {
     }
 }
 
+#[test]
+fn what_check_cannot_find_out_is_no_warning_for_monitoring() {
+    let site = Site::new();
+    for mistaken in [&["--nonsense"][..], &["--caller", "pilot"]] {
+        site.admin([&["check"], mistaken].concat()).exits(3);
+    }
+    let run = site.admin(["check", "--as", "/root/proxies/alice.pem", "--caller", "nosuch"]);
+    assert!(
+        run.code() == Some(3) && run.stdout().contains("no account nosuch") && !run.stdout().contains("as root"),
+        "{run}"
+    );
+    assert_eq!(site.sh("glexec-admin check > /dev/full; echo $?"), "3\n");
+    site.admin(["log", "--nonsense"]).exits(1);
+}
+
 /// What calls do not say, or say in other words: each with what `check` says of it, and what mends it.
 #[test]
 fn check_names_what_calls_alone_do_not_explain() {
