@@ -111,7 +111,7 @@ pub trait AccountDatabase {
     /// The name of the group of this id.
     fn group_by_gid(&self, gid: u32) -> Result<Option<String>, LookupFailed>;
     /// Whether the account of this name has expired.
-    fn has_expired(&self, name: &str) -> bool;
+    fn has_expired(&self, name: &str) -> Result<bool, LookupFailed>;
 }
 
 /// The machine's own accounts, through the name service switch.
@@ -151,10 +151,11 @@ impl AccountDatabase for Nss {
         Ok(group.map(|group| group.name))
     }
 
-    fn has_expired(&self, name: &str) -> bool {
-        let Some(expiry) = shadow::expires(name) else { return false };
+    fn has_expired(&self, name: &str) -> Result<bool, LookupFailed> {
+        let expiry = shadow::expires(name).map_err(failed(format!("the expiry of {name}")))?;
+        let today = now().ok().and_then(|now| now.checked_div(DAY));
         // A clock before 1970 says nothing about any account.
-        now().is_ok_and(|now| now.checked_div(DAY).is_some_and(|today| today >= expiry))
+        Ok(expiry.zip(today).is_some_and(|(expiry, today)| today >= expiry))
     }
 }
 
@@ -210,7 +211,7 @@ pub fn account(database: &dyn AccountDatabase, name: &str, limits: Limits) -> Ou
     };
     let uid = TargetUid::new(found.uid, limits)
         .ok_or_else(|| forbidden_id(format!("account {name:?} has the user id {}", found.uid)))?;
-    if database.has_expired(name) {
+    if database.has_expired(name)? {
         return Err(
             Refusal::new(Reason::AccountLocked, "the mapped account has expired").detail(format!("account {name:?}"))
         );
@@ -276,8 +277,8 @@ pub(crate) mod tests {
         fn group_by_gid(&self, gid: u32) -> Result<Option<String>, LookupFailed> {
             self.answer(self.groups.iter().find(|group| group.1 == gid).map(|group| group.0.clone()))
         }
-        fn has_expired(&self, name: &str) -> bool {
-            self.expired.iter().any(|expired| expired == name)
+        fn has_expired(&self, name: &str) -> Result<bool, LookupFailed> {
+            self.answer(self.expired.iter().any(|expired| expired == name))
         }
     }
 

@@ -216,6 +216,10 @@ fn answer(said: &Said) -> Result<Answer, String> {
     let mut lines = text.lines().filter(|line| !line.trim().is_empty());
     let line = match (lines.next(), lines.next()) {
         (None, _) => Line { decision: Some(if denial { Decision::Deny } else { Decision::Permit }), ..Line::default() },
+        // serde would take an array's values for an object's.
+        (Some(line), None) if !line.trim_start().starts_with('{') => {
+            return Err("the answer is no JSON object".to_owned());
+        }
         (Some(line), None) => serde_json::from_str(line).map_err(|error| format!("the answer: {error}"))?,
         (Some(_), Some(_)) => return Err("the answer has more than one line".to_owned()),
     };
@@ -285,6 +289,8 @@ mod tests {
             "yes",
             "{}",
             "[]",
+            "[\"permit\"]",
+            "[null,null,null,\"a\"]",
             "null",
             "{\"decision\":\"allow\"}",
             "{\"decision\":\"permit\"}\n{\"decision\":\"permit\"}",

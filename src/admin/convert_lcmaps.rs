@@ -104,7 +104,8 @@ pub fn write(database: &Database, out: &mut Output) {
         out.table("[lcmaps.policies]");
     }
     for policy in &database.policies {
-        out.set(&quoted(&safe(&policy.name)), &list(policy.rules.iter().map(String::as_str)));
+        let rules: Vec<String> = policy.rules.iter().map(|rule| safe(rule)).collect();
+        out.set(&quoted(&safe(&policy.name)), &list(rules.iter().map(String::as_str)));
     }
 }
 

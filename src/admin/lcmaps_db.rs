@@ -162,7 +162,7 @@ fn variable<'t>(name: &str, tokens: Tokens<'t>, database: &mut Database) -> Resu
 pub fn add_modules(database: &mut Database) {
     for word in database.policies.iter().flat_map(|policy| &policy.rules).flat_map(|rule| rule.split(' ')) {
         let name = word.trim_start_matches('~');
-        let is_known = database.variables.iter().any(|variable| safe(&variable.name) == name);
+        let is_known = database.variables.iter().any(|variable| variable.name == name);
         if !is_known && !matches!(name, "->" | "|") {
             let (name, module) = (name.to_owned(), name.to_owned());
             database.variables.push(Variable { name, module, arguments: Vec::new() });
@@ -173,7 +173,7 @@ pub fn add_modules(database: &mut Database) {
 fn rule(tokens: Tokens<'_>) -> Option<(String, Tokens<'_>)> {
     match tokens {
         [(_, Token::Not), (_, Token::Name(a)), (_, Token::Arrow), (_, Token::Name(b)), after @ ..] => {
-            Some((format!("~{} -> {}", safe(a), safe(b)), after))
+            Some((format!("~{a} -> {b}"), after))
         }
         [
             (_, Token::Name(a)),
@@ -182,9 +182,9 @@ fn rule(tokens: Tokens<'_>) -> Option<(String, Tokens<'_>)> {
             (_, Token::Or),
             (_, Token::Name(c)),
             after @ ..,
-        ] => Some((format!("{} -> {} | {}", safe(a), safe(b), safe(c)), after)),
+        ] => Some((format!("{a} -> {b} | {c}"), after)),
         [(_, Token::Name(a)), (_, Token::Arrow), (_, Token::Name(b)), after @ ..] => {
-            Some((format!("{} -> {}", safe(a), safe(b)), after))
+            Some((format!("{a} -> {b}"), after))
         }
         _ => None,
     }

@@ -9,6 +9,7 @@ use crate::config::glexec::{Glexec, LogDestination};
 use crate::config::values::{Facility, LogLevel};
 use crate::sys::datagram::send_as_oneself;
 use crate::sys::dir::open_for_appending;
+use crate::sys::identity;
 use crate::sys::lock::{self, Mechanism, Purpose};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -159,18 +160,45 @@ fn open_syslog(facility: Facility) -> Sink {
 }
 
 /// Appends a whole line or nothing: what a full disk cut short is taken back, so that it cannot swallow the next line.
+///
+/// Every call of the machine waits for this lock, so no caller may stop its holder. A cgroup of the caller's can freeze
+/// it all the same: whoever waits in vain, or is not root any more and could be stopped, writes without the lock, and
+/// takes no half line back.
 fn append(file: &File, line: &str) -> Result<(), String> {
-    let failed = |e: std::io::Error| e.to_string();
-    lock::acquire(file, Mechanism::Flock, Purpose::Replace).map_err(|e| e.to_string())?;
-    let before = file.metadata().map_err(failed)?.len();
-    let written = (&mut &*file).write(line.as_bytes());
-    let outcome = match written {
-        Ok(n) if n == line.len() => Ok(()),
-        Ok(_) => file.set_len(before).map_err(failed).and(Err("the disk is full".into())),
-        Err(error) => Err(failed(error)),
+    let alone = || {
+        lock::acquire(file, Mechanism::Flock, Purpose::Replace).ok()?;
+        let appended = append_whole(file, line);
+        lock::release(file);
+        Some(appended)
     };
-    lock::release(file);
-    outcome
+    let appended = identity::undisturbed(alone).flatten().unwrap_or_else(|| write_line(file, line));
+    appended.map_err(|why| why.to_string())
+}
+
+/// Why a line is not in the file.
+#[derive(Debug, thiserror::Error)]
+enum Unwritten {
+    #[error("the disk is full")]
+    Cut(u64),
+    #[error(transparent)]
+    Failed(#[from] std::io::Error),
+}
+
+fn append_whole(file: &File, line: &str) -> Result<(), Unwritten> {
+    let before = file.metadata()?.len();
+    let appended = write_line(file, line);
+    if let Err(Unwritten::Cut(written)) = appended {
+        // Not where somebody without the lock has written behind it.
+        if file.metadata()?.len() == before.saturating_add(written) {
+            file.set_len(before)?;
+        }
+    }
+    appended
+}
+
+fn write_line(mut file: &File, line: &str) -> Result<(), Unwritten> {
+    let written = file.write(line.as_bytes())?;
+    if written == line.len() { Ok(()) } else { Err(Unwritten::Cut(u64::try_from(written).unwrap_or(0))) }
 }
 
 /// The time in UTC, RFC 3339 with microseconds.

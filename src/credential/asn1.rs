@@ -42,6 +42,8 @@ pub mod tag {
     pub const GENERALIZED_TIME: u8 = 0x18;
     /// VisibleString.
     pub const VISIBLE: u8 = 0x1a;
+    /// UniversalString, which the reader below does not know.
+    pub const UNIVERSAL: u8 = 0x1c;
     /// BMPString.
     pub const BMP: u8 = 0x1e;
     /// SEQUENCE.

@@ -175,6 +175,9 @@ fn rdn(sequence: &mut Cursor) -> Result<Rdn, NameError> {
         previous = pair.raw;
         let mut fields = pair.inside()?;
         let oid = fields.oid()?;
+        if fields.peek() == Some(tag::UNIVERSAL) {
+            return Err(NameError::Refused("it has a UniversalString, which nobody writes"));
+        }
         let value = fields.any()?;
         fields.end()?;
         let text = string(value.tag, value.value)?;

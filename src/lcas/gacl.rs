@@ -22,82 +22,150 @@ struct Element {
     inner: Vec<Element>,
 }
 
+/// One entry: for whom it counts, and what it says.
+#[derive(Debug, Default)]
+struct Entry {
+    conditions: Vec<Condition>,
+    gives: Vec<String>,
+    takes: Vec<String>,
+}
+
+/// For whom an entry counts.
+#[derive(Debug)]
+enum Condition {
+    Anybody,
+    /// A distinguished name.
+    Person(String),
+    /// An FQAN in all its spellings.
+    Fqan(Vec<String>),
+    /// Parts of one FQAN, by their names.
+    Parts(Vec<(String, String)>),
+}
+
 /// Whether the list permits a person anything.
 pub(super) fn permits(bytes: &[u8], identity: &Identity) -> Result<bool, String> {
+    let entries = entries(bytes)?;
+    // An ambiguous name takes rights from whoever it may mean, and gives them to nobody.
+    let counts = |entry: &Entry, denies| entry.conditions.iter().all(|it| it.holds(identity, denies));
+    let is_taken = |right| entries.iter().any(|entry| entry.takes.contains(right) && counts(entry, true));
+    Ok(entries.iter().filter(|entry| counts(entry, false)).flat_map(|entry| &entry.gives).any(|right| !is_taken(right)))
+}
+
+/// Why a list cannot be understood.
+pub(super) fn fault(bytes: &[u8]) -> Option<String> {
+    entries(bytes).err()
+}
+
+/// All of the list is read, so that a mistake is found whoever comes.
+fn entries(bytes: &[u8]) -> Result<Vec<Entry>, String> {
     let root = parse(std::str::from_utf8(bytes).map_err(|_| "not UTF-8 text")?)?;
     if root.name != "gacl" {
         return Err(format!("the outermost element is {}, not gacl", root.name));
     }
-    let (mut given, mut taken) = (Vec::new(), Vec::new());
-    for entry in &root.inner {
-        if entry.name != "entry" {
-            return Err(format!("an element {} where an entry is expected", entry.name));
-        }
-        let mut satisfied = true;
-        let (mut gives, mut takes) = (Vec::new(), Vec::new());
-        let denies = entry.inner.iter().any(|element| element.name == "deny");
-        for element in &entry.inner {
-            match element.name.as_str() {
-                "allow" => gives.extend(rights(element)?),
-                "deny" => takes.extend(rights(element)?),
-                // Every condition is read, so that a mistake is found whoever comes.
-                _ => satisfied &= is_satisfied(element, identity, denies)?,
-            }
-        }
-        if satisfied {
-            given.extend(gives);
-            taken.extend(takes);
+    root.elements()?.iter().map(entry).collect()
+}
+
+fn entry(element: &Element) -> Result<Entry, String> {
+    if element.name != "entry" {
+        return Err(format!("an element {} where an entry is expected", element.name));
+    }
+    let mut entry = Entry::default();
+    for inner in element.elements()? {
+        match inner.name.as_str() {
+            "allow" => entry.gives.extend(rights(inner)?),
+            "deny" => entry.takes.extend(rights(inner)?),
+            _ => entry.conditions.push(condition(inner)?),
         }
     }
-    Ok(given.iter().any(|right| !taken.contains(right)))
+    // It would count for everybody, which is what any-user says.
+    match entry.conditions.is_empty() {
+        true => Err("an entry without a condition".to_owned()),
+        false => Ok(entry),
+    }
 }
 
-/// Why a list cannot be read; what its elements mean is judged with a person only.
-pub(super) fn fault(bytes: &[u8]) -> Option<String> {
-    std::str::from_utf8(bytes).map_err(|_| "not UTF-8 text".to_owned()).and_then(parse).err()
-}
-
-fn rights<'a>(element: &'a Element) -> Result<Vec<&'a str>, String> {
-    let known = |right: &'a Element| match right.name.as_str() {
-        name @ ("read" | "list" | "write" | "exec" | "admin") => Ok(name),
+fn rights(element: &Element) -> Result<Vec<String>, String> {
+    let known = |right: &Element| match right.name.as_str() {
+        name @ ("read" | "list" | "write" | "exec" | "admin") => right.nothing().map(|()| name.to_owned()),
         other => Err(format!("an unknown right {other}")),
     };
-    element.inner.iter().map(known).collect()
+    match element.elements()? {
+        // A denial of nothing denied something once.
+        [] => Err(format!("{} without a right", element.name)),
+        rights => rights.iter().map(known).collect(),
+    }
 }
 
-fn is_satisfied(element: &Element, identity: &Identity, denies: bool) -> Result<bool, String> {
-    let only = |name: &str| match element.inner.as_slice() {
-        [one] if one.name == name => Ok(one.text.trim()),
+fn condition(element: &Element) -> Result<Condition, String> {
+    let only = |name: &str| match element.elements()? {
+        [one] if one.name == name => one.words(),
         _ => Err(format!("{} must have one {name} and nothing else", element.name)),
     };
     match element.name.as_str() {
-        "any-user" | "auth-user" => Ok(true),
-        "person" => {
-            let dn = only("dn")?.as_bytes();
-            let subject = if denies { Subject::banned(&identity.subject) } else { Subject::mapped(&identity.subject) };
-            Ok(subject.any(|spelling| spelling == dn))
-        }
+        "any-user" | "auth-user" => element.nothing().map(|()| Condition::Anybody),
+        "person" => Ok(Condition::Person(only("dn")?.to_owned())),
         "voms" => {
-            let wanted = Fqan::try_from(only("fqan")?.to_owned()).map_err(|e| e.to_string())?.spellings();
-            Ok(identity.fqans.iter().any(|fqan| wanted.iter().any(|spelling| spelling == fqan.as_str())))
+            let fqan = Fqan::try_from(only("fqan")?.to_owned()).map_err(|e| e.to_string())?;
+            Ok(Condition::Fqan(fqan.spellings()))
         }
         "voms-cred" => {
-            let mut all = Vec::new();
-            for condition in &element.inner {
-                match condition.name.as_str() {
+            let mut parts = Vec::new();
+            for part in element.elements()? {
+                match part.name.as_str() {
                     "voms" => {}
-                    "vo" | "group" | "role" | "capability" => {
-                        all.push((condition.name.as_str(), condition.text.trim()));
-                    }
+                    "vo" | "group" | "role" | "capability" => parts.push((part.name.clone(), part.words()?.to_owned())),
                     other => return Err(format!("an unknown element {other} in voms-cred")),
                 }
             }
-            if !all.iter().any(|(name, _)| matches!(*name, "vo" | "group")) {
-                return Err("a voms-cred without vo and group".to_owned());
+            match parts.iter().any(|(name, _)| matches!(name.as_str(), "vo" | "group")) {
+                true => Ok(Condition::Parts(parts)),
+                false => Err("a voms-cred without vo and group".to_owned()),
             }
-            Ok(identity.fqans.iter().any(|fqan| all.iter().all(|(name, value)| part(fqan, name) == *value)))
         }
         other => Err(format!("an unknown element {other}")),
+    }
+}
+
+impl Condition {
+    fn holds(&self, identity: &Identity, denies: bool) -> bool {
+        match self {
+            Condition::Anybody => true,
+            Condition::Person(dn) => {
+                let of = if denies { Subject::banned } else { Subject::mapped };
+                of(&identity.subject).any(|spelling| spelling == dn.as_bytes())
+            }
+            Condition::Fqan(wanted) => {
+                identity.fqans.iter().any(|fqan| wanted.iter().any(|spelling| spelling == fqan.as_str()))
+            }
+            Condition::Parts(parts) => {
+                identity.fqans.iter().any(|fqan| parts.iter().all(|(name, value)| part(fqan, name) == value))
+            }
+        }
+    }
+}
+
+impl Element {
+    /// The elements in it, where it has no text: a word there could be what takes a right away.
+    fn elements(&self) -> Result<&[Element], String> {
+        match self.text.trim() {
+            "" => Ok(&self.inner),
+            text => Err(format!("{text:?} in {}", self.name)),
+        }
+    }
+
+    /// The text in it, where it has text only.
+    fn words(&self) -> Result<&str, String> {
+        match (self.text.trim(), self.inner.as_slice()) {
+            (text, []) if !text.is_empty() => Ok(text),
+            _ => Err(format!("{} must have text and nothing else", self.name)),
+        }
+    }
+
+    fn nothing(&self) -> Result<(), String> {
+        match self.elements()? {
+            [] => Ok(()),
+            [inner, ..] => Err(format!("an element {} in {}", inner.name, self.name)),
+        }
     }
 }
 
@@ -206,6 +274,7 @@ mod tests {
         let fqan = "<entry><voms><fqan>/vo/Role=pilot</fqan></voms><allow><exec/></allow></entry>";
         let bob = "<entry><person><dn>/CN=Bob &amp; Co</dn></person><deny><read/><exec/></deny></entry>";
         let all = "<entry><any-user/><allow><read/></allow></entry>";
+        let mixed = "<entry><person><dn>/CN=host/a</dn></person><allow><read/></allow><deny><list/></deny></entry>";
         let both =
             "<entry><person><dn>/CN=a</dn></person><voms-cred><vo>vo</vo></voms-cred><allow><read/></allow></entry>";
         let table: &[(&str, &str, &[&str], bool)] = &[
@@ -222,6 +291,8 @@ mod tests {
             (&[bob, vo].concat(), "/CN=Bob & Co", &["/vo"], false),
             (&[bob, vo].concat(), "/CN=Bob", &["/vo"], true),
             (all, "/CN=a", &[], true),
+            (mixed, "/CN=host/a", &[], true),
+            (mixed, "/CN=host\\/a", &[], false),
             (both, "/CN=a", &["/vo"], true),
             (both, "/CN=b", &["/vo"], false),
             (both, "/CN=a", &[], false),
@@ -243,6 +314,17 @@ mod tests {
             "<entry><person/><allow><read/></allow></entry>",
             "<entry><voms-cred/><allow><read/></allow></entry>",
             "<entry><any-user/><allow><fly/></allow></entry>",
+            "<entry><allow><read/></allow></entry>",
+            "<entry><deny><read/></deny></entry>",
+            "<entry/>",
+            "<entry>nobody<any-user/><allow><read/></allow></entry>",
+            "<entry><any-user/><deny>read</deny></entry>",
+            "<entry><any-user/><deny/></entry>",
+            "<entry><any-user/><deny><read>no</read></deny></entry>",
+            "<entry><any-user><person><dn>/CN=a</dn></person></any-user><allow><read/></allow></entry>",
+            "<entry><person><dn><not/>/CN=b</dn></person><allow><read/></allow></entry>",
+            "<entry><voms-cred><vo>vo</vo><role/></voms-cred><allow><read/></allow></entry>",
+            "text",
             "<entry><voms><fqan>vo</fqan></voms><allow><read/></allow></entry>",
             "<other/>",
             "<!DOCTYPE x>",
@@ -250,6 +332,7 @@ mod tests {
             "<!-- ",
         ] {
             assert!(verdict(&format!("{all}{bad}"), "/CN=a", &[]).is_err(), "{bad}");
+            assert!(fault(format!("<gacl>{all}{bad}</gacl>").as_bytes()).is_some(), "{bad}");
         }
         for bad in ["", "text", "<gacl/>x", "<gacl/><gacl/>", "<x/>"] {
             assert!(permits(bad.as_bytes(), &who("/CN=a")).is_err(), "{bad}");

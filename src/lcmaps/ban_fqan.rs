@@ -5,7 +5,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::ban_file::banning_line;
+use super::ban_file::{self, banning_line};
 use super::{Context, banned, malformed};
 use crate::config::values::AbsolutePath;
 use crate::lcmaps::map_file::Matching;
@@ -24,11 +24,13 @@ pub struct BanFqan {
 impl BanFqan {
     pub(super) fn run(&self, context: &Context<'_>) -> Outcome<()> {
         let bytes = context.read(&self.banmapfile)?;
+        let broken = |why: String| malformed(&self.banmapfile, &why);
+        // Also where nothing can be banned: a broken list is noticed whoever comes first.
+        ban_file::fault(&bytes).map_or(Ok(()), |why| Err(broken(why)))?;
         for fqan in &context.identity.fqans {
-            match banning_line(&bytes, &Subject::banned_fqan(fqan), self.matching) {
-                Ok(None) => {}
-                Ok(Some(line)) => return Err(banned(&self.banmapfile, line, fqan.as_str())),
-                Err(why) => return Err(malformed(&self.banmapfile, &why)),
+            let subject = Subject::banned_fqan(fqan);
+            if let Some(line) = banning_line(&bytes, &subject, self.matching).map_err(broken)? {
+                return Err(banned(&self.banmapfile, line, fqan.as_str()));
             }
         }
         Ok(())

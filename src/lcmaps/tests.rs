@@ -356,6 +356,7 @@ fn bans_fail_for_whom_they_name_and_for_files_that_cannot_be_read() {
         ("ban_fqan", "/ban", "/CN=Paul", "", None),
         ("ban_fqan", "/missing", "/CN=Paul", "", Some(Reason::LcmapsFileMissing)),
         ("ban_fqan", "/broken", "/CN=Paul", "/vo/Role=NULL", Some(Reason::LcmapsFileMalformed)),
+        ("ban_fqan", "/broken", "/CN=Paul", "", Some(Reason::LcmapsFileMalformed)),
     ];
     for (kind, file, dn, fqan, expected) in table {
         let (dir, none) = (Temporary::new(&["p1"]), Temporary::pool(0));

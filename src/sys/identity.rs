@@ -3,6 +3,7 @@
 use crate::sys::capabilities::{self, Capabilities, Sets, clear_ambient_set, empty_bounding_set};
 use nix::errno::Errno;
 use nix::sys::prctl::set_dumpable;
+use nix::sys::signal::{SigSet, SigmaskHow};
 use nix::unistd::{Gid, Uid, getegid, getresgid, getresuid, setegid, seteuid, setgroups, setresgid, setresuid};
 
 /// What the privileged process always needs: to change its identity, and to end processes of other users.
@@ -102,6 +103,23 @@ pub fn acting_as<T>(actor: &Actor, work: impl FnOnce() -> T) -> Result<T, Errno>
         setgroups(&own_groups)?;
     }
     Ok(result)
+}
+
+/// Runs `work` where nobody but root can stop or end the process half-way: kill(2) asks for the real and the saved user,
+/// and a terminal's signals wait. `None`, with nothing done, where the process is not root any more.
+pub fn undisturbed<T>(work: impl FnOnce() -> T) -> Option<T> {
+    let own = getresuid().ok()?;
+    let root = Uid::from_raw(0);
+    if own.effective != root {
+        return None;
+    }
+    let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK).ok()?;
+    let alone = setresuid(root, root, root).is_ok();
+    let result = alone.then(work);
+    // Should these fail, the caller cannot signal the process, and each later change of identity sets every id anew.
+    let _ = setresuid(own.real, own.effective, own.saved);
+    let _ = mask.thread_set_mask();
+    result
 }
 
 /// `KEYCTL_JOIN_SESSION_KEYRING` (linux/keyctl.h).

@@ -7,11 +7,12 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::{Mode, umask};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, chdir, fork, getpid, getppid, pipe2, setsid};
+use std::collections::BTreeSet;
 use std::ffi::{CStr, CString, OsStr};
 use std::fs::File;
 use std::io::{Read, Write};
@@ -29,12 +30,15 @@ const MAX_MEMORY: libc::rlim_t = 1024 * 1024 * 1024;
 const MAX_CPU_SECONDS: libc::rlim_t = 60;
 /// Open files.
 const MAX_FILES: libc::rlim_t = 256;
+/// Processes that the service user may have when it starts one more: of all calls together, so it is far above what
+/// they need, and few enough to be found and killed.
+const MAX_PROCESSES: libc::rlim_t = 4096;
 /// Largest file that it may write.
 const MAX_FILE: libc::rlim_t = 16 * 1024 * 1024;
 /// How much of its complaints is kept, in bytes.
 const MAX_ERRORS: usize = 2048;
-/// How long killed processes may take to be gone.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long it may take to kill it and what it has started.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Exit status of a child that could not become the program.
 const NOT_STARTED: i32 = 125;
 
@@ -129,10 +133,13 @@ fn become_program(program: &Program<'_>, words: &[CString], parent: Pid, ends: [
             (Resource::RLIMIT_DATA, MAX_MEMORY),
             (Resource::RLIMIT_CPU, MAX_CPU_SECONDS.saturating_add(program.deadline.as_secs())),
             (Resource::RLIMIT_NOFILE, MAX_FILES),
+            (Resource::RLIMIT_NPROC, MAX_PROCESSES),
             (Resource::RLIMIT_FSIZE, MAX_FILE),
             (Resource::RLIMIT_CORE, 0),
         ] {
-            setrlimit(which, max, max).map_err(|e| format!("{which:?}: {e}"))?;
+            // The caller's limit, where that is lower and root may not raise it: in a container.
+            let set = getrlimit(which).and_then(|(_, hard)| setrlimit(which, max.min(hard), max.min(hard)));
+            set.map_err(|e| format!("{which:?}: {e}"))?;
         }
         chdir("/").map_err(|e| format!("chdir: {e}"))?;
         umask(Mode::from_bits_truncate(0o077));
@@ -249,14 +256,19 @@ fn conclude(child: Pid, output: Vec<u8>, errors: Vec<u8>) -> Result<Said, NoAnsw
 
 /// Kills and reaps the program and everything that it has left. Children that the caller had before it became glexec are
 /// ours, too: they do not run as the service user and are left alone.
+///
+/// Before any is killed all are stopped, since a program that forks without end would fork into the places of the dead.
 fn end_all(child: Pid, actor: &Actor) {
     let started = Instant::now();
+    let mut stopped = BTreeSet::new();
     loop {
         let mut left = supervise::descendants(getpid());
         left.retain(|pid| *pid == child || supervise::runs_as(*pid, actor.uid));
-        for pid in &left {
+        let running: Vec<Pid> = left.iter().copied().filter(|pid| stopped.insert(*pid)).collect();
+        let (those, signal) = if running.is_empty() { (&left, Signal::SIGKILL) } else { (&running, Signal::SIGSTOP) };
+        for pid in those {
             // Not reaped yet, or below one that is not: the number is nobody else's.
-            let _ = kill(*pid, Signal::SIGKILL);
+            let _ = kill(*pid, signal);
         }
         for pid in &left {
             let _ = waitpid(*pid, Some(WaitPidFlag::WNOHANG));

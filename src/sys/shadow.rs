@@ -1,5 +1,7 @@
 //! When an account expires, from the shadow database (shadow(5)).
 
+use nix::errno::Errno;
+use nix::unistd::geteuid;
 use std::ffi::CString;
 use std::ptr;
 use zeroize::Zeroize;
@@ -7,13 +9,14 @@ use zeroize::Zeroize;
 /// Longest entry in bytes; more than any password hash needs.
 const MAX_ENTRY: usize = 16 * 1024;
 
-/// The day (since 1970) from which on an account is expired. `None` where there is none, no entry, or the database cannot
-/// be read: an account is not locked for want of a shadow database.
+/// The day (since 1970) from which on an account is expired. `None` where there is none, no entry, or no database: an
+/// account is not locked for want of a shadow database. A database that does not answer is an error, but to somebody who
+/// may not read it.
 ///
 /// Only the expiry is looked at. A password that starts with `!` locks the password, not the account: pool accounts have
 /// no password and are used all the same.
-pub fn expires(name: &str) -> Option<i64> {
-    let name = CString::new(name).ok()?;
+pub fn expires(name: &str) -> Result<Option<i64>, Errno> {
+    let name = CString::new(name).map_err(|_| Errno::EINVAL)?;
     let mut buffer = vec![0_u8; MAX_ENTRY];
     // SAFETY: spwd is plain data and pointers, for which all zeros are valid.
     let mut entry: libc::spwd = unsafe { std::mem::zeroed() };
@@ -25,7 +28,12 @@ pub fn expires(name: &str) -> Option<i64> {
     };
     // It holds a password's hash.
     buffer.zeroize();
-    (failed == 0 && !found.is_null() && entry.sp_expire >= 0).then_some(entry.sp_expire)
+    match Errno::from_raw(failed) {
+        _ if failed == 0 => Ok((!found.is_null() && entry.sp_expire >= 0).then_some(entry.sp_expire)),
+        Errno::ENOENT | Errno::ESRCH => Ok(None),
+        Errno::EACCES if !geteuid().is_root() => Ok(None),
+        errno => Err(errno),
+    }
 }
 
 #[cfg(test)]
@@ -34,8 +42,8 @@ mod tests {
 
     #[test]
     fn accounts_without_expiry_or_entry_have_none() {
-        assert_eq!(expires("root"), None);
-        assert_eq!(expires("no-such-account"), None);
-        assert_eq!(expires("a\0b"), None);
+        assert_eq!(expires("root"), Ok(None));
+        assert_eq!(expires("no-such-account"), Ok(None));
+        assert_eq!(expires("a\0b"), Err(Errno::EINVAL));
     }
 }

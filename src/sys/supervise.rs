@@ -2,13 +2,14 @@
 
 use crate::sys::start::proc_text;
 use nix::errno::Errno;
+use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, UsageWho, getrusage, setrlimit};
-use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Gid, Pid, Uid, fork, getpgid, getpid, getsid, setgroups, setresgid, setresuid, setsid};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
@@ -37,22 +38,12 @@ pub fn end(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-/// Signals that the front hands on to the payload.
-pub const RELAYED: [Signal; 9] = [
-    Signal::SIGTERM,
-    Signal::SIGINT,
-    Signal::SIGHUP,
-    Signal::SIGQUIT,
-    Signal::SIGUSR1,
-    Signal::SIGUSR2,
-    Signal::SIGCONT,
-    Signal::SIGTSTP,
-    Signal::SIGWINCH,
-];
-
-/// Blocks the relayed signals, so that they can be read as messages; none is lost from here on.
+/// Blocks the signals that the front hands on to the payload, so that they can be read as messages; none is lost from here
+/// on. That is every signal that a payload could handle, for batch systems send more than SIGTERM (SIGXCPU before a time
+/// limit), but SIGCHLD, which tells of our own.
 pub fn hold_signals() -> Result<SignalFd, Errno> {
-    let set: SigSet = RELAYED.into_iter().collect();
+    let mut set = SigSet::all();
+    set.remove(Signal::SIGCHLD);
     set.thread_block()?;
     SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
 }
@@ -80,6 +71,13 @@ impl Line {
     /// Sends a message; an error means that nobody listens any more.
     pub fn say(&self, message: [u8; 5]) -> Result<(), Errno> {
         send(self.0.as_raw_fd(), &message, MsgFlags::MSG_NOSIGNAL).map(drop)
+    }
+
+    /// Waits for the other side's end, at most this long; what it says meanwhile is not heard.
+    pub fn ends_within(&self, patience: Duration) -> bool {
+        let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX);
+        let heard = poll(&mut [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)], timeout);
+        heard.is_ok_and(|ready| ready > 0) && self.hear() == Heard::Gone
     }
 
     /// Receives one message.
@@ -124,11 +122,13 @@ pub fn wait(signals: &SignalFd, line: &Line, patience: Option<Duration>) -> Resu
         Err(Errno::EINTR) => return Ok(Event::Nothing),
         result => result?,
     };
-    if let Some(info) = signals.read_signal()? {
-        return Ok(Event::Signal(i32::try_from(info.ssi_signo).unwrap_or(0)));
-    }
+    // The line first: children that end without pause must not keep the end of the other side from being seen.
     let [_, line] = fds;
-    if line.any() == Some(true) { Ok(Event::Line) } else { Ok(Event::Nothing) }
+    if line.any() == Some(true) {
+        return Ok(Event::Line);
+    }
+    let signal = signals.read_signal()?;
+    Ok(signal.map_or(Event::Nothing, |info| Event::Signal(i32::try_from(info.ssi_signo).unwrap_or(0))))
 }
 
 /// Makes the process the parent of every orphan below it (PR_SET_CHILD_SUBREAPER(2const)).
@@ -182,15 +182,21 @@ pub enum Reaped {
     NoChildren,
 }
 
-/// Reaps one child that has ended, without waiting for one.
+/// Reaps one child that has ended, without waiting for one. nix has no real-time signals, and so no word for a child that
+/// one of them has ended.
 pub fn reap() -> Reaped {
+    let mut status = 0;
     loop {
-        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(pid, code)) => return Reaped::One(pid, Ended::Exited(code)),
-            Ok(WaitStatus::Signaled(pid, signal, _)) => return Reaped::One(pid, Ended::Signaled(signal as i32)),
+        // SAFETY: the kernel writes one number into `status`.
+        match Errno::result(unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) }) {
+            Ok(0) => return Reaped::Nobody,
+            Ok(pid) if libc::WIFSIGNALED(status) => {
+                return Reaped::One(Pid::from_raw(pid), Ended::Signaled(libc::WTERMSIG(status)));
+            }
+            Ok(pid) => return Reaped::One(Pid::from_raw(pid), Ended::Exited(libc::WEXITSTATUS(status))),
             Err(Errno::ECHILD) => return Reaped::NoChildren,
             Err(Errno::EINTR) => {}
-            Ok(_) | Err(_) => return Reaped::Nobody,
+            Err(_) => return Reaped::Nobody,
         }
     }
 }
@@ -202,17 +208,19 @@ pub fn reap_this(child: Pid) {
 
 /// Sends a signal to a process that is a child of ours or below one, and not reaped yet.
 pub fn signal(pid: Pid, number: i32) {
-    if let Ok(signal) = Signal::try_from(number) {
-        // It may have ended just now.
-        let _ = kill(pid, signal);
-    }
+    // SAFETY: kill takes two numbers. The process may have ended just now.
+    unsafe { libc::kill(pid.as_raw(), number) };
 }
 
-/// The children of a process, as /proc/PID/task/PID/children says (proc_pid_task(5)); all of them while none of
-/// them ends, fewer otherwise, so a caller repeats.
+/// The children of a process, as /proc/PID/task/TID/children says of each of its threads (proc_pid_task(5)); all of them
+/// while none of them ends, fewer otherwise, so a caller repeats.
 pub fn children(pid: Pid) -> Vec<Pid> {
-    let text = proc_text(&format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    text.split_whitespace().filter_map(|word| word.parse().ok()).map(Pid::from_raw).collect()
+    let mut found = Vec::new();
+    for thread in std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
+        let text = std::fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+        found.extend(text.split_whitespace().filter_map(|word| word.parse().ok()).map(Pid::from_raw));
+    }
+    found
 }
 
 /// Every process below one, parents before children.
@@ -259,10 +267,23 @@ pub fn own_pid() -> Pid {
     getpid()
 }
 
-/// Whether a process is stopped: state `T` in /proc/PID/stat (proc_pid_stat(5)).
+/// Whether a process is stopped: state `T`.
 pub fn is_stopped(pid: Pid) -> bool {
+    state(pid).0 == "T"
+}
+
+/// Whether a process is known to have ended with all its threads, and is not reaped: state `Z`, and no thread but one.
+pub fn is_over(pid: Pid) -> bool {
+    let (state, threads) = state(pid);
+    state == "Z" && threads == "1"
+}
+
+/// The state and the number of threads of a process, fields 3 and 20 of /proc/PID/stat (proc_pid_stat(5)).
+fn state(pid: Pid) -> (String, String) {
     let stat = proc_text(&format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit(')').next().and_then(|fields| fields.split_whitespace().next()) == Some("T")
+    // The command's name, field 2, may hold blanks and parentheses; the last parenthesis ends it.
+    let mut fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().map(str::to_owned);
+    (fields.next().unwrap_or_default(), fields.nth(16).unwrap_or_default())
 }
 
 /// What all reaped descendants used together.
@@ -290,9 +311,7 @@ pub fn usage() -> Usage {
 pub fn end_by(signal: i32) -> ! {
     let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
     crate::sys::start::default_signals();
-    if let Ok(signal) = Signal::try_from(signal) {
-        let _ = kill(getpid(), signal);
-    }
+    self::signal(getpid(), signal);
     // The signal does not end a process: the shells' convention.
     end(signal.saturating_add(128))
 }

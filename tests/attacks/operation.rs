@@ -24,7 +24,10 @@ const STEPS: &[(&str, &str)] = &[
         "set signal dispositions",
         "default, but SIGPIPE and SIGXFSZ of our own writing; default for all before the payload",
     ),
-    ("set signal mask", "empty at the start and for the payload; blocked where signals are read as messages"),
+    (
+        "set signal mask",
+        "empty at the start and for the payload; blocked where signals are read as messages, and under the log's lock",
+    ),
     ("stop timers", "an alarm of the caller's survives execve"),
     ("umask", "077 for what is ours; the configured one for the payload"),
     ("close descriptors", "whatever the caller left open but the report's; whatever a child must not hold"),
@@ -120,8 +123,12 @@ const STEPS: &[(&str, &str)] = &[
     ("signalfd", "signals are read as messages: nothing runs in a handler"),
     ("setresgid(caller, target, target)", "the front: the caller and the target may signal it, nobody may trace it"),
     ("setresuid(caller, target, target)", "the front: the caller and the target may signal it, nobody may trace it"),
+    ("setresuid(caller, root, root)", "the log's lock is released"),
     ("setresgid(root, root, root)", "the monitor: neither caller nor payload may signal it"),
-    ("setresuid(root, root, root)", "the monitor: neither caller nor payload may signal it"),
+    (
+        "setresuid(root, root, root)",
+        "the monitor, and whoever has the log's lock: neither caller nor payload may signal it",
+    ),
     ("send", "how the payload ended, from the monitor to the front"),
     ("ask what children used", "for the end record"),
 ];
@@ -303,6 +310,7 @@ fn step(call: &Call) -> Option<String> {
         "dup2" | "dup3" => fixed("replace a standard descriptor"),
         "landlock_create_ruleset" | "landlock_add_rule" | "landlock_restrict_self" => fixed("Landlock"),
         "getdents64" if call.object().contains("vomsdir") => fixed("list the VOMS directory"),
+        "getdents64" if call.object().starts_with("/proc/") => fixed("ask for a child's state"),
         "getdents64" => fixed("list the gridmapdir"),
         "flock" if call.object() == GRIDMAPDIR => fixed("lock the gridmapdir"),
         "flock" => on("lock"),

@@ -183,6 +183,46 @@ fn stopped_and_continued_at_a_bad_moment() {
 }
 
 #[test]
+fn stopped_while_it_holds_the_log() {
+    let site = Site::new();
+    site.caller("mallory").sh(&format!("exec {GLEXEC} id")).refused(203, "caller.not-white-listed");
+    let callers = [(site.caller("mallory"), false), (alice(&site), true)];
+    for (caller, listed) in callers {
+        // Who waits for the log and who has it are alike to signals. A holder that could be stopped would be waited for by
+        // everybody on the machine, and nobody else's call would be recorded, or made.
+        let held = Flock::lock(site.file("/var/log/glexec/glexec.log"), FlockArg::LockExclusiveNonblock).unwrap();
+        let running = caller.start(GLEXEC, ["id", "-un"]);
+        let pid = running.pid_in_site();
+        // clock_nanosleep(2), on x86-64 and on ARM.
+        running.wait_until(&format!(
+            "grep -qE '^(230|115) ' /proc/{pid}/syscall && ls -l /proc/{pid}/fd | grep -q glexec.log"
+        ));
+        let signals = format!("for signal in STOP TSTP KILL TERM; do kill -$signal {pid} && exit 1; done 2>&1; exit 0");
+        caller.sh(&signals).exits(0);
+        let blocked = format!("awk '$1 == \"SigBlk:\" {{ print $2 }}' /proc/{pid}/status");
+        assert_eq!(site.sh(&blocked), "fffffffe7ffbfeff\n", "a terminal's signals would stop it");
+        drop(held);
+        match listed {
+            true => running.finish().succeeds_with("alice\n"),
+            false => running.finish().refused(203, "caller.not-white-listed"),
+        };
+    }
+    nothing_is_amiss(&site, Calls::Exactly(3));
+}
+
+#[test]
+fn a_log_that_stays_locked() {
+    // A holder that a cgroup has frozen, say: everybody else's calls go on, and are recorded.
+    for site in Site::in_both_modes() {
+        alice(&site).glexec(["id", "-un"]).succeeds_with("alice\n");
+        let held = Flock::lock(site.file("/var/log/glexec/glexec.log"), FlockArg::LockExclusiveNonblock).unwrap();
+        alice(&site).glexec(["id", "-un"]).succeeds_with("alice\n");
+        drop(held);
+        nothing_is_amiss(&site, Calls::Exactly(2));
+    }
+}
+
+#[test]
 fn the_program_overwritten_through_proc() {
     for site in Site::in_both_modes() {
         site.sh(&format!("cp {GLEXEC} /root/original"));

@@ -8,7 +8,8 @@ pub mod hostile;
 pub mod site;
 
 use der::*;
-use openssl::ec::{EcGroup, EcKey};
+use openssl::bn::BigNumContext;
+use openssl::ec::{EcGroup, EcKey, PointConversionForm};
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
@@ -399,13 +400,26 @@ pub fn ac(holder: &Cert, server: &Cert, fqans: &[&str], bend: impl FnOnce(&mut A
         authority: "testvo://voms.example.org:15000".into(),
         fqans: fqans.iter().map(|f| (*f).into()).collect(),
         certificates: vec![server.der.clone()],
-        extensions: vec![extension("2.5.29.56", false, &null())],
+        extensions: vec![extension("2.5.29.56", false, &null()), authority_key(false, server.key)],
         signer: server.key,
         algorithm: algorithm(server.key),
         spoil_signature: false,
     };
     bend(&mut ac);
     ac.build()
+}
+
+/// The authority key identifier of what a key has signed.
+pub fn authority_key(critical: bool, key: Key) -> Vec<u8> {
+    let public = match key.rsa() {
+        Ok(key) => key.public_key_to_der_pkcs1().unwrap(),
+        Err(_) => {
+            let key = key.ec_key().unwrap();
+            let mut context = BigNumContext::new().unwrap();
+            key.public_key().to_bytes(key.group(), PointConversionForm::UNCOMPRESSED, &mut context).unwrap()
+        }
+    };
+    extension("2.5.29.35", critical, &seq(&[tlv(0x80, &openssl::sha::sha1(&public))]))
 }
 
 fn general_names(name: &[u8]) -> Vec<u8> {

@@ -92,6 +92,12 @@ const REASONS: &[Reason] = &[
         applies: |it| it.case.map.contains(&b'\r') || it.case.map.starts_with(b"\xef\xbb\xbf"),
     },
     Reason {
+        here: "a ban file that cannot be understood refuses everybody",
+        there: "who has no FQAN passes ban_fqan whatever is in the file",
+        why: "the site hears of it at once",
+        applies: |it| it.is_ban() && it.only_there() && it.has_malformed_line(),
+    },
+    Reason {
         here: "a ban counts for every spelling of a name or an FQAN, and for a name without quotes that has blanks",
         there: "for the one that is written",
         why: "in doubt a line bans",

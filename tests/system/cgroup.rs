@@ -98,8 +98,8 @@ fn a_payload_and_all_that_it_starts_are_in_a_cgroup_named_after_the_call_which_i
 #[test]
 fn front_and_monitor_are_not_in_it() {
     let site = CgroupSite::new();
-    let running = site.alice().start(GLEXEC, ["sh", "-c", "touch ~/ready; sleep 1000"]);
-    running.wait_until("test -e /home/alice/ready");
+    let running = site.alice().start(GLEXEC, ["sh", "-c", "sleep 1000; exit"]);
+    running.wait_until("pgrep -u alice -x sleep");
     let front = running.pid_in_site();
     let inside = site.sh(&format!("cat {}/call-*/cgroup.procs | xargs ps -o comm= | sort", site.path()));
     assert_eq!(inside, "sh\nsleep\n");

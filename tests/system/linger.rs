@@ -56,6 +56,10 @@ fn a_death_by_signal_is_the_callers_wait_status_too() {
         run.killed_by(signal);
         end(&run).says([("signal", &(signal as i32).to_string())]);
     }
+    // A real-time one, which nix has no name for.
+    let run = site.pilot().credential("alice").glexec(["sh", "-c", "kill -40 $$"]);
+    assert_eq!(run.signal(), Some(40), "{run}");
+    end(&run).says([("signal", "40")]);
 }
 
 #[test]
@@ -108,9 +112,13 @@ fn the_three_processes_hold_what_they_should() {
 fn signals_from_the_caller_and_from_the_target_reach_the_payload() {
     let site = site();
     for who in ["pilot", "alice"] {
-        for signal in ["TERM", "INT", "HUP", "QUIT", "USR1", "USR2", "WINCH", "TSTP", "CONT"] {
-            let script =
-                format!("trap 'echo got {signal}; exit 5' {signal}; touch ~/ready; while :; do sleep 0.01; done");
+        for signal in [
+            "TERM", "INT", "HUP", "QUIT", "USR1", "USR2", "WINCH", "TSTP", "CONT", "XCPU", "ALRM", "SEGV", "BUS",
+            "RTMIN",
+        ] {
+            let script = format!(
+                "exec bash -c 'trap \"echo got {signal}; exit 5\" {signal}; touch ~/ready; while :; do sleep 0.01; done'"
+            );
             let running = start(&site, &script);
             running.wait_until("test -e /home/alice/ready");
             site.caller(who).sh(&format!("kill -{signal} {}", running.pid_in_site())).exits(0);
@@ -153,6 +161,18 @@ fn killing_the_front_ends_the_whole_tree_and_the_end_is_recorded() {
 }
 
 #[test]
+fn killing_the_front_ends_at_once_what_would_have_had_time_to_end_by_itself() {
+    let site = site();
+    site.configure(|text| text.replace("linger_grace = \"1s\"", "linger_grace = \"1h\""));
+    let leftover = "bash -c 'trap \"touch ~/asked\" TERM; touch ~/ready; while :; do sleep 0.1; done'";
+    let running = start(&site, &format!("{leftover} & until test -e ~/ready; do sleep 0.01; done"));
+    running.wait_until("test -e /home/alice/asked");
+    running.signal(Signal::SIGKILL);
+    running.finish().killed_by(Signal::SIGKILL);
+    site.sh("for try in $(seq 1000); do pgrep -u alice >/dev/null || exit 0; sleep 0.01; done; exit 1");
+}
+
+#[test]
 fn a_stopped_front_stops_the_payload_and_a_continued_one_continues_it() {
     let site = site();
     let running = start(&site, "sleep 1000 & sleep 1001");
@@ -164,6 +184,93 @@ fn a_stopped_front_stops_the_payload_and_a_continued_one_continues_it() {
     running.wait_until(&state("S"));
     running.signal(Signal::SIGTERM);
     running.finish().killed_by(Signal::SIGTERM);
+}
+
+#[test]
+fn what_a_thread_of_the_payload_has_started_is_stopped_too_and_asked_to_end() {
+    let site = site();
+    // The kernel lists a process below the thread that has started it.
+    site.write(
+        "/usr/bin/threads",
+        "import signal, subprocess, threading, time\n\
+         signal.signal(signal.SIGTERM, lambda *_: None)\n\
+         job = 'trap \"echo asked; exit\" TERM; touch ~/ready; while :; do sleep 0.01; done'\n\
+         threading.Thread(target=lambda: subprocess.run(['bash', '-c', job]), daemon=True).start()\n\
+         time.sleep(1000)\n",
+    );
+    let running = start(&site, "python3 /usr/bin/threads & wait");
+    running.wait_until("test -e /home/alice/ready");
+    let states = "ps -o stat= -u alice | cut -c1 | sort -u | tr -d '\\n'";
+    site.pilot().sh(&format!("kill -STOP {}", running.pid_in_site())).exits(0);
+    running.wait_until(&format!("test \"$({states})\" = T"));
+    site.pilot().sh(&format!("kill -CONT {}", running.pid_in_site())).exits(0);
+    running.wait_until(&format!("test \"$({states})\" = S"));
+    running.signal(Signal::SIGTERM);
+    let run = running.finish();
+    run.killed_by(Signal::SIGTERM);
+    assert_eq!(run.stdout(), "asked\n", "{run}");
+}
+
+/// Makes processes that do not listen and let children of the monitor end as fast as they can; it must not have many at once
+/// (`ulimit -u`), for that would be felt beyond the site.
+const FLOOD: &str = r"
+#define _GNU_SOURCE
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+static char stack[65536] __attribute__((aligned(16)));
+static int end(void *nothing) { (void)nothing; _exit(0); }
+int main(int argc, char **argv) {
+    signal(SIGTERM, SIG_IGN);
+    for (int i = 0; argc > 1 && i < atoi(argv[1]); i++)
+        if (fork() == 0)
+            for (;;) clone(end, stack + sizeof stack, CLONE_VM | CLONE_VFORK | CLONE_PARENT | SIGCHLD, 0);
+    if (argc > 2) sleep(1000);
+    usleep(300000);
+    return 3;
+}";
+
+#[test]
+fn a_payload_whose_children_end_faster_than_one_can_reap_does_not_escape() {
+    let site = site();
+    site.write("/usr/bin/flood.c", FLOOD);
+    site.sh("gcc -O1 -o /usr/bin/flood /usr/bin/flood.c");
+    // On one processor, where the monitor has a small share of it.
+    let run = site
+        .pilot()
+        .credential("alice")
+        .sh("taskset -c -p $(taskset -c -p $$ | sed 's/.*: //; s/[,-].*//') $$ > /dev/null
+        exec /usr/sbin/glexec bash -c 'ulimit -u 4000; exec flood 32'");
+    run.exits(3);
+    assert_eq!(site.sh("pgrep -u alice || true"), "");
+    let running = start(&site, "exec bash -c 'ulimit -u 4000; exec flood 32 and-stay'");
+    running.wait_until("test $(pgrep -cu alice flood) -gt 32");
+    running.signal(Signal::SIGKILL);
+    running.finish().killed_by(Signal::SIGKILL);
+    site.sh("for try in $(seq 1000); do pgrep -u alice >/dev/null || exit 0; sleep 0.01; done; exit 1");
+}
+
+#[test]
+fn another_call_of_the_same_account_that_traces_the_payload_does_not_keep_its_end_record_back() {
+    let site = site();
+    site.write(
+        "/usr/bin/tracer",
+        "import ctypes, time\n\
+         libc, pid = ctypes.CDLL(None), int(open('/home/alice/payload').read())\n\
+         SEIZE = 0x4206\n\
+         assert libc.ptrace(SEIZE, pid, None, None) == 0\n\
+         open('/home/alice/traces', 'w')\n\
+         time.sleep(1000)\n",
+    );
+    let traced = start(&site, "exec sleep 1000");
+    let tracer = site.pilot().credential("alice").start(crate::site::GLEXEC, ["python3", "/usr/bin/tracer"]);
+    traced.wait_until("test -e /home/alice/traces");
+    traced.signal(Signal::SIGKILL);
+    traced.finish().killed_by(Signal::SIGKILL);
+    tracer.wait_until("grep -q event=end /var/log/glexec/glexec.log");
+    tracer.signal(Signal::SIGTERM);
+    tracer.finish().killed_by(Signal::SIGTERM);
 }
 
 #[test]

@@ -201,6 +201,22 @@ fn a_plugin_that_fails_is_a_transient_failure_and_leaves_nothing() {
 }
 
 #[test]
+fn a_plugin_that_forks_without_end_is_bounded_and_ends_with_all_that_it_started() {
+    let site = with_lcas("type = \"exec\"\ncommand = [\"/etc/glexec-plugins/it\"]\ntimeout = \"1s\"");
+    let alice = site.pilot().credential("alice");
+    install(&site, "it", "#!/bin/sh\nprintf '{\"decision\":\"deny\",\"tell_caller\":\"%s\"}' $(ulimit -p)\n");
+    assert_eq!(alice.glexec(["id"]).stderr(), "[gLExec]: 4096 (lcas.exec-denied)\n");
+    // A limit of its own, so that the machine stays usable where this fails.
+    let forks = "import os, resource\nresource.setrlimit(resource.RLIMIT_NPROC, (600, 600))\n\
+        while True:\n    try:\n        os.fork()\n    except OSError:\n        pass\n";
+    install(&site, "it", format!("#!/usr/bin/python3 -I\n{forks}"));
+    let run = alice.glexec(["true"]);
+    run.refused(202, "lcas.exec-failed");
+    assert_eq!(site.sh("pgrep -u glexec || true"), "");
+    assert!(run.elapsed < Duration::from_secs(10), "{:?}", run.elapsed);
+}
+
+#[test]
 fn an_expired_account_is_refused_but_one_without_password_is_not() {
     let site = Site::new();
     let alice = site.pilot().credential("alice");
@@ -218,6 +234,9 @@ fn an_expired_account_is_refused_but_one_without_password_is_not() {
     }
     site.sh("rm /etc/shadow");
     alice.glexec(["id", "-un"]).succeeds_with("alice\n");
+    // One that is there and does not answer may lock the account.
+    site.sh("mkdir /etc/shadow");
+    alice.glexec(["id"]).refused(202, "account.lookup-failed");
 }
 
 #[test]

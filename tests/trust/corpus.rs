@@ -3,15 +3,25 @@
 use super::*;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-/// The files of a CA directory.
+/// The files of a directory, by their paths in it.
 pub type Files = BTreeMap<String, Vec<u8>>;
 
 /// What was judged, so that others can be asked about it too.
 pub struct Asked {
     pub certificates: Arc<Files>,
+    pub vomsdir: Arc<Files>,
+    pub policy: Credentials,
     pub file: Vec<u8>,
+}
+
+impl Asked {
+    /// Whether the policy is the default.
+    pub fn is_ordinary(&self) -> bool {
+        format!("{:?}", self.policy) == format!("{:?}", Credentials::default())
+    }
 }
 
 /// One line of the corpus.
@@ -20,7 +30,7 @@ pub struct Case {
     pub expected: String,
     /// What came out instead.
     pub wrong: Option<String>,
-    /// The question, where it was an ordinary one: one file, and the policy that is the default.
+    /// The question, where it was about one file.
     pub asked: Option<Asked>,
 }
 
@@ -35,7 +45,9 @@ pub struct Group {
 struct Recorder {
     cases: Vec<Case>,
     asked: Option<Asked>,
-    directory: Option<Arc<Files>>,
+    /// The directories of the question before, which most have in common.
+    certificates: Arc<Files>,
+    vomsdir: Arc<Files>,
 }
 
 thread_local! {
@@ -80,23 +92,36 @@ impl Group {
 
 /// Remembers what is being judged, for the case that follows.
 pub fn remember(site: &Site, question: &Question, policy: &Credentials) {
-    let ordinary = question.source.is_none()
-        && question.pilot.is_none()
-        && question.key == KeyRule::Required
-        && format!("{policy:?}") == format!("{:?}", Credentials::default());
+    let alone = question.source.is_none() && question.pilot.is_none() && question.key == KeyRule::Required;
     RECORDER.with_borrow_mut(|recorder| {
-        recorder.asked = ordinary.then(|| {
-            let mut files = Files::new();
-            for entry in std::fs::read_dir(site.certificates()).unwrap() {
-                let entry = entry.unwrap();
-                files.insert(entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap());
-            }
-            let same = recorder.directory.take().filter(|known| **known == files);
-            let certificates = same.unwrap_or_else(|| Arc::new(files));
-            recorder.directory = Some(certificates.clone());
-            Asked { certificates, file: question.user.to_vec() }
+        recorder.asked = alone.then(|| Asked {
+            certificates: shared(&mut recorder.certificates, &site.certificates()),
+            vomsdir: shared(&mut recorder.vomsdir, &site.vomsdir()),
+            policy: policy.clone(),
+            file: question.user.to_vec(),
         });
     });
+}
+
+/// The files of a directory, one value for as long as they stay the same.
+fn shared(known: &mut Arc<Files>, directory: &Path) -> Arc<Files> {
+    let mut files = Files::new();
+    read(directory, "", &mut files);
+    if **known != files {
+        *known = Arc::new(files);
+    }
+    known.clone()
+}
+
+fn read(directory: &Path, above: &str, files: &mut Files) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let entry = entry.unwrap();
+        let name = format!("{above}{}", entry.file_name().into_string().unwrap());
+        match entry.path().is_dir() {
+            true => read(&entry.path(), &format!("{name}/"), files),
+            false => drop(files.insert(name, std::fs::read(entry.path()).unwrap())),
+        }
+    }
 }
 
 /// A case: what came out, what should have, and what it is about.

@@ -245,7 +245,7 @@ pub fn lax_certificates_are_malformed() {
             ("a name that is not UTF-8", cn(0x0c, b"\xff"), "credential.bad-name"),
             ("a name of an unknown string type", cn(0x04, b"1"), "credential.bad-name"),
             ("an empty value", cn(0x0c, b""), "credential.bad-name"),
-            ("a UniversalString", cn(0x1c, b"\0\0\0A"), "credential.malformed"),
+            ("a UniversalString", cn(0x1c, b"\0\0\0A"), "credential.bad-name"),
             ("a Hangul filler in a name", cn(0x0c, "1\u{3164}2".as_bytes()), "credential.bad-name"),
             ("a variation selector in a name", cn(0x0c, "1\u{fe0f}".as_bytes()), "credential.bad-name"),
             ("a soft hyphen in a name", cn(0x0c, "1\u{ad}2".as_bytes()), "credential.bad-name"),

@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::all, clippy::restriction)] // lints for the privileged program
 
 mod authorities;
+mod c_stack;
 mod corpus;
 mod differences;
 mod file;

@@ -14,7 +14,10 @@ pub fn voms_attributes_are_proved_or_refused() {
     let rogue = eec("/DC=org/DC=example/CN=rogue.example.org", key(30), &w.root, |s| s.serial = vec![0x66]);
     let fake_ca = root(ROOT, key(whose::FAKE), |_| {});
     let fake_server = eec(SERVER, key(31), &fake_ca, |_| {});
-    let old_server = eec(SERVER, key(whose::VOMS), &w.root, |s| s.lasts(NOW - 9 * DAY, NOW - DAY));
+    let fake_rsa_ca = root(ROOT, rsa(), |_| {});
+    let fake_rsa_server = eec(SERVER, rsa(), &fake_rsa_ca, |_| {});
+    let old = |key: Key| eec(SERVER, key, &w.root, |s| s.lasts(NOW - 9 * DAY, NOW - DAY));
+    let (old_server, old_rsa_server) = (old(key(whose::VOMS)), old(rsa()));
     let by = |server: &Cert| carrying(&[ac(&w.alice, server, &groups, |_| {})]);
     let own = carrying(&[ac(&w.alice, &w.alice, &groups, |a| a.issuer = w.server.spec.subject.clone())]);
     let outer = voms_proxy(&w.alice, 1, &[good()]);
@@ -47,6 +50,8 @@ pub fn voms_attributes_are_proved_or_refused() {
     };
     let server = |bend: &dyn Fn(&mut Spec)| eec(SERVER, key(whose::VOMS), &w.root, |s| bend(s));
     let rsa_server = Cert { key: rsa(), ..w.server.clone() };
+    let strong_server = eec(SERVER, rsa(), &w.root, |_| {});
+    let of_rsa = |bend: &dyn Fn(&mut Ac)| carrying(&[ac(&w.alice, &strong_server, &groups, |a| bend(a))]);
     let weak_server = eec(SERVER, weak(), &w.root, |_| {});
     let ca_server = server(&|s| s.extensions = vec![ca_true(None), key_usage(0x86)]);
     let mail_server = server(&|s| s.extensions.push(extension("2.5.29.37", true, &seq(&[oid("1.3.6.1.5.5.7.3.4")]))));
@@ -96,10 +101,14 @@ pub fn voms_attributes_are_proved_or_refused() {
             ("of Alice at another CA", bent(&|a| a.holder_issuer = named("/CN=other")), "voms.ac-holder"),
             ("altered", bent(&|a| a.spoil_signature = true), "voms.ac-signature"),
             ("signed by another key", bent(&|a| a.signer = key(30)), "voms.ac-signature"),
+            ("by a server with RSA", of_rsa(&|_| {}), &member),
+            ("altered, by a server with RSA", of_rsa(&|a| a.spoil_signature = true), "voms.ac-signature"),
             ("signed by the user", own, "voms.ac-untrusted"),
             ("by a server without .lsc", by(&rogue), "voms.ac-untrusted"),
             ("by a server of a false CA", by(&fake_server), "voms.ac-untrusted"),
+            ("by a server of a false CA, with RSA", by(&fake_rsa_server), "voms.ac-untrusted"),
             ("by an expired server", by(&old_server), "voms.ac-untrusted"),
+            ("by an expired server, with RSA", by(&old_rsa_server), "voms.ac-untrusted"),
             ("in another server's name", bent(&|a| a.issuer = rogue.spec.subject.clone()), "voms.ac-untrusted"),
             ("without the server's certificate", bent(&|a| a.certificates.clear()), "voms.ac-untrusted"),
             ("with SHA-1", bent(&|a| a.algorithm = sha1_ecdsa()), "voms.ac-untrusted"),
@@ -115,7 +124,9 @@ pub fn voms_attributes_are_proved_or_refused() {
             ("no group", saying(&[]), "voms.ac-malformed"),
             ("101 groups", saying(&many), "voms.ac-malformed"),
             ("expired", bent(&|a| a.not_after = generalized(NOW - 1)), "voms.ac-expired"),
+            ("expired for an hour", bent(&|a| a.not_after = generalized(NOW - HOUR)), "voms.ac-expired"),
             ("its last second", bent(&|a| a.not_after = generalized(NOW)), &member),
+            ("of the future, in an hour", bent(&|a| a.not_before = generalized(NOW + HOUR)), "voms.ac-not-yet-valid"),
             ("of the future", bent(&|a| a.not_before = generalized(NOW + 1)), "voms.ac-not-yet-valid"),
             (
                 "an unknown critical extension",
@@ -135,7 +146,7 @@ pub fn voms_attributes_are_proved_or_refused() {
             ),
             (
                 "a critical authority key identifier",
-                bent(&|a| a.extensions.push(extension("2.5.29.35", true, &seq(&[])))),
+                bent(&|a| a.extensions[1] = authority_key(true, w.server.key)),
                 &member,
             ),
             ("no extension at all but the certificates", bent(&|a| a.extensions.clear()), &member),

@@ -203,12 +203,13 @@ fn the_shortest_lifetime_counts_and_no_option_of_verify_proxy_is_lost_silently()
 #[test]
 fn a_name_may_stand_for_another_variable_or_for_a_module() {
     let lcmaps = "loc = \"lcmaps_localaccount.mod\" \"-gridmapfile /m\"\nsame = loc\nown = lcmaps_dummy_bad.mod\n\
-        p:\nown -> loc | same\nloc -> lcmaps_posix_enf.mod\n~same -> posix_enff\n";
+        p:\nown -> loc | same\nloc -> /usr/lib/lcmaps_posix_enf.mod\n~same -> posix_enff\nposix_enff -> lcmaps_posix_enf.mod\n";
     let text = convert("", lcmaps, "");
     let plugin = |name: &str| text.split("\n\n").find(|part| part.contains(&format!("plugins.\"{name}\"]"))).unwrap();
     loads(&text);
     assert!(plugin("same").contains("type = \"localaccount\"\ngridmapfile = \"/m\""), "{text}");
     assert!(plugin("lcmaps_posix_enf.mod").contains("dummy_good"), "{text}");
+    assert!(plugin("_usr_lib_lcmaps_posix_enf.mod").contains("dummy_good"), "{text}");
     // A slip of the pen refuses, as it did.
     assert!(plugin("posix_enff").contains("LOOK") && plugin("posix_enff").contains("dummy_bad"), "{text}");
 }

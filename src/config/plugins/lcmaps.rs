@@ -117,6 +117,11 @@ fn set(flag: &Flag) -> bool {
     flag.as_ref().is_some_and(|flag| *flag.get_ref())
 }
 
+/// What a pair of opposite flags says, where one of them is given: false for the one is true for the other.
+fn says(yes: &Flag, no: &Flag) -> Option<bool> {
+    yes.as_ref().map(|flag| *flag.get_ref()).or_else(|| no.as_ref().map(|flag| !*flag.get_ref()))
+}
+
 fn check_name(name: &Spanned<String>) -> Result<(), ConfigError> {
     let message = || format!("{:?} is not a name: letters, digits, `_`, `.`, `-`", name.get_ref());
     if policy::is_name(name.get_ref()) { Ok(()) } else { Err(ConfigError::invalid(message(), name.span())) }
@@ -182,15 +187,15 @@ impl Table {
             }),
             Kind::VomsLocalaccount => Plugin::VomsLocalaccount(VomsLocalaccount {
                 gridmapfile: gridmapfile()?,
-                gids: self.account_gids(!set(&self.use_voms_gid)),
+                gids: self.account_gids(true),
             }),
             Kind::VomsPoolaccount => Plugin::VomsPoolaccount(VomsPoolaccount {
                 gridmapfile: gridmapfile()?,
                 pools: self.pools("gridmapdir", &self.gridmapdir, kind, span)?,
-                gids: self.account_gids(set(&self.use_account_gid)),
-                primary_before: match set(&self.require_primary_gid) {
-                    true => PrimaryBefore::Required,
-                    false => PrimaryBefore::Optional,
+                gids: self.account_gids(false),
+                primary_before: match says(&self.require_primary_gid, &self.do_not_require_primary_gid) {
+                    Some(true) => PrimaryBefore::Required,
+                    Some(false) | None => PrimaryBefore::Optional,
                 },
                 lease_groups: match set(&self.do_not_use_secondary_gids) {
                     true => LeaseGroups::Primary,
@@ -280,28 +285,28 @@ impl Table {
         })
     }
 
-    /// The groups of the account that a VOMS account plug-in adds: all, or those that options name.
+    /// The groups of the account that a VOMS account plug-in adds: all or none, as is its way, or those that options name.
     fn account_gids(&self, all: bool) -> AccountGids {
-        let no_primary = set(&self.do_not_add_primary_gid_from_mapped_account);
-        let no_groups = set(&self.do_not_add_secondary_gids_from_mapped_account);
-        let take = |yes: bool| if yes { Take::Take } else { Take::Leave };
+        let all = says(&self.use_account_gid, &self.use_voms_gid).unwrap_or(all);
+        let given = |yes, no| if says(yes, no).unwrap_or(all) { Take::Take } else { Take::Leave };
         AccountGids {
-            primary: take(!no_primary && (all || set(&self.add_primary_gid_from_mapped_account))),
-            primary_as_secondary: take(set(&self.add_primary_gid_as_secondary_gid_from_mapped_account)),
-            groups: take(!no_groups && (all || set(&self.add_secondary_gids_from_mapped_account))),
+            primary: given(&self.add_primary_gid_from_mapped_account, &self.do_not_add_primary_gid_from_mapped_account),
+            primary_as_secondary: match set(&self.add_primary_gid_as_secondary_gid_from_mapped_account) {
+                true => Take::Take,
+                false => Take::Leave,
+            },
+            groups: given(
+                &self.add_secondary_gids_from_mapped_account,
+                &self.do_not_add_secondary_gids_from_mapped_account,
+            ),
         }
     }
 
     fn check_contradictions(&self) -> Result<(), ConfigError> {
         let no_primary = &self.do_not_add_primary_gid_from_mapped_account;
-        let pairs = [
+        let opposites = [
             (&self.use_voms_gid, &self.use_account_gid, "use_voms_gid and use_account_gid"),
             (no_primary, &self.add_primary_gid_from_mapped_account, "adding and not adding the primary gid"),
-            (
-                no_primary,
-                &self.add_primary_gid_as_secondary_gid_from_mapped_account,
-                "adding and not adding the primary gid",
-            ),
             (
                 &self.do_not_add_secondary_gids_from_mapped_account,
                 &self.add_secondary_gids_from_mapped_account,
@@ -313,7 +318,13 @@ impl Table {
                 "require_primary_gid and do_not_require_primary_gid",
             ),
         ];
-        match pairs.into_iter().find(|(a, b, _)| set(a) && set(b)) {
+        let same = |(a, b, _): &(&Flag, &Flag, &str)| a.is_some() && b.is_some() && set(a) == set(b);
+        let as_secondary = &self.add_primary_gid_as_secondary_gid_from_mapped_account;
+        let found = opposites.into_iter().find(same).or_else(|| {
+            let both = set(no_primary) && set(as_secondary);
+            both.then_some((no_primary, as_secondary, "adding and not adding the primary gid"))
+        });
+        match found {
             None => Ok(()),
             Some((_, second, what)) => {
                 let span = second.as_ref().map(Spanned::span);

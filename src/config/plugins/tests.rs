@@ -99,6 +99,7 @@ fn lcmaps_plugins_that_are_refused() {
         ("voms_poolaccount", "mapall = true", By::Check, "mapall is not an option"),
         ("voms_poolaccount", "use_voms_gid = true\nuse_account_gid = true", By::Check, "contradict"),
         ("voms_localaccount", "use_voms_gid = true\nuse_account_gid = true", By::Check, "contradict"),
+        ("voms_localaccount", "use_voms_gid = false\nuse_account_gid = false", By::Check, "contradict"),
         ("voms_poolaccount", "require_primary_gid = true\ndo_not_require_primary_gid = true", By::Check, "contradict"),
         ("poolaccount", "max_mappings_per_credential = 10000", By::Check, "1 to 9999"),
         ("poolaccount", "max_mappings_per_credential = 0", By::Check, "1 to 9999"),
@@ -128,6 +129,37 @@ fn lcmaps_plugins_that_are_refused() {
         assert_eq!(error.0, expected, "{text}: {error:?}");
         assert!(error.1.contains(message), "{text}: {error:?}");
     }
+}
+
+#[test]
+fn a_flag_that_is_false_is_its_opposite() {
+    let plugin = |kind: &str, options: &str| {
+        let more = if kind == "voms_poolaccount" { "gridmapdir = \"/d\"\n" } else { "" };
+        let plugin = format!("[plugins.a]\ntype = \"{kind}\"\ngridmapfile = \"/m\"\n{more}{options}\n");
+        lcmaps(&format!("{plugin}[policies]\ndefault = [\"a -> b\"]\n[plugins.b]\ntype = \"dummy_good\"\n"))
+            .unwrap_or_else(|error| panic!("{options}: {error:?}"))
+            .plugins
+            .remove("a")
+            .unwrap()
+    };
+    for (one, other) in [
+        ("use_account_gid = false", "use_voms_gid = true"),
+        ("use_voms_gid = false", "use_account_gid = true"),
+        ("add_primary_gid_from_mapped_account = false", "do_not_add_primary_gid_from_mapped_account = true"),
+        ("do_not_add_primary_gid_from_mapped_account = false", "add_primary_gid_from_mapped_account = true"),
+        ("add_secondary_gids_from_mapped_account = false", "do_not_add_secondary_gids_from_mapped_account = true"),
+        ("do_not_add_secondary_gids_from_mapped_account = false", "add_secondary_gids_from_mapped_account = true"),
+    ] {
+        for kind in ["voms_localaccount", "voms_poolaccount"] {
+            assert_eq!(plugin(kind, one), plugin(kind, other), "{kind} {one}");
+        }
+    }
+    let required = |options| plugin("voms_poolaccount", options);
+    assert_eq!(required("do_not_require_primary_gid = false"), required("require_primary_gid = true"));
+    assert_ne!(required("require_primary_gid = true"), required(""));
+    let same = |kind: &str, options: &str| assert_eq!(plugin(kind, options), plugin(kind, ""), "{kind} {options}");
+    same("voms_localaccount", "use_account_gid = true\nuse_voms_gid = false");
+    same("voms_poolaccount", "use_account_gid = false\ndo_not_require_primary_gid = true");
 }
 
 #[test]

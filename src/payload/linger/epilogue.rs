@@ -152,7 +152,7 @@ impl Epilogue {
         loop {
             match supervise::reap() {
                 Reaped::One(pid, ended) if pid == child => {
-                    monitor::end_all(&tree, Some(ended), self.grace);
+                    monitor::end_all(&tree, Some(ended), self.grace, None);
                     return Done::Ended(ended);
                 }
                 // It was the last child, so its end has been missed: never seen to happen.
@@ -161,7 +161,7 @@ impl Epilogue {
                 Reaped::Nobody => {
                     let left = self.timeout.saturating_sub(started.elapsed());
                     if left.is_zero() {
-                        monitor::end_all(&tree, None, self.grace);
+                        monitor::end_all(&tree, None, self.grace, None);
                         return Done::TooLong;
                     }
                     supervise::pause(signals, left.min(LOOK_EVERY));

@@ -37,11 +37,13 @@ pub fn relay(signals: &SignalFd, line: &Line, monitor: Pid) -> Result<Option<Out
 /// below this process before there was a payload belongs to the caller and is left alone.
 pub fn end_orphans(target: Uid, before: &[Pid]) {
     loop {
-        while let Reaped::One(..) = supervise::reap() {}
+        for _ in 0..monitor::REAPED_AT_ONCE {
+            let Reaped::One(..) = supervise::reap() else { break };
+        }
         let mut children = supervise::children(supervise::own_pid());
         children.retain(|pid| !before.contains(pid));
         let mut left = supervise::below(children);
-        left.retain(|pid| supervise::runs_as(*pid, target));
+        left.retain(|pid| supervise::runs_as(*pid, target) && !supervise::is_over(*pid));
         if left.is_empty() {
             return;
         }

@@ -274,7 +274,7 @@ fn watch(
     let over = match released {
         Ok(()) => monitor::watch(signals, line, front, &payload, config.linger_grace.duration()),
         // No payload without supervision.
-        Err(_) => monitor::end_all(&payload, None, Duration::ZERO),
+        Err(_) => monitor::end_all(&payload, None, Duration::ZERO, None),
     };
     if let Some(Err(errno)) = payload.cgroup.map(Cgroup::remove) {
         call.note(&format!("the payload's cgroup cannot be removed: {errno}"));

@@ -18,6 +18,12 @@ const GRACE_STEP: Duration = Duration::from_millis(10);
 /// How often what does not die is killed again; new descendants may have been forked meanwhile.
 pub(super) const KILL_STEP: Duration = Duration::from_millis(1);
 
+/// How long ended processes that cannot be reaped are waited for.
+const LET_GO: Duration = Duration::from_secs(1);
+/// How many ended processes are reaped before anything else is looked at: several processes that do nothing but fork let
+/// more end than one can reap, and must not keep the monitor from ending them.
+pub(super) const REAPED_AT_ONCE: usize = 1024;
+
 /// The payload's life is over.
 #[derive(Clone, Copy, Debug)]
 pub struct Over {
@@ -52,8 +58,20 @@ impl Tree {
         self.cgroup.as_ref().is_none_or(Cgroup::is_empty)
     }
 
+    /// Whether all that is left has ended, and only waits for somebody of the same account, in another call, who traces it:
+    /// until a tracer has looked, the kernel tells nobody else (ptrace(2)). It must not keep the end record back.
+    fn only_waits_for_tracers(&self) -> bool {
+        let left = self.left();
+        !left.is_empty() && left.into_iter().all(supervise::is_over)
+    }
+
     fn kill(&self) {
         self.cgroup.iter().for_each(Cgroup::kill);
+        // Those first that a single look shows, the youngest before it is somebody else: thousands that have ended make
+        // the walk below them slow.
+        for pid in supervise::children(supervise::own_pid()).into_iter().rev() {
+            supervise::signal(pid, SIGKILL);
+        }
         for pid in supervise::descendants(supervise::own_pid()) {
             supervise::signal(pid, SIGKILL);
         }
@@ -70,19 +88,21 @@ pub fn watch(signals: &SignalFd, line: &Line, front: Pid, payload: &Tree, grace:
                     supervise::signal(payload.main, i32::from_le_bytes([a, b, c, d]));
                 }
                 Heard::Message(_) => {}
-                Heard::Gone => return end_all(payload, None, Duration::ZERO),
+                Heard::Gone => return end_all(payload, None, Duration::ZERO, None),
             },
             // Without a way to wait there is no supervision, and no payload without supervision.
-            Err(_) => return end_all(payload, None, Duration::ZERO),
+            Err(_) => return end_all(payload, None, Duration::ZERO, None),
             Ok(Event::Signal(_) | Event::Nothing) => {}
         }
-        while let Reaped::One(pid, ended) = supervise::reap() {
+        for _ in 0..REAPED_AT_ONCE {
+            let Reaped::One(pid, ended) = supervise::reap() else { break };
             if pid == payload.main {
-                return end_all(payload, Some(ended), grace);
+                return end_all(payload, Some(ended), grace, Some(line));
             }
         }
         let stopped = supervise::is_stopped(front);
-        if stopped != front_stopped {
+        // Again and again while it is stopped: what is forked meanwhile is not stopped yet.
+        if stopped || front_stopped {
             front_stopped = stopped;
             let signal = if stopped { SIGSTOP } else { SIGCONT };
             for pid in payload.left() {
@@ -93,28 +113,34 @@ pub fn watch(signals: &SignalFd, line: &Line, front: Pid, payload: &Tree, grace:
 }
 
 /// Ends every process that is left: asks, waits, kills. Orphans become children of the monitor, so when it has no child
-/// left, and nobody is in the cgroup, there is nothing left.
-pub fn end_all(tree: &Tree, mut ended: Option<Ended>, grace: Duration) -> Over {
+/// left, and nobody is in the cgroup, there is nothing left. Who kills the front, at the other end of the line, waits no longer.
+pub fn end_all(tree: &Tree, mut ended: Option<Ended>, mut grace: Duration, line: Option<&Line>) -> Over {
     let started = Instant::now();
     let mut asked = BTreeSet::new();
     let mut killed: u64 = 0;
     // Those in the cgroup that are not below the monitor, who so never learns how they ended.
     let mut strangers = BTreeSet::new();
     loop {
-        match supervise::reap() {
-            Reaped::NoChildren if tree.has_empty_cgroup() => break,
-            Reaped::NoChildren => strangers.extend(tree.in_cgroup()),
-            Reaped::One(pid, how) => {
-                if pid == tree.main {
-                    ended = Some(how);
-                } else if matches!(how, Ended::Signaled(SIGTERM | SIGKILL)) {
-                    killed = killed.saturating_add(1);
-                }
-                continue;
+        let mut found = Reaped::Nobody;
+        for _ in 0..REAPED_AT_ONCE {
+            found = supervise::reap();
+            match found {
+                Reaped::One(pid, how) if pid == tree.main => ended = Some(how),
+                Reaped::One(_, Ended::Signaled(SIGTERM | SIGKILL)) => killed = killed.saturating_add(1),
+                Reaped::One(..) => {}
+                Reaped::NoChildren | Reaped::Nobody => break,
             }
-            Reaped::Nobody => {}
+        }
+        if found == Reaped::NoChildren {
+            if tree.has_empty_cgroup() {
+                break;
+            }
+            strangers.extend(tree.in_cgroup());
         }
         if started.elapsed() >= grace {
+            if started.elapsed() >= grace.saturating_add(LET_GO) && tree.only_waits_for_tracers() {
+                break;
+            }
             tree.kill();
             std::thread::sleep(KILL_STEP);
         } else {
@@ -124,7 +150,11 @@ pub fn end_all(tree: &Tree, mut ended: Option<Ended>, grace: Duration) -> Over {
                     supervise::signal(pid, SIGCONT);
                 }
             }
-            std::thread::sleep(GRACE_STEP);
+            match line {
+                Some(line) if line.ends_within(GRACE_STEP) => grace = Duration::ZERO,
+                Some(_) => {}
+                None => std::thread::sleep(GRACE_STEP),
+            }
         }
     }
     let strangers = u64::try_from(strangers.len()).unwrap_or(u64::MAX);
