@@ -45,6 +45,10 @@ pub const MENDS: &[(Reason, &str)] = &[
         Reason::VerifierFailed,
         "useradd --system --shell /usr/sbin/nologin glexec, or name another service_user; the kernel needs Landlock",
     ),
+    (
+        Reason::CgroupUnusable,
+        "mkdir it on the cgroup v2 file system at every boot; only root may write it (docs/payload.md)",
+    ),
     (Reason::LcasFileMissing, "write the file, or take its plug-in out of glexec.conf"),
     (Reason::LcasFileInsecure, "chown root and chmod go-w the file, and every directory above it"),
     (Reason::LcasFileMalformed, "correct the line: until then everybody is refused"),
@@ -62,7 +66,10 @@ pub const MENDS: &[(Reason, &str)] = &[
     (Reason::AccountForbidden, "map to an account with ids of at least min_uid and min_gid"),
     (Reason::AccountLocked, "renew the account (chage -E), or take it out of the map"),
     (Reason::AccountLookup, "look at the name service: getent passwd ACCOUNT"),
-    (Reason::AuditUnavailable, "start the syslog daemon (or journald), or mend log_file and the directories above it"),
+    (
+        Reason::AuditUnavailable,
+        "start the syslog daemon (or journald), or set log_destination; mend log_file and the directories above it",
+    ),
 ];
 
 /// What to do.

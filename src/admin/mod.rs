@@ -72,36 +72,40 @@ impl From<String> for Said {
 
 /// Runs the program; returns its exit code.
 pub fn main() -> u8 {
-    match run(start::take()) {
+    let inherited = start::take();
+    let is_check = inherited.arguments.get(1).is_some_and(|command| command == "check");
+    // Monitoring would take 1 for a warning about the site.
+    let failed = if is_check { check::UNKNOWN } else { 1 };
+    match run(inherited, failed) {
         Ok(code) => code,
         Err(why) => {
             // Whoever does not listen still has the exit code.
             let _ = stderr().write_all(format!("{}\n", why.trim_end()).as_bytes());
-            1
+            failed
         }
     }
 }
 
-fn run(inherited: Inherited) -> Result<u8, String> {
+fn run(inherited: Inherited, failed: u8) -> Result<u8, String> {
     let matches = match definition().try_get_matches_from(&inherited.arguments) {
         Ok(matches) => matches,
-        Err(error) if !error.use_stderr() => return Ok(say(&error.to_string().into())),
+        Err(error) if !error.use_stderr() => return Ok(say(&error.to_string().into(), failed)),
         Err(error) => return Err(error.to_string()),
     };
     let look = Look::of(&stdout(), &inherited.environment);
     let mut out = BufWriter::new(stdout());
     match matches.subcommand() {
-        Some(("migrate", matches)) => migrate(matches).map(|text| say(&text.into())),
-        Some(("explain", matches)) => explain::run(matches, inherited).map(|said| say(&said)),
-        Some(("check", matches)) => check::run(matches, look, &inherited).map(|said| say(&said)),
-        Some(("leases", matches)) => leases::run(matches, look).map(|said| say(&said)),
+        Some(("migrate", matches)) => migrate(matches).map(|text| say(&text.into(), failed)),
+        Some(("explain", matches)) => explain::run(matches, inherited).map(|said| say(&said, failed)),
+        Some(("check", matches)) => check::run(matches, look, &inherited).map(|said| say(&said, failed)),
+        Some(("leases", matches)) => leases::run(matches, look).map(|said| say(&said, failed)),
         Some(("log", matches)) => log::run(matches, look, &mut out, &mut stderr()).map(|said| said.code),
         _ => Err("no command".to_owned()),
     }
 }
 
-fn say(said: &Said) -> u8 {
-    if stdout().write_all(said.text.as_bytes()).is_ok() { said.code } else { 1 }
+fn say(said: &Said, failed: u8) -> u8 {
+    if stdout().write_all(said.text.as_bytes()).is_ok() { said.code } else { failed }
 }
 
 fn migrate(matches: &ArgMatches) -> Result<String, String> {

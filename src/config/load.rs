@@ -128,8 +128,12 @@ fn named(policy: &Spanned<String>) -> (String, Option<Range<usize>>) {
     (policy.get_ref().clone(), Some(policy.span()).filter(|span| !span.is_empty()))
 }
 
-/// Whether a file that is no TOML has the historic form: `key = value` without quotes below `[glexec]`.
+/// Whether a file that is no TOML has the historic form: `key = value` without quotes below `[glexec]`. One with tables
+/// that the original did not know is of today, and has a mistake.
 fn is_historic(text: &str) -> bool {
+    if text.lines().any(|line| ["[credentials", "[lcmaps", "[[lcas"].iter().any(|table| line.starts_with(table))) {
+        return false;
+    }
     const KEYS: [&str; 12] = [
         "create_target_proxy",
         "lcas_db_file",

@@ -14,6 +14,8 @@ use std::time::SystemTime;
 
 /// Longest /proc/PID/status in bytes: long lists of groups and processors make it long.
 const MAX_STATUS: u64 = 1024 * 1024;
+/// In bytes: a file system with less than some records need is full.
+const LITTLE: u64 = 64 * 1024;
 
 /// Reads a text file of at most `limit` bytes.
 pub fn read_text(path: &Path, limit: u64) -> Result<String, Error> {
@@ -93,6 +95,13 @@ pub fn permissions(path: &Path) -> Result<(Uid, u32), Error> {
 /// How the file system of a file is mounted.
 pub fn mounted(path: &Path) -> Result<FsFlags, Error> {
     Ok(statvfs(path)?.flags())
+}
+
+/// Whether root can write nothing more on the file system of a path.
+pub fn is_full(path: &Path) -> Result<bool, Error> {
+    let system = statvfs(path)?;
+    let bytes = system.blocks_free().saturating_mul(system.fragment_size());
+    Ok(bytes < LITTLE || (system.files() > 0 && system.files_free() == 0))
 }
 
 /// Whether something reads from a socket of datagrams.

@@ -305,6 +305,76 @@ fn sentence_log_and_check_name_every_mistake_and_what_mends_it() {
 }
 
 #[test]
+fn what_check_cannot_find_out_is_no_warning_for_monitoring() {
+    let site = Site::new();
+    for mistaken in [&["--nonsense"][..], &["--caller", "pilot"]] {
+        site.admin([&["check"], mistaken].concat()).exits(3);
+    }
+    let run = site.admin(["check", "--as", "/root/proxies/alice.pem", "--caller", "nosuch"]);
+    assert!(
+        run.code() == Some(3) && run.stdout().contains("no account nosuch") && !run.stdout().contains("as root"),
+        "{run}"
+    );
+    assert_eq!(site.sh("glexec-admin check > /dev/full; echo $?"), "3\n");
+    site.admin(["log", "--nonsense"]).exits(1);
+}
+
+/// What calls do not say, or say in other words: each with what `check` says of it, and what mends it.
+#[test]
+fn check_names_what_calls_alone_do_not_explain() {
+    let tmpfs = |dir: &str, size: &str| format!("mount -t tmpfs -o mode=755,size={size} tmpfs {dir}");
+    let set = |line: &str| format!("sed -i '/^\\[glexec\\]/a {line}' /etc/glexec.conf");
+    let list = |names: &str| format!("sed -i 's/^user_white_list = .*/user_white_list = [{names}]/' /etc/glexec.conf");
+    for (how, code, says, mend) in [
+        (
+            tmpfs("/var/log/glexec", "4k") + "; head -c 4096 /dev/zero > /var/log/glexec/glexec.log",
+            2,
+            "its file system is full (audit.unavailable)",
+            "mend log_file",
+        ),
+        (
+            tmpfs("/var/log/glexec", "1m") + "; mount -o remount,ro /var/log/glexec",
+            2,
+            "its file system is read-only (audit.unavailable)",
+            "mend log_file",
+        ),
+        (
+            list("\"pilto\", \"pilot\", \"%nogruop\""),
+            1,
+            "this machine does not know: pilto, nogruop",
+            "correct the name",
+        ),
+        (list("\"pilot\", \"glexec\""), 2, "it may itself call glexec", "another service_user"),
+        (set("epilogue = \"/usr/libexec/no\""), 2, "does not exist", "write it, or take it out of glexec.conf"),
+        (set("cgroup = \"/sys/fs/cgroup/no\""), 2, "(cgroup.unusable)", "mkdir it on the cgroup v2"),
+        (
+            "rm /etc/grid-security/gridmapdir/tvo*".to_owned(),
+            2,
+            "it has no account (lcmaps.pool-exhausted)",
+            "touch an empty file /etc/grid-security/gridmapdir/tvo001",
+        ),
+        (
+            "cd /etc/grid-security/certificates; f=$(ls *.0 | head -1); mv $f 01234567.0".to_owned(),
+            2,
+            "the file must be called",
+            "install the CA's package anew",
+        ),
+        (
+            "sed -i 's/^user_white_list = .*/user_white_list = pilot/' /etc/glexec.conf".to_owned(),
+            2,
+            "(config.syntax)",
+            "correct the line",
+        ),
+    ] {
+        let site = Site::with(Site::linger);
+        site.sh(&how);
+        let run = site.admin(["check"]);
+        let said = run.stdout();
+        assert!(run.code() == Some(code) && said.contains(says) && said.contains(mend), "{how}\n{run}");
+    }
+}
+
+#[test]
 fn a_process_that_can_gain_no_privilege_is_told_so_by_both() {
     let site = Site::new();
     site.admin(["check"]).exits(0);

@@ -22,7 +22,8 @@ pub fn check(proxy: PathBuf, caller: Option<String>, inherited: &Inherited) -> F
         cwd: inherited.cwd.clone(),
     };
     let myself = Myself { uid: inherited.uid, gid: inherited.gid, groups: inherited.groups.clone() };
-    let unknown = |why: String| Finding::bad(State::Unknown, subject.clone(), why, "run it as root");
+    let mend = if inherited.uid.is_root() { "correct what it says, or the options" } else { "run it as root" };
+    let unknown = |why: String| Finding::bad(State::Unknown, subject.clone(), why, mend);
     match explain(&wanted, &myself) {
         Err(why) => unknown(why),
         Ok(explanation) => match explanation.verdict {

@@ -7,10 +7,12 @@ use crate::account::{AccountDatabase, Nss};
 use crate::admin::site_files;
 use crate::config::glexec::LogDestination;
 use crate::config::{Config, load};
+use crate::invocation::white_list::Pattern;
 use crate::reason::Reason;
 use crate::sys::cgroup::Parent;
-use crate::sys::dir::{Directory, Writers, check_program};
+use crate::sys::dir::{Directory, FileError, Writers, check_program};
 use crate::sys::plain;
+use nix::sys::statvfs::FsFlags;
 use std::path::Path;
 
 /// Read and execute permission for everybody.
@@ -45,6 +47,9 @@ pub fn check(config: &Config) -> Vec<Finding> {
 fn own_program(path: &Path) -> Finding {
     let subject = path.display().to_string();
     match check_program(path) {
+        Err(FileError::Missing(_)) => {
+            Finding::bad(State::Critical, subject, "does not exist", "write it, or take it out of glexec.conf")
+        }
         Err(error) => Finding::bad(
             State::Critical,
             subject,
@@ -68,10 +73,25 @@ fn cgroup(path: &Path) -> Finding {
 
 fn callers(config: &Config) -> Finding {
     let subject = "user_white_list";
-    match config.glexec.user_white_list.len() {
+    let list = &config.glexec.user_white_list;
+    let unknown: Vec<&str> = list.iter().filter_map(unknown).collect();
+    if !unknown.is_empty() {
+        let says = format!("this machine does not know: {}", unknown.join(", "));
+        return Finding::bad(State::Warning, subject, says, "correct the name, or make the account or the group");
+    }
+    match list.len() {
         0 => Finding::refused(State::Critical, subject, "nobody may call glexec", Reason::CallerNotWhiteListed),
         1 => Finding::ok(subject, "1 entry"),
         many => Finding::ok(subject, format!("{many} entries")),
+    }
+}
+
+/// The name in an entry that is certainly nobody's.
+fn unknown(entry: &Pattern) -> Option<&str> {
+    match entry {
+        Pattern::Account(name) => matches!(Nss.user(name), Ok(None)).then_some(name),
+        Pattern::Group(name) => matches!(Nss.group(name), Ok(None)).then_some(name),
+        Pattern::Pool(_) | Pattern::Anybody => None,
     }
 }
 
@@ -83,12 +103,19 @@ fn service_account(config: &Config) -> Finding {
         Err(error) => Finding::refused(State::Critical, subject, error.to_string(), Reason::AccountLookup),
         Ok(None) => bad("there is no such account"),
         Ok(Some(user)) if user.uid == 0 || user.gid == 0 => bad("it is root or in group root"),
+        Ok(Some(_)) if config.glexec.user_white_list.iter().any(|entry| is_account(entry, name)) => {
+            bad("it may itself call glexec (user_white_list)")
+        }
         Ok(Some(user)) if is_login(&user.shell) => {
             let says = format!("people can log in with it ({})", user.shell.display());
             Finding::bad(State::Warning, subject, says, format!("usermod --shell /usr/sbin/nologin {name}"))
         }
         Ok(Some(user)) => Finding::ok(subject, format!("user id {}", user.uid)),
     }
+}
+
+fn is_account(entry: &Pattern, name: &str) -> bool {
+    matches!(entry, Pattern::Account(account) if account == name)
 }
 
 fn is_login(shell: &Path) -> bool {
@@ -112,9 +139,14 @@ fn log(config: &Config) -> Finding {
             let folder = path.parent().unwrap_or(Path::new("/"));
             let trusted = Directory::open_trusted(folder, Writers::RootOnly).map(drop);
             let there = plain::permissions(path).is_ok();
+            let bad = |says: String| Finding::refused(State::Critical, subject.clone(), says, Reason::AuditUnavailable);
             match trusted.and_then(|()| if there { check_program(path) } else { Ok(()) }) {
+                Err(error) => bad(error.to_string()),
+                Ok(()) if plain::mounted(folder).is_ok_and(|flags| flags.contains(FsFlags::ST_RDONLY)) => {
+                    bad("its file system is read-only".to_owned())
+                }
+                Ok(()) if plain::is_full(folder).is_ok_and(|full| full) => bad("its file system is full".to_owned()),
                 Ok(()) => Finding::ok(subject, "only root can write it"),
-                Err(error) => Finding::refused(State::Critical, subject, error.to_string(), Reason::AuditUnavailable),
             }
         }
     }

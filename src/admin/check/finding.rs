@@ -28,7 +28,7 @@ impl State {
             State::Ok => 0,
             State::Warning => 1,
             State::Critical => 2,
-            State::Unknown => 3,
+            State::Unknown => super::UNKNOWN,
         }
     }
 

@@ -46,9 +46,13 @@ pub fn definition() -> Command {
         .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Prints JSON"))
         .after_help(
             "Run it as root: others cannot see everything. Exit codes are those of monitoring plug-ins: 0 ok, 1 warning, \
-             2 critical (calls are refused that should not be), 3 something could not be found out.",
+             2 critical (calls are refused that should not be), 3 something could not be found out, mistakes on the \
+             command line among it.",
         )
 }
+
+/// The exit code where nothing was found out.
+pub const UNKNOWN: u8 = 3;
 
 /// Runs the checks.
 pub(super) fn run(matches: &ArgMatches, look: Look, inherited: &Inherited) -> Result<Said, String> {

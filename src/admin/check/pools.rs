@@ -79,6 +79,16 @@ fn one(pool: &Pool, path: &Path, accounts: &[PoolAccount], limits: Limits) -> Ve
     let total = members.len();
     let says = format!("{free} of {total} accounts are free");
     let few = free.saturating_mul(FEW) < total;
+    if total == 0 {
+        let refused = Finding::refused(State::Critical, subject, "it has no account", Reason::LcmapsPoolExhausted);
+        let mend = format!(
+            "touch an empty file {}/{}001 and so on, one for each account of the pool",
+            path.display(),
+            pool.prefix
+        );
+        found.push(Finding { mend: Some(mend), ..refused });
+        return found;
+    }
     found.push(match (free, few) {
         (0, _) => Finding::refused(State::Critical, subject, says, Reason::LcmapsPoolExhausted),
         (_, true) => Finding::refused(State::Warning, subject, says, Reason::LcmapsPoolExhausted),

@@ -161,7 +161,7 @@ impl<'q, 'o> Reader<'q, 'o> {
         if !text.starts_with('{') {
             return match envelope::of_line(text, zone) {
                 Some(envelope) => self.take_message(&envelope),
-                None => unless_it_resembles("it is not glexec's"),
+                None => unless_it_resembles("it is not glexec's, or its time cannot be read"),
             };
         }
         let Ok(entry) = serde_json::from_str::<Entry<'_>>(text) else {
@@ -170,7 +170,7 @@ impl<'q, 'o> Reader<'q, 'o> {
         match entry.envelope() {
             Some(envelope) if is_record(&envelope) && !entry.is_by_root() => Err("it was not sent by root"),
             Some(envelope) => self.take_message(&envelope),
-            None => unless_it_resembles("it is not glexec's"),
+            None => unless_it_resembles("it is not glexec's, or its time cannot be read"),
         }
     }
 

@@ -60,6 +60,12 @@ fn look(trust: &Trust, policy: &Credentials, now: i64, name: &str) -> Result<Aut
     let der = pem::first_certificate(file).map_err(|why| malformed(why.to_owned()))?;
     let certificate = Certificate::parse(&der).map_err(|fault| malformed(format!("{fault:?}")))?;
     let subject = certificate.subject.text().to_string();
+    if !super::authorities(&trust.cas, &certificate.subject)?.iter().any(|found| found.der == certificate.der) {
+        let hash = super::hashes(&certificate.subject).into_iter().next().unwrap_or_default();
+        return Err(malformed(format!(
+            "no call finds the CA {subject}: the file must be called {hash}.0, or .1 and so on"
+        )));
+    }
     let (from, until) = (certificate.not_before, certificate.not_after);
     let ca = Link { certificate, place: Place::Directory };
     let mut faults = Vec::new();
