@@ -213,17 +213,21 @@ fn sextets(group: &[u8]) -> Result<u32, &'static str> {
     if wrong > 63 { Err("a block holds something else than base64") } else { Ok(bits) }
 }
 
-/// The six bits of a base64 character; more than 63 for anything else. Without branches, because keys are secret and
-/// CRLs of megabytes come as PEM.
-fn sextet(byte: u8) -> u8 {
-    // One more than the value where the byte is in the range, otherwise zero.
-    let range = |from: u8, count: u8, value: u8| {
-        let offset = byte.wrapping_sub(from);
-        if offset < count { offset.wrapping_add(value).wrapping_add(1) } else { 0 }
-    };
-    let found =
-        range(b'A', 26, 0) | range(b'a', 26, 26) | range(b'0', 10, 52) | range(b'+', 1, 62) | range(b'/', 1, 63);
+/// The six bits of a base64 character; more than 63 for anything else. Without branches and tables, because keys are
+/// secret.
+const fn sextet(byte: u8) -> u8 {
+    let found = in_range(byte, b'A', 26, 0)
+        | in_range(byte, b'a', 26, 26)
+        | in_range(byte, b'0', 10, 52)
+        | in_range(byte, b'+', 1, 62)
+        | in_range(byte, b'/', 1, 63);
     found.wrapping_sub(1)
+}
+
+/// One more than the value of a byte in a range, otherwise zero.
+const fn in_range(byte: u8, from: u8, count: u8, value: u8) -> u8 {
+    let offset = byte.wrapping_sub(from);
+    if offset < count { offset.wrapping_add(value).wrapping_add(1) } else { 0 }
 }
 
 #[cfg(test)]
