@@ -334,6 +334,21 @@ fn the_whole_tree_ends_when_the_monitor_is_killed_and_the_log_says_so() {
     assert_eq!(site.sh("ls /tmp"), "", "the temporary proxy is gone");
 }
 
+/// Each process of the chain lives as long as it takes to start the next one: whoever looks at it sees it ended, and what it
+/// has started elsewhere.
+#[test]
+fn a_chain_of_processes_does_not_outlive_a_killed_monitor() {
+    let site = site();
+    let chain = "if (fork) { open F, '>', \"$ENV{HOME}/ready\"; close F; sleep 1000 } while (1) { my $pid = fork; exit if !defined $pid or $pid }";
+    for _ in 0..150 {
+        let running = site.pilot().credential("alice").start(crate::site::GLEXEC, ["perl", "-e", chain]);
+        running.wait_until("test -e /home/alice/ready");
+        site.sh(&format!("rm /home/alice/ready; kill -KILL $(pgrep -P {})", running.pid_in_site()));
+        running.finish().exits(202);
+        assert_eq!(site.sh("pgrep -u alice || true"), "");
+    }
+}
+
 #[test]
 fn what_the_caller_had_started_before_outlives_the_monitor() {
     let site = site();

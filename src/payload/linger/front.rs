@@ -36,6 +36,7 @@ pub fn relay(signals: &SignalFd, line: &Line, monitor: Pid) -> Result<Option<Out
 /// Ends what the payload has left when its monitor is dead: orphans of the monitor are the front's children now. What was
 /// below this process before there was a payload belongs to the caller and is left alone.
 pub fn end_orphans(target: Uid, before: &[Pid]) {
+    let mut traced = monitor::Traced::default();
     loop {
         for _ in 0..monitor::REAPED_AT_ONCE {
             let Reaped::One(..) = supervise::reap() else { break };
@@ -43,8 +44,8 @@ pub fn end_orphans(target: Uid, before: &[Pid]) {
         let mut children = supervise::children(supervise::own_pid());
         children.retain(|pid| !before.contains(pid));
         let mut left = supervise::below(children);
-        left.retain(|pid| supervise::runs_as(*pid, target) && !supervise::is_over(*pid));
-        if left.is_empty() {
+        left.retain(|pid| supervise::runs_as(*pid, target));
+        if traced.are_all(&left) {
             return;
         }
         for pid in left {

@@ -58,13 +58,6 @@ impl Tree {
         self.cgroup.as_ref().is_none_or(Cgroup::is_empty)
     }
 
-    /// Whether all that is left has ended, and only waits for somebody of the same account, in another call, who traces it:
-    /// until a tracer has looked, the kernel tells nobody else (ptrace(2)). It must not keep the end record back.
-    fn only_waits_for_tracers(&self) -> bool {
-        let left = self.left();
-        !left.is_empty() && left.into_iter().all(supervise::is_over)
-    }
-
     fn kill(&self) {
         self.cgroup.iter().for_each(Cgroup::kill);
         // Those first that a single look shows, the youngest before it is somebody else: thousands that have ended make
@@ -75,6 +68,23 @@ impl Tree {
         for pid in supervise::descendants(supervise::own_pid()) {
             supervise::signal(pid, SIGKILL);
         }
+    }
+}
+
+/// What has ended and only waits for somebody of the same account, in another call, who traces it: until a tracer has looked,
+/// the kernel tells nobody else (ptrace(2)). It must not keep the end record back.
+#[derive(Debug, Default)]
+pub(super) struct Traced(BTreeSet<Pid>);
+
+impl Traced {
+    /// Whether all that is left is such. To be asked after each reaping: whoever is seen twice, ended and not reaped in
+    /// between, is traced. To look once is not enough: a process that has just ended hides what it had started, which has
+    /// another parent since.
+    pub(super) fn are_all(&mut self, left: &[Pid]) -> bool {
+        let now: BTreeSet<Pid> = left.iter().copied().filter(|pid| supervise::is_over(*pid)).collect();
+        let all = now.len() == left.len() && now == self.0;
+        self.0 = now;
+        all
     }
 }
 
@@ -120,6 +130,7 @@ pub fn end_all(tree: &Tree, mut ended: Option<Ended>, mut grace: Duration, line:
     let mut killed: u64 = 0;
     // Those in the cgroup that are not below the monitor, who so never learns how they ended.
     let mut strangers = BTreeSet::new();
+    let mut traced = Traced::default();
     loop {
         let mut found = Reaped::Nobody;
         for _ in 0..REAPED_AT_ONCE {
@@ -138,8 +149,11 @@ pub fn end_all(tree: &Tree, mut ended: Option<Ended>, mut grace: Duration, line:
             strangers.extend(tree.in_cgroup());
         }
         if started.elapsed() >= grace {
-            if started.elapsed() >= grace.saturating_add(LET_GO) && tree.only_waits_for_tracers() {
-                break;
+            if started.elapsed() >= grace.saturating_add(LET_GO) {
+                let left = tree.left();
+                if !left.is_empty() && traced.are_all(&left) {
+                    break;
+                }
             }
             tree.kill();
             std::thread::sleep(KILL_STEP);
