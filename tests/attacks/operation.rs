@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::Mutex;
+use std::time::Duration;
 
 const DOCUMENT: &str = "docs/operation.md";
 const HOLDINGS: &str = "<!-- generated: what each process holds -->\n";
@@ -189,6 +190,7 @@ fn file(path: &str) -> Option<&'static str> {
         _ if below("/var/log/glexec/glexec.log") => "the log",
         _ if below("/tmp/x509up_u") => "the target proxy",
         _ if below("/etc/grid-security/gridmapdir/") => "an account's record",
+        _ if below("/run/glexec/") => "an index",
         _ => return None,
     })
 }
@@ -235,7 +237,7 @@ fn opened(call: &Call) -> String {
     match file(path) {
         Some("an account's record") => "open an account or a lease".into(),
         Some(file) if flag("O_APPEND") => format!("append to {file}"),
-        Some(file) if flag("O_CREAT") => format!("create {file}"),
+        Some(file) if flag("O_CREAT") || flag("O_TMPFILE") => format!("create {file}"),
         Some(file) if flag("O_RDONLY") => format!("read {file}"),
         _ => format!("open {path} {}", call.arguments),
     }
@@ -326,7 +328,9 @@ fn step(call: &Call) -> Option<String> {
         }
         "unlinkat" => Some(format!("remove {}", call.paths().first().and_then(|path| file(path)).unwrap_or("?"))),
         "renameat" | "renameat2" => fixed("rename in the gridmapdir"),
+        "linkat" if call.paths().iter().any(|path| path.starts_with("/run/glexec/")) => fixed("link an index"),
         "linkat" => fixed("link in the gridmapdir"),
+        "mkdirat" => Some(format!("make {}", call.paths().first()?)),
         _ => Some(format!("{}({})", call.name, call.arguments)),
     }
 }
@@ -364,10 +368,15 @@ fn table(title: &str, steps: &[(String, String)], undescribed: &mut Vec<String>)
 /// A first call with VOMS attributes: everything happens in it.
 fn traced(site: &Site) -> Vec<Process> {
     site.pilot().credential("bob");
+    let processes = traced_again(site);
+    nothing_is_amiss(site, Calls::Exactly(1));
+    processes
+}
+
+fn traced_again(site: &Site) -> Vec<Process> {
     let variables = [("GLEXEC_CLIENT_CERT", "/home/pilot/bob.pem")];
     let (run, processes) = trace(site, "pilot", &variables, &[], &["/usr/bin/true"]);
     run.exits(0);
-    nothing_is_amiss(site, Calls::Exactly(1));
     processes
 }
 
@@ -402,6 +411,38 @@ fn a_call_makes_the_documented_system_calls_in_order() {
     );
     assert_eq!(steps(the_one(&linger, "seccomp", "")), steps(verifier), "the verifier is the same in both modes");
     document(ORDER, &text);
+}
+
+/// What a call does besides where a map file is large: it makes an index of it, and then uses that one (lcmaps/map_index.rs).
+const OF_AN_INDEX: [&[&str]; 2] = [
+    &[
+        "root: create an index",
+        "root: link an index",
+        "root: make /run/glexec",
+        "root: read an index",
+        "root: remove an index",
+        "root: write an index",
+    ],
+    &["root: make /run/glexec", "root: read an index"],
+];
+
+#[test]
+fn a_large_map_adds_the_steps_of_its_index_and_no_others() {
+    let in_two_calls = |site: &Site| -> [BTreeSet<(String, String)>; 2] {
+        [traced(site), traced_again(site)].map(|processes| steps(&processes[0]).into_iter().collect())
+    };
+    let large = Site::with(|site| {
+        let others = (0..5000).map(|n| format!("\"/DC=org/DC=example/O=Grid/OU=people/CN=Somebody {n}\" grace\n"));
+        let map = others.collect::<String>() + &site.read("/etc/grid-security/grid-mapfile");
+        site.write("/etc/grid-security/grid-mapfile", map);
+        // Of what has changed in the last two seconds no index is made.
+        std::thread::sleep(Duration::from_millis(3100));
+    });
+    let usual = in_two_calls(&Site::new());
+    for ((call, usual), expected) in in_two_calls(&large).iter().zip(&usual).zip(OF_AN_INDEX) {
+        let besides: Vec<_> = call.difference(usual).map(|(who, step)| format!("{who}: {step}")).collect();
+        assert_eq!(besides, expected);
+    }
 }
 
 /// Holds a generated part of the page, from its mark to the next one, and the program together.
