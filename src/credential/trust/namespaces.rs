@@ -161,6 +161,7 @@ mod tests {
             "TO Issuer SELF PERMIT Subject\".*\"",
             "TO Issuer SELF PERMIT Subject \".*\\\"",
             "TO Isser SELF PERMIT Subject \".*\"",
+            "TO \\Issuer SELF PERMIT Subject \".*\"",
             "TO Issuer SELF PERMIT Subject",
             "TO Issuer SELF PERMIT Subject .*",
             "TO Issuer ME PERMIT Subject \".*\"",

@@ -314,7 +314,8 @@ fn the_account_that_a_record_names_is_believed_only_where_the_links_prove_it() {
     let (found, listing) = held();
     assert!(matches!(found, Held::Account(account, _) if account == "p001"));
     assert!(listing.is_empty(), "nothing had to be looked through");
-    for wrong in ["", "p002", "p009", alice.as_str(), "../p001", ".", "\u{fffd}"] {
+    let around = format!("../{}/p001", dir.0.file_name().unwrap().to_str().unwrap());
+    for wrong in ["", "p002", "p009", alice.as_str(), "../p001", around.as_str(), ".", "\u{fffd}"] {
         std::fs::write(dir.0.join("p001"), format!("/CN=Alice\n17\n{wrong}")).unwrap();
         let (found, listing) = held();
         assert!(matches!(found, Held::Account(account, _) if account == "p001"), "{wrong}");
@@ -323,6 +324,27 @@ fn the_account_that_a_record_names_is_believed_only_where_the_links_prove_it() {
     std::fs::write(dir.0.join("p001"), "/CN=Alice\n17\np001").unwrap();
     dir.link("p001", "third");
     assert!(matches!(held().0, Held::Conflict(_)), "a third name");
+}
+
+#[test]
+fn an_account_that_the_listing_shows_leased_is_not_looked_at() {
+    let entries = [("p10", 10), ("p2", 11), ("%2fcn%3da", 11), ("p3", 12), (".glexec-mark.1.x.p3", 12), ("q1", 13)];
+    let listing = entries.map(|(name, inode)| (name.into(), inode)).to_vec();
+    assert_eq!(View::candidates(&pool("p"), &listing), ["p3", "p10"]);
+}
+
+#[test]
+fn what_is_not_free_any_more_is_not_visited() {
+    let visited =
+        |dir: &Temporary, listing| dir.open().view.visit_free(&pool("p"), &listing, |name| Ok(Some(name.to_owned())));
+    let dir = Temporary::pool(1);
+    let listing = dir.open().view.listing().unwrap();
+    dir.link("p001", lease("/CN=a").as_str());
+    assert_eq!(visited(&dir, listing).unwrap(), (None, Rest::Changing));
+    let dir = Temporary::new(&[]);
+    std::fs::create_dir(dir.0.join("p001")).unwrap();
+    let listing = dir.open().view.listing().unwrap();
+    assert_eq!(visited(&dir, listing).unwrap(), (None, Rest::Leased), "no account, and none will come of it");
 }
 
 #[test]

@@ -211,7 +211,7 @@ impl View {
     }
 
     /// The accounts of a pool that the listing does not show as leased, in order.
-    fn candidates(pool: &Pool, listing: &Listing) -> Vec<String> {
+    pub(super) fn candidates(pool: &Pool, listing: &Listing) -> Vec<String> {
         let mut links: BTreeMap<u64, u32> = BTreeMap::new();
         for (_, inode) in listing.iter().filter(|(name, _)| !is_mark(name)) {
             let count = links.entry(*inode).or_default();
