@@ -1,7 +1,9 @@
 //! What supervising a payload needs of the kernel: forking, signals as messages, reaping, finding descendants.
 
 use crate::sys::start::proc_text;
+use nix::dir::Dir;
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
@@ -9,6 +11,7 @@ use nix::sys::resource::{Resource, UsageWho, getrusage, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
+use nix::sys::stat::Mode;
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Gid, Pid, Uid, fork, getpgid, getpid, getsid, setgroups, setresgid, setresuid, setsid};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -222,8 +225,12 @@ pub fn signal(pid: Pid, number: i32) {
 /// while none of them ends, fewer otherwise, so a caller repeats.
 pub fn children(pid: Pid) -> Vec<Pid> {
     let mut found = Vec::new();
-    for thread in std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
-        let text = std::fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+    // Not std's, which panics where a directory cannot be closed.
+    let threads = Dir::open(format!("/proc/{pid}/task").as_str(), OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty());
+    let Ok(mut threads) = threads else { return found };
+    let numbers = threads.iter().flatten().filter_map(|entry| entry.file_name().to_str().ok()?.parse::<i32>().ok());
+    for thread in numbers {
+        let text = proc_text(&format!("/proc/{pid}/task/{thread}/children")).unwrap_or_default();
         found.extend(text.split_whitespace().filter_map(|word| word.parse().ok()).map(Pid::from_raw));
     }
     found

@@ -203,6 +203,8 @@ impl Outcome {
         never("a line in the log that is none", self.bad_lines > 0);
         never("success without a payload", self.status == 0 && self.owner.is_empty());
         never("a panic", self.said.contains("panicked") || self.said.contains("fatal runtime error") && !before_main);
+        // Where nobody hears a panic its abort tells of it.
+        never("an abort", self.status == 128 + 6 && !before_main);
         never("a lease doubled", self.leases.contains(' ') || self.leases.contains("TOO-MANY"));
         never("a lease lost", !self.again.is_empty() && !self.again.starts_with("tprd"));
         never(
