@@ -4,11 +4,13 @@ use super::gridmapdir::tests::Temporary;
 use super::gridmapdir::{Inconsistency, Leasing, Members};
 use super::*;
 use crate::account::tests::{Fake, LIMITS};
+use crate::account::{LookupFailed, UserEntry};
 use crate::config::plugins::{Lcmaps, PolicyNames};
 use crate::lcas;
 use crate::outside::Failed;
 use crate::sys::dir::FileError;
 use crate::sys::program::Said;
+use std::cell::RefCell;
 
 struct Memory(Vec<(&'static str, &'static str)>);
 
@@ -99,6 +101,43 @@ fn reason(outcome: Outcome<Mapping>) -> Reason {
 }
 
 const VOMS: &str = "[\"groups -> voms\"]";
+
+/// A database that notes which groups it was asked for.
+#[derive(Default)]
+struct Noting {
+    database: Fake,
+    asked: RefCell<Vec<String>>,
+}
+
+impl AccountDatabase for Noting {
+    fn user(&self, name: &str) -> Result<Option<UserEntry>, LookupFailed> {
+        self.database.user(name)
+    }
+    fn group(&self, name: &str) -> Result<Option<u32>, LookupFailed> {
+        self.asked.borrow_mut().push(name.to_owned());
+        self.database.group(name)
+    }
+    fn group_by_gid(&self, gid: u32) -> Result<Option<String>, LookupFailed> {
+        self.database.group_by_gid(gid)
+    }
+    fn has_expired(&self, name: &str) -> Result<bool, LookupFailed> {
+        self.database.has_expired(name)
+    }
+}
+
+#[test]
+fn the_groups_of_many_fqans_are_each_asked_for_once() {
+    let dir = Temporary::new(&["p1"]);
+    let plan = plan(&dir, "", VOMS);
+    let fqans = ["/vo/Role=NULL", "/vo/g/Role=a", "/vo/g/Role=b", "/vo/g/Role=NULL", "/vo/Role=pilot"];
+    let files = Memory(vec![("/map", GRIDMAP), ("/groups", GROUPMAP)]);
+    let noting = Noting { database: accounts(), ..Noting::default() };
+    let world = World { files: &files, programs: &Answers, accounts: &noting, leases: &Leasing };
+    let mapping = run_in(&plan, Mode::GetAccount, &who("/CN=P", &fqans), &world).unwrap();
+    assert_eq!(ids(&mapping).1, 500);
+    assert_eq!(ids(&mapping).2, [502, 501]);
+    assert_eq!(noting.asked.take(), ["vo", "prod", "pilot"]);
+}
 
 #[test]
 fn localaccount_gives_the_account_with_its_groups() {
