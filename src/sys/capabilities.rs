@@ -1,6 +1,7 @@
 //! The capability sets of the process, capabilities(7).
 
 use nix::errno::Errno;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A set of capabilities: one bit each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,20 +88,29 @@ pub fn write(sets: Sets) -> Result<(), Errno> {
 /// The last capability that every kernel glexec runs on has, CAP_CHECKPOINT_RESTORE (Linux 5.9).
 const LAST_OF_ALL: libc::c_int = 40;
 
+/// Whether the bounding set has been emptied: nothing adds to it again, here or in a child (capabilities(7)).
+static EMPTIED: AtomicBool = AtomicBool::new(false);
+
 /// Empties the bounding set of every capability that the running kernel knows, also those newer than any library.
 pub fn empty_bounding_set() -> Result<(), Errno> {
-    for capability in 0..64 {
-        // SAFETY: PR_CAPBSET_READ takes a number and touches no memory.
-        match Errno::result(unsafe { libc::prctl(libc::PR_CAPBSET_READ, capability, 0, 0, 0) }) {
-            Ok(0) => {}
-            // SAFETY: as PR_CAPBSET_READ.
-            Ok(_) => Errno::result(unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) }).map(drop)?,
-            // The kernel knows no more; before that it would be hiding one from us.
-            Err(Errno::EINVAL) if capability > LAST_OF_ALL => return Ok(()),
-            Err(errno) => return Err(errno),
-        }
+    if !EMPTIED.load(Ordering::Relaxed) {
+        (0..64).find_map(remove_from_bounding_set).unwrap_or(Ok(()))?;
+        EMPTIED.store(true, Ordering::Relaxed);
     }
     Ok(())
+}
+
+/// Tells how the removal ends, where it does with this capability.
+fn remove_from_bounding_set(capability: libc::c_int) -> Option<Result<(), Errno>> {
+    // SAFETY: PR_CAPBSET_DROP takes a number and touches no memory.
+    match Errno::result(unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) }) {
+        Ok(_) => None,
+        // The kernel knows no more; before that it would be hiding one from us.
+        Err(Errno::EINVAL) if capability > LAST_OF_ALL => Some(Ok(())),
+        // SAFETY: as PR_CAPBSET_DROP. What is not there need not be removed, and then no privilege is needed either.
+        Err(Errno::EPERM) if unsafe { libc::prctl(libc::PR_CAPBSET_READ, capability, 0, 0, 0) } == 0 => None,
+        Err(errno) => Some(Err(errno)),
+    }
 }
 
 /// Empties the ambient set.

@@ -9,6 +9,8 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::{Mode, fstat, umask};
 use nix::unistd::{Gid, Uid, getgid, getuid};
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 
@@ -197,5 +199,8 @@ pub fn forbid_dumps() -> Result<(), Errno> {
 /// The text of a small kernel file, /proc/….
 pub(super) fn proc_text(path: &str) -> Result<String, FileError> {
     let unusable = |e: std::io::Error| FileError::Unusable { path: path.into(), why: e.to_string() };
-    std::fs::read_to_string(path).map_err(unusable)
+    // No such file tells its size before: with room for most of them one read is enough.
+    let mut text = String::with_capacity(4096);
+    File::open(path).and_then(|mut file| file.read_to_string(&mut text)).map_err(unusable)?;
+    Ok(text)
 }
