@@ -161,7 +161,12 @@ impl<'a> Cursor<'a> {
     /// The `DEFAULT FALSE` BOOLEAN that may come next. An explicit FALSE is not DER, but some authorities write it and
     /// it means the same thing, so that it is let through (as mozilla::pkix and webpki do).
     pub fn flag(&mut self) -> Result<bool, Malformed> {
-        match self.optional(tag::BOOLEAN)?.map(|tlv| tlv.value) {
+        self.flag_as(tag::BOOLEAN)
+    }
+
+    /// The same under an IMPLICIT tag.
+    pub fn flag_as(&mut self, tag: u8) -> Result<bool, Malformed> {
+        match self.optional(tag)?.map(|tlv| tlv.value) {
             None | Some([0x00]) => Ok(false),
             Some([0xff]) => Ok(true),
             Some(_) => Err(Malformed("a boolean is neither 00 nor FF")),

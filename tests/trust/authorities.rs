@@ -315,6 +315,90 @@ pub fn crls_are_needed_current_genuine_and_complete() {
     case(verdict(&site, &good), "trust.crl-invalid", "a CA that may not sign CRLs");
 }
 
+pub fn a_crl_counts_for_the_certificates_that_it_speaks_for() {
+    let w = World::new();
+    let site = w.site();
+    let place = |uri: &str| tlv(0xa0, &tlv(0xa0, &tlv(0x86, uri.as_bytes())));
+    let points = |list: &[Vec<u8>]| extension("2.5.29.31", false, &seq(list));
+    let (here, there) = ("http://ca.example.org/1.crl", "http://ca.example.org/2.crl");
+    let pointing = |list: &[Vec<u8>]| {
+        let alice = eec(ALICE, key(whose::ALICE), &w.root, |s| s.extensions.push(points(list)));
+        file(&[&proxy(&alice, 1), &alice])
+    };
+    let plain = file(&[&proxy(&w.alice, 1), &w.alice]);
+    let to_here = pointing(&[seq(&[place(here)])]);
+    let to_both = pointing(&[seq(&[place(there)]), seq(&[place(here)])]);
+    let for_reasons = pointing(&[seq(&[place(here), tlv(0x81, &[1, 0x40])])]);
+    let of_another = pointing(&[seq(&[place(here), tlv(0xa2, &tlv(0xa4, &named("/CN=x")))])]);
+    let name = format!("{}.r0", hash(&w.root.der));
+    let other = format!("{}.r1", hash(&w.root.der));
+    let scoped = |critical: bool, value: &[u8], revoked: &[&Cert]| {
+        crl(&w.root, revoked, |c| c.extensions.push(extension("2.5.29.28", critical, value)))
+    };
+    let users = seq(&[tlv(0x81, &[0xff])]);
+    let cas = seq(&[tlv(0x82, &[0xff])]);
+    let with = |file: &[u8], value: &[u8], critical: bool| {
+        site.put(&name, &scoped(critical, value, &[&w.bob]));
+        verdict(&site, file)
+    };
+    let invalid = "trust.crl-invalid";
+    case(with(&plain, &users, true), FULL, "for users only");
+    case(with(&plain, &users, false), FULL, "for users only, not critical");
+    case(with(&plain, &cas, true), invalid, "for CAs only");
+    case(with(&plain, &cas, false), invalid, "for CAs only, not critical");
+    let at = |uri: &str| seq(&[place(uri)]);
+    case(with(&to_here, &at(here), true), FULL, "of the place that the user's certificate names");
+    case(with(&to_here, &at(here), false), FULL, "of that place, not critical");
+    case(with(&to_both, &at(here), true), FULL, "of one of two places that it names");
+    case(with(&to_here, &at(there), true), invalid, "of another place");
+    case(with(&to_here, &at(there), false), invalid, "of another place, not critical");
+    case(with(&plain, &at(here), true), invalid, "of a place, and the user's certificate names none");
+    case(with(&for_reasons, &at(here), true), invalid, "of a place that it names for some reasons");
+    case(with(&of_another, &at(here), true), invalid, "of a place that it names for another issuer's list");
+    let two_names = seq(&[tlv(0xa0, &tlv(0xa0, &[tlv(0x86, there.as_bytes()), tlv(0x86, here.as_bytes())].concat()))]);
+    case(with(&to_here, &two_names, true), FULL, "of a place with two names");
+    let relative = seq(&[tlv(0xa0, &tlv(0xa1, &attribute("CN", 0x0c, b"x")))]);
+    case(with(&to_here, &relative, true), invalid, "of a place relative to the issuer");
+    let users_here = seq(&[place(here), tlv(0x81, &[0xff])]);
+    case(with(&to_here, &users_here, true), FULL, "for users only, of the place that is named");
+    case(with(&plain, &seq(&[tlv(0x83, &[1, 0x40])]), true), invalid, "for some reasons only");
+    case(with(&plain, &seq(&[tlv(0x83, &[1, 0x40])]), false), invalid, "for some reasons only, not critical");
+    case(with(&plain, &seq(&[tlv(0x84, &[0xff])]), false), invalid, "indirect, not critical");
+    case(with(&plain, &seq(&[tlv(0x85, &[0xff])]), true), invalid, "of attribute certificates");
+    case(with(&plain, &seq(&[]), false), invalid, "for nobody in particular, not critical");
+    case(with(&plain, &seq(&[tlv(0x81, &[0x01])]), true), invalid, "for users only, by a boolean of 1");
+    let bent = |bend: &dyn Fn(&mut Crl)| {
+        site.put(&name, &crl(&w.root, &[&w.bob], |c| bend(c)));
+        verdict(&site, &plain)
+    };
+    let twice = |c: &mut Crl| c.extensions.extend([&users, &cas].map(|value| extension("2.5.29.28", true, value)));
+    case(bent(&twice), invalid, "for users only and for CAs only");
+    let delta = |c: &mut Crl| c.extensions.push(extension("2.5.29.27", false, &tlv(2, &[1])));
+    case(bent(&delta), invalid, "a delta, not critical");
+    let foreign = seq(&[tlv(0xa4, &named("/CN=x"))]);
+    let entry = |c: &mut Crl| c.entry_extensions = vec![extension("2.5.29.29", false, &foreign)];
+    case(bent(&entry), invalid, "an entry of another issuer, not critical");
+
+    site.put(&name, &scoped(true, &cas, &[])).put(&other, &scoped(true, &users, &[&w.bob]));
+    case(verdict(&site, &plain), FULL, "a list for CAs beside one for users");
+    site.put(&other, &scoped(true, &users, &[&w.alice]));
+    case(verdict(&site, &plain), "credential.revoked", "revoked by the one for users");
+    let old = |c: &mut Crl| {
+        c.extensions.push(extension("2.5.29.28", true, &users));
+        c.next_update = time(NOW - 1);
+    };
+    site.put(&other, &crl(&w.root, &[], old));
+    case(verdict(&site, &plain), "trust.crl-expired", "the one for users expired");
+
+    let site = Site::empty();
+    let alice = eec(ALICE, key(whose::ALICE), &w.sub, |_| {});
+    let below = file(&[&proxy(&alice, 1), &alice]);
+    site.ca(&w.root, &[]).ca(&w.sub, &[]).put(&name, &scoped(true, &cas, &[]));
+    case(verdict(&site, &below), FULL, "for CAs only, and a CA is asked about");
+    site.put(&name, &scoped(true, &users, &[]));
+    case(verdict(&site, &below), invalid, "for users only, and a CA is asked about");
+}
+
 pub fn crls_are_asked_at_every_level() {
     let w = World::new();
     let site = Site::empty();

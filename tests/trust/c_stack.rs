@@ -579,7 +579,38 @@ const DIFFERENCES: &[Difference] = &[
         why: "it asks lists for less than RFC 5280, or passes over those that say more than it reads; a list of the CA that is not understood refuses here",
         theirs: "accepts",
         varies: true,
-        cases: &[("crls_are_needed_current_genuine_and_complete", &["delta", "indirect"])],
+        cases: &[
+            ("crls_are_needed_current_genuine_and_complete", &["delta", "indirect"]),
+            (
+                "a_crl_counts_for_the_certificates_that_it_speaks_for",
+                &[
+                    "for some reasons only",
+                    "for some reasons only, not critical",
+                    "indirect, not critical",
+                    "for nobody in particular, not critical",
+                    "for users only and for CAs only",
+                    "a delta, not critical",
+                    "an entry of another issuer, not critical",
+                ],
+            ),
+        ],
+    },
+    Difference {
+        why: "OpenSSL asks for a list that speaks for the anchor, too, which no list revokes here",
+        theirs: "refuses",
+        varies: false,
+        cases: &[(
+            "a_crl_counts_for_the_certificates_that_it_speaks_for",
+            &[
+                "for users only",
+                "for users only, not critical",
+                "of the place that the user's certificate names",
+                "of that place, not critical",
+                "of one of two places that it names",
+                "of a place with two names",
+                "for users only, of the place that is named",
+            ],
+        )],
     },
     Difference {
         why: "without a CRL it accepts, even a revoked certificate, and what is not a list to it is none; here `crl = \"require\"`, so that an attacker who removes a list gains nothing",

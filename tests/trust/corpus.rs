@@ -78,6 +78,7 @@ impl Group {
         let spelled = |(position, word): (usize, &str)| match word {
             "rfc" | "pem" | "ca" | "lsc" | "vo" | "der" | "ac" => word.to_uppercase(),
             "crls" => "CRLs".into(),
+            "crl" => "CRL".into(),
             "cas" => "CAs".into(),
             "voms" => "VOMS".into(),
             "openssl" => "OpenSSL".into(),
@@ -173,6 +174,7 @@ groups! {
         only_the_ca_directory_is_trusted
         cas_below_an_anchor_come_from_the_file_or_the_directory_and_must_be_cas
         crls_are_needed_current_genuine_and_complete
+        a_crl_counts_for_the_certificates_that_it_speaks_for
         crls_are_asked_at_every_level
         signing_policies_bind_every_ca
         policies_are_written_in_many_ways

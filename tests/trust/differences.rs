@@ -396,6 +396,31 @@ const DIFFERENCES: &[Difference] = &[
         varies: false,
     },
     Difference {
+        group: "a_crl_counts_for_the_certificates_that_it_speaks_for",
+        cases: &[
+            "for users only",
+            "for users only, not critical",
+            "of the place that the user's certificate names",
+            "of that place, not critical",
+            "of one of two places that it names",
+            "of a place with two names",
+            "for users only, of the place that is named",
+        ],
+        why: "it asks for a list that speaks for the anchor, too, which no list revokes here",
+        varies: false,
+    },
+    Difference {
+        group: "a_crl_counts_for_the_certificates_that_it_speaks_for",
+        cases: &[
+            "for nobody in particular, not critical",
+            "for users only and for CAs only",
+            "a delta, not critical",
+            "an entry of another issuer, not critical",
+        ],
+        why: "partial and indirect lists, and those that say what RFC 5280 forbids, are refused here",
+        varies: true,
+    },
+    Difference {
         group: "crls_are_asked_at_every_level",
         cases: &["the proxy's number on the list of the user's CA", "the proxy in the middle"],
         why: "it asks no CRL for proxies",

@@ -7,6 +7,7 @@
 
 mod listed;
 mod pass;
+mod scope;
 
 use crate::config::credentials::{Companion, Digest};
 use crate::credential::asn1::Malformed;
@@ -19,7 +20,8 @@ use crate::credential::trust::{numbered, unreadable};
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::sys::dir::FileError;
 use listed::Listed;
-use pass::{Pass, Rest};
+use pass::{Head, Pass, Rest};
+use scope::Scope;
 use std::ffi::OsStr;
 
 /// Largest file with a CRL; the grid's largest has about 5 MiB.
@@ -32,6 +34,7 @@ const MAX_CRLS: usize = 24 * 1024 * 1024;
 pub struct Crl {
     this_update: i64,
     next_update: i64,
+    scope: Scope,
     entries: Result<Listed, Malformed>,
 }
 
@@ -74,7 +77,15 @@ pub fn check(context: &Context, ca: &Link, issued: &[&Link]) -> Outcome<()> {
             _ => Ok(()),
         };
     }
-    check_current(context, ca, &crls)?;
+    check_current(context, ca, &crls.iter().collect::<Vec<_>>())?;
+    // Proxies have other issuers: no list speaks for them, but their numbers must not be on one.
+    for link in issued.iter().filter(|link| link.certificate.issuer == ca.certificate.subject) {
+        let speaking: Vec<&Crl> = crls.iter().filter(|crl| crl.scope.covers(&link.certificate)).collect();
+        if speaking.is_empty() {
+            return Err(invalid(ca, &format!("it does not speak for {} (its issuingDistributionPoint)", link.title())));
+        }
+        check_current(context, ca, &speaking)?;
+    }
     let nothing_found = std::iter::repeat(None);
     for (crl, found) in crls.iter().zip(found.into_iter().chain(nothing_found)) {
         crl.entries.as_ref().map_err(|fault| invalid(ca, fault))?;
@@ -96,7 +107,7 @@ fn invalid(ca: &Link, why: &impl ToString) -> Refusal {
 }
 
 /// At least one CRL must be current; `thisUpdate` and `nextUpdate` belong to the time.
-fn check_current(context: &Context, ca: &Link, crls: &[Crl]) -> Outcome<()> {
+fn check_current(context: &Context, ca: &Link, crls: &[&Crl]) -> Outcome<()> {
     let now = context.now;
     if crls.iter().any(|crl| crl.this_update <= now && now <= crl.next_update) {
         return Ok(());
@@ -131,10 +142,7 @@ fn load(context: &Context, ca: &Certificate, serials: &[Vec<u8>]) -> Outcome<Vec
             return Err(refuse(format!("with others before it it is larger than {MAX_CRLS} bytes")));
         }
         match open(context, ca, &mut FirstCrl::new(source), serials)? {
-            Ok((crl, kind)) => {
-                kind.map_err(|Malformed(why)| refuse(why.into()))?;
-                ours.push(crl);
-            }
+            Ok(genuine) => ours.push(genuine.map_err(|Malformed(why)| refuse(why.into()))?),
             Err(why) => fault = Some(why),
         }
         Ok(Some(()))
@@ -148,11 +156,11 @@ fn load(context: &Context, ca: &Certificate, serials: &[Vec<u8>]) -> Outcome<Vec
     }
 }
 
-/// A CRL that was looked through, and whether it is of a kind that is understood.
-type Genuine = (Looked, Result<(), Malformed>);
+/// A CRL that was looked through; an error where it is of a kind that is not understood: a delta CRL beside a complete one
+/// may revoke more than that.
+type Genuine = Result<Looked, Malformed>;
 
-/// A file's CRL where it is by the CA and genuine, and whether it is of a kind that is understood: a delta CRL beside a
-/// complete one may revoke more than that. The inner error says why it is not.
+/// A file's CRL where it is by the CA and genuine. The inner error says why it is not.
 fn open(
     context: &Context,
     ca: &Certificate,
@@ -178,12 +186,13 @@ fn open(
     };
     context.crl_bytes.set(context.crl_bytes.get().saturating_add(rest.size));
     Ok(awaited.verify(&rest.hash, &rest.signature).map_err(of_signature).map(|()| {
-        let Rest { found, listed, kind, .. } = rest;
+        let Rest { found, listed, scope, .. } = rest;
         let (entries, found) = match found {
             Ok(found) => (Ok(listed), found),
             Err(fault) => (Err(fault), None),
         };
-        ((Crl { this_update: head.this_update, next_update: head.next_update, entries }, found), kind)
+        let Head { this_update, next_update, .. } = head;
+        scope.map(|scope| (Crl { this_update, next_update, scope, entries }, found))
     }))
 }
 

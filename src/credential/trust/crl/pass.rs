@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 use super::listed::{Listed, mark};
+use super::scope::Scope;
 use crate::config::credentials::Digest;
 use crate::credential::asn1::{Cursor, Malformed, header, only, tag};
 use crate::credential::certificate::Algorithm;
@@ -17,13 +18,18 @@ const MAX_FIELD: usize = 16 * 1024;
 /// Longest encoding of a tag and a length below 4 GiB.
 const MAX_HEADER: usize = 6;
 
-/// Extensions of a CRL that may be critical: authorityKeyIdentifier, cRLNumber. deltaCRLIndicator and
-/// issuingDistributionPoint (partial and indirect CRLs) are critical by definition, and refused.
+/// Extensions of a CRL that may be critical: authorityKeyIdentifier, cRLNumber.
 const KNOWN: &[ObjectIdentifier] =
     &[ObjectIdentifier::new_unwrap("2.5.29.35"), ObjectIdentifier::new_unwrap("2.5.29.20")];
-/// Extensions of an entry that may be critical: reasonCode, invalidityDate. certificateIssuer makes a CRL indirect.
+/// deltaCRLIndicator.
+const DELTA: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.27");
+/// issuingDistributionPoint.
+const ISSUING_POINT: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.28");
+/// Extensions of an entry that may be critical: reasonCode, invalidityDate.
 const KNOWN_OF_ENTRIES: &[ObjectIdentifier] =
     &[ObjectIdentifier::new_unwrap("2.5.29.21"), ObjectIdentifier::new_unwrap("2.5.29.24")];
+/// certificateIssuer, which an entry of an indirect CRL has.
+const CERTIFICATE_ISSUER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.29");
 
 /// What a CRL says before its entries.
 #[derive(Debug)]
@@ -47,8 +53,8 @@ pub struct Rest {
     pub found: Result<Option<usize>, Malformed>,
     /// Which serial numbers may be listed.
     pub listed: Listed,
-    /// An error where the CRL is of a kind that glexec does not understand.
-    pub kind: Result<(), Malformed>,
+    /// Whom it speaks for; an error where it is of a kind that glexec does not understand.
+    pub scope: Result<Scope, Malformed>,
     /// The digest of the signed bytes.
     pub hash: Box<[u8]>,
     /// The signature.
@@ -112,10 +118,10 @@ impl<'s> Pass<'s> {
             Some(tag::SEQUENCE) => self.entries(wanted, &mut listed)?,
             _ => Ok(None),
         };
-        let kind = match self.peek()? {
-            None => Ok(()),
+        let scope = match self.peek()? {
+            None => Ok(Scope::default()),
             Some(wrapper) if wrapper == tag::constructed(0) && head.has_extensions => {
-                check_extensions(only(only(self.value()?, wrapper)?.value, tag::SEQUENCE)?.inside()?, KNOWN)
+                scope(only(only(self.value()?, wrapper)?.value, tag::SEQUENCE)?.inside()?)
             }
             Some(_) => return Err(Malformed("it has a field that does not belong there")),
         };
@@ -131,7 +137,7 @@ impl<'s> Pass<'s> {
         if self.position() != self.end || self.available(1)? > 0 {
             return Err(Malformed("there is something after the last field"));
         }
-        Ok(Rest { found, listed, kind, hash, signature, size: self.end })
+        Ok(Rest { found, listed, scope, hash, signature, size: self.end })
     }
 
     /// Walks over the entries. The walk goes on to the end, so that a list that breaks off is an error whatever it says
@@ -312,7 +318,7 @@ fn serial(entry: &[u8]) -> Result<&[u8], Malformed> {
     match rest {
         // The usual extension, a reasonCode, is let through without ceremony: lists are long.
         [] | [tag::SEQUENCE, 12, tag::SEQUENCE, 10, 6, 3, 0x55, 0x1d, 0x15, 4, 3, 0x0a, 1, _] => {}
-        rest => check_extensions(only(rest, tag::SEQUENCE)?.inside()?, KNOWN_OF_ENTRIES)?,
+        rest => check_entry(only(rest, tag::SEQUENCE)?.inside()?)?,
     }
     magnitude(number)
 }
@@ -325,19 +331,53 @@ fn field(bytes: &[u8]) -> Result<(u8, &[u8], &[u8]), Malformed> {
     Ok((tag, content, rest))
 }
 
-/// Refuses critical extensions that are not known.
-fn check_extensions(mut list: Cursor, known: &[ObjectIdentifier]) -> Result<(), Malformed> {
-    while !list.is_at_end() {
-        let mut fields = list.sequence()?;
-        let oid = fields.oid()?;
-        let critical = fields.flag()?;
-        fields.take(tag::OCTET_STRING)?;
-        fields.end()?;
-        if critical && !known.contains(&oid) {
-            return Err(Malformed("it has a critical extension that glexec does not know: a delta or indirect CRL?"));
+/// What the extensions of a CRL make of it. Those that make it a part of a list count whether they are critical, as RFC 5280
+/// wants them, or not: who passes over them takes the part for the whole.
+fn scope(mut list: Cursor) -> Result<Scope, Malformed> {
+    let mut scope = None;
+    while let Some((oid, critical, value)) = extension(&mut list)? {
+        if oid == DELTA {
+            return Err(Malformed("it is a delta CRL"));
+        }
+        if oid == ISSUING_POINT {
+            if scope.replace(Scope::read(value)?).is_some() {
+                return Err(Malformed("it has an extension twice"));
+            }
+        } else if critical && !KNOWN.contains(&oid) {
+            return Err(UNKNOWN);
+        }
+    }
+    Ok(scope.unwrap_or_default())
+}
+
+/// Refuses entries that are about certificates of others, and critical extensions that are not known.
+fn check_entry(mut list: Cursor) -> Result<(), Malformed> {
+    while let Some((oid, critical, _)) = extension(&mut list)? {
+        if oid == CERTIFICATE_ISSUER {
+            return Err(Malformed("it is an indirect CRL"));
+        }
+        if critical && !KNOWN_OF_ENTRIES.contains(&oid) {
+            return Err(UNKNOWN);
         }
     }
     Ok(())
+}
+
+const UNKNOWN: Malformed = Malformed("it has a critical extension that glexec does not know");
+
+/// What an extension is, whether it is critical, and its value.
+type Extension<'a> = (ObjectIdentifier, bool, &'a [u8]);
+
+/// The extension that comes next.
+fn extension<'a>(list: &mut Cursor<'a>) -> Result<Option<Extension<'a>>, Malformed> {
+    if list.is_at_end() {
+        return Ok(None);
+    }
+    let mut fields = list.sequence()?;
+    let (oid, critical) = (fields.oid()?, fields.flag()?);
+    let value = fields.take(tag::OCTET_STRING)?.value;
+    fields.end()?;
+    Ok(Some((oid, critical, value)))
 }
 
 /// One that is not in its shortest form would not be found and so is an error. A negative one, which no accepted
