@@ -209,6 +209,13 @@ pub fn cas_below_an_anchor_come_from_the_file_or_the_directory_and_must_be_cas()
     site.remove(&format!("{}.0", hash(&w.sub.der))).put(&format!("{}.1", hash(&w.sub.der)), &w.sub.der);
     case(verdict(&site, &without), "credential.unknown-ca", "a CA with the number 1 and none with 0");
     site.remove(&format!("{}.1", hash(&w.sub.der))).put(&format!("{}.0", hash(&w.sub.der)), &w.sub.der);
+    let anchor = root("/DC=org/DC=example/CN=Sub CA", key(whose::SUB), |_| {});
+    let unknown = root("/DC=org/DC=example/CN=Unknown", key(whose::FAKE), |_| {});
+    let crossed = sub("/DC=org/DC=example/CN=Sub CA", key(whose::SUB), &unknown, |_| {});
+    let with_crossed = file(&[&proxy(&alice, 1), &alice, &crossed]);
+    site.put(&format!("{}.0", hash(&w.sub.der)), &anchor.der);
+    case(verdict(&site, &with_crossed), FULL, "an anchor, and in the file its certificate by an unknown CA");
+    site.put(&format!("{}.0", hash(&w.sub.der)), &w.sub.der);
     site.remove(&format!("{}.0", hash(&w.root.der)));
     case(verdict(&site, &without), "credential.unknown-ca", "a CA without its anchor");
 }
@@ -272,6 +279,9 @@ pub fn crls_are_needed_current_genuine_and_complete() {
     let crlf = pem("X509 CRL", &crl(&w.root, &[], |_| {})).replace('\n', "\r\n");
     case(with(format!("text\n{crlf}").into_bytes()), FULL, "PEM with CRLF after some text");
     case(with(crlf.replace("X509 CRL", "CRL").into_bytes()), "trust.crl-invalid", "PEM by another name");
+    let (first, second) = (crl(&w.root, &[], |_| {}), crl(&w.root, &[&w.alice], |c| c.this_update = time(NOW - HOUR)));
+    let both = pem("X509 CRL", &first) + &pem("X509 CRL", &second);
+    case(with(both.into_bytes()), "trust.crl-invalid", "two lists in one file, the user on the newer one behind");
     case(with(crlf.as_bytes()[..200].to_vec()), "trust.crl-invalid", "PEM that breaks off");
     case(with(vec![]), "trust.crl-invalid", "an empty file");
     let big_number = [vec![0], vec![0xff; 20]].concat();

@@ -1,4 +1,4 @@
-//! A CRL out of a file in DER or PEM, piece by piece: it may have megabytes, of which some ten thousand are held.
+//! The CRL of a file in DER or PEM, piece by piece: it may have megabytes, of which some ten thousand are held.
 
 #![forbid(unsafe_code)]
 
@@ -103,6 +103,9 @@ enum Progress {
     Done,
 }
 
+/// OpenSSL takes all lists of a file: who passed over the second would miss what it revokes.
+const SEVERAL: Malformed = Malformed("it has several CRLs: each needs a file of its own, HASH.r0, HASH.r1 and so on");
+
 impl Text {
     /// Takes the next piece of a file; an empty one is its end.
     fn take(&mut self, piece: &[u8]) -> Result<(), Malformed> {
@@ -141,8 +144,10 @@ impl Text {
             (None, Some(_)) if matches!(self.progress, Progress::Empty | Progress::Inside) => self.decode(line),
             (None, _) => Ok(()),
             (Some(("BEGIN", label)), None) => {
-                if label == LABEL && self.progress == Progress::Before {
-                    self.progress = Progress::Empty;
+                match self.progress {
+                    Progress::Before if label == LABEL => self.progress = Progress::Empty,
+                    Progress::Done if label == LABEL => return Err(SEVERAL),
+                    _ => {}
                 }
                 self.open = Some(label.to_owned());
                 Ok(())
