@@ -839,6 +839,12 @@ const DIFFERENCES: &[Difference] = &[
         ],
     },
     Difference {
+        why: "it does not ask what the server's key may be used for (RFC 5755 section 4.5)",
+        theirs: "accepts with FQANs",
+        varies: false,
+        cases: &[("voms_attributes_are_proved_or_refused", &["by a server whose key may not sign"])],
+    },
+    Difference {
         why: "an attribute certificate signed with ECDSA is believed whoever signed it, and of the server's certificate no more is asked than its name in the .lsc file; with RSA the signature and the certificate are checked (the cases \"with RSA\")",
         theirs: "accepts with FQANs",
         varies: false,

@@ -57,6 +57,8 @@ pub fn voms_attributes_are_proved_or_refused() {
     let mail_server = server(&|s| s.extensions.push(extension("2.5.29.37", true, &seq(&[oid("1.3.6.1.5.5.7.3.4")]))));
     let young_server = server(&|s| s.lasts(NOW + HOUR, NOW + DAY));
     let odd_server = server(&|s| s.extensions.push(extension("1.2.3", true, &null())));
+    let using = |usage: u8| eec(SERVER, rsa(), &w.root, |s| s.replace(KEY_USAGE, vec![key_usage(usage)]));
+    let (sealing_server, signing_server) = (using(0x20), using(0x80));
     let server_proxy = proxy(&w.server, 7);
     let stolen = voms_proxy(&outer, 2, &[ac(&w.bob, &w.server, &groups, |_| {})]);
     let in_eec =
@@ -212,6 +214,8 @@ pub fn voms_attributes_are_proved_or_refused() {
             ("by a server of the future", by(&young_server), "voms.ac-untrusted"),
             ("by a server with an unknown critical extension", by(&odd_server), "voms.ac-untrusted"),
             ("by a proxy of the server", by(&server_proxy), "voms.ac-untrusted"),
+            ("by a server whose key may not sign", by(&sealing_server), "voms.ac-untrusted"),
+            ("by a server whose key may only sign", by(&signing_server), &member),
             (
                 "eleven certificates embedded",
                 bent(&|a| a.certificates = vec![w.server.der.clone(); 11]),

@@ -135,6 +135,9 @@ fn check_server(context: &Context, ac: &Ac) -> Outcome<()> {
         _ => untrusted(ac, refusal.sentence()),
     };
     chain::check_end_entity(&server, &[oid::SERVER_AUTH, oid::CLIENT_AUTH]).map_err(as_server)?;
+    if server.certificate.key_usage.is_some_and(|usage| !usage.digital_signature()) {
+        return Err(untrusted(ac, "the keyUsage of its certificate lacks digitalSignature (RFC 5755 section 4.5)"));
+    }
     let count = pool.iter().filter(|link| !link.certificate.is_self_issued()).count();
     let cas = chain::authorities(context, &server, &mut pool).map_err(as_server)?;
     let names: Vec<&str> =
