@@ -115,7 +115,7 @@ fn take_issuer(context: &Context, link: &Link, pool: &mut Vec<Link>) -> Outcome<
         let Some(candidate) = pool.get(position) else { break };
         match context.verify(&link.certificate.signed, &candidate.certificate.spki)? {
             Ok(()) => return Ok(pool.remove(position)),
-            Err(why) => fault = Some(signature_refusal(link, &candidate.title(), why)),
+            Err(why) => fault = Some(signature_refusal(link, candidate, why)),
         }
     }
     Err(fault.unwrap_or_else(|| {
@@ -220,7 +220,7 @@ fn take_authority(context: &Context, link: &Link, pool: &mut Vec<Link>) -> Outco
             }
             // A wrong key of the same name says less than what is wrong with the right one.
             Err(Fault::Signature) if fault.is_some() => {}
-            Err(why) => fault = Some(signature_refusal(link, &candidate.title(), why)),
+            Err(why) => fault = Some(signature_refusal(link, &candidate, why)),
         }
     }
     match (chosen, fault) {

@@ -157,11 +157,19 @@ fn crl_key(ca: &Certificate) -> Vec<u8> {
 }
 
 /// A refusal for a fault in the signature on `link`, which `issuer` should have made.
-pub fn signature_refusal(link: &Link, issuer: &str, fault: Fault) -> Refusal {
+pub fn signature_refusal(link: &Link, issuer: &Link, fault: Fault) -> Refusal {
+    // A CA may have got a new key under its old name.
+    let or_else = match issuer.place {
+        Place::Directory => ", or the site has another certificate of this CA",
+        _ => "",
+    };
+    let issuer = issuer.title();
     match fault {
         Fault::Signature => link.refuse(
             Reason::CredentialSignature,
-            format!("has a signature that is not by {issuer}, which it names as its issuer: it was altered or forged"),
+            format!(
+                "has a signature that is not by {issuer}, which it names as its issuer: it was altered or forged{or_else}"
+            ),
         ),
         Fault::Malformed(what) => {
             Refusal::new(Reason::CredentialWeakKey, format!("the public key of {issuer} is malformed: {what}"))

@@ -45,6 +45,19 @@ pub fn only_the_ca_directory_is_trusted() {
     );
 }
 
+#[test]
+fn whose_ca_has_a_new_key_hears_that_the_site_may_have_the_old_one() {
+    let w = World::new();
+    let site = w.site();
+    let said = |file: &[u8]| ask(&site, &user(file), defaults).unwrap_err().sentence().to_owned();
+    let renewed = root(ROOT, key(whose::SUB_SUB), |_| {});
+    let alice = eec(ALICE, key(whose::ALICE), &renewed, |_| {});
+    let by_ca = said(&file(&[&proxy(&alice, 1), &alice]));
+    assert!(by_ca.contains("altered or forged, or the site has another certificate of this CA"), "{by_ca}");
+    let by_user = said(&file(&[&below(&w.alice, 1, |s| s.spoil_signature = true), &w.alice]));
+    assert!(by_user.ends_with("altered or forged"), "{by_user}");
+}
+
 /// An ECDSA signature that says it is by RSA.
 fn sha256_rsa_over(_: Key) -> Algorithm {
     sha256_rsa()
