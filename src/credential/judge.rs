@@ -184,7 +184,10 @@ fn check_key(context: &Context, contents: &Contents, links: &[Link], rule: KeyRu
             let text = "the private key does not belong to the first certificate of the file: make a new proxy";
             Err(Refusal::new(Reason::CredentialKeyMismatch, text))
         }
-        Err(fault) => Err(Refusal::new(Reason::CredentialMalformed, fault.to_string())),
+        Err(fault) => {
+            let text = format!("the private key cannot be compared with the first certificate of the file: {fault}");
+            Err(Refusal::new(Reason::CredentialMalformed, text))
+        }
     }
 }
 

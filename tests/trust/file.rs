@@ -107,6 +107,20 @@ pub fn the_file_is_pem_with_the_leaf_first_and_its_key_anywhere() {
     );
 }
 
+#[test]
+fn what_is_malformed_is_named() {
+    let w = World::new();
+    let site = w.site();
+    let leaf = proxy(&w.alice, 1);
+    let said = |file: &[u8]| ask(&site, &user(file), defaults).unwrap_err().sentence().to_owned();
+    let longer = pem("PRIVATE KEY", &[leaf.key.private_key_to_pkcs8().unwrap(), null()].concat());
+    let of_key = said(format!("{}{longer}{}", pem_cert(&leaf), pem_cert(&w.alice)).as_bytes());
+    assert!(of_key.starts_with("the private key"), "{of_key}");
+    let longer = below(&w.alice, 1, |s| s.trailing = null());
+    let of_certificate = said(&file(&[&longer, &w.alice]));
+    assert!(of_certificate.starts_with("certificate 1 of the file"), "{of_certificate}");
+}
+
 /// PEM with lines of another length.
 fn rewrapped(pem: &str, length: usize) -> String {
     let lines: Vec<&str> = pem.lines().collect();
