@@ -250,6 +250,12 @@ impl Certificate {
         validity.end()?;
         let subject = Name::parse(fields.take(tag::SEQUENCE)?.raw)?;
         let spki = fields.take(tag::SEQUENCE)?.raw.to_vec();
+        // Unique identifiers (RFC 5280 section 4.1.2.8) are to be read, and ask for nothing.
+        for identifier in [tag::primitive(1), tag::primitive(2)] {
+            if fields.optional(identifier)?.is_some() && version == 1 {
+                return Err(Fault::Malformed("it has a unique identifier but is of version 1"));
+            }
+        }
         let extensions = match fields.optional(tag::constructed(3))? {
             Some(_) if version != 3 => return Err(Fault::Malformed("it has extensions but is not of version 3")),
             Some(wrapped) => extensions(only(wrapped.value, tag::SEQUENCE)?)?,

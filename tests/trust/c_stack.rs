@@ -268,6 +268,7 @@ const DIFFERENCES: &[Difference] = &[
                     "a length in too many octets",
                     "version 4",
                     "extensions in version 2",
+                    "a unique identifier in version 1",
                 ],
             ),
         ],

@@ -222,6 +222,13 @@ pub fn lax_certificates_are_malformed() {
     let named = |rdn: Vec<u8>| bent(&|s| s.subject = extend_by(&w.alice.spec.subject, &rdn));
     let cn = |tag: u8, value: &[u8]| named(rdn(&[attribute("CN", tag, value)]));
     let unsorted = rdn(&[attribute("OU", 0x13, b"1"), attribute("CN", 0x13, b"1")]);
+    let identified = |version: Option<u8>, tags: &[u8]| {
+        let identifiers = tags.iter().flat_map(|tag| tlv(*tag, &[0, 7])).collect();
+        let alice = eec(ALICE, key(whose::ALICE), &w.root, |s| {
+            (s.version, s.extensions, s.trailing) = (version, vec![], identifiers);
+        });
+        file(&[&proxy(&alice, 1), &alice])
+    };
     let indefinite = |der: Vec<u8>| [&[0x30, 0x80][..], content(&der), &[0, 0]].concat();
     let half_bits = |der: Vec<u8>| {
         // Body, algorithm, signature: the last one's count of unused bits.
@@ -246,6 +253,10 @@ pub fn lax_certificates_are_malformed() {
             ("two signature algorithms", bent(&|s| s.inner_algorithm = Some(sha256_rsa().der)), "credential.malformed"),
             ("version 4", bent(&|s| s.version = Some(3)), "credential.malformed"),
             ("extensions in version 2", bent(&|s| s.version = Some(1)), "credential.malformed"),
+            ("unique identifiers", identified(Some(1), &[0x81, 0x82]), FULL),
+            ("a unique identifier in version 1", identified(None, &[0x81]), "credential.malformed"),
+            ("unique identifiers in the wrong order", identified(Some(1), &[0x82, 0x81]), "credential.malformed"),
+            ("a unique identifier twice", identified(Some(1), &[0x81, 0x81]), "credential.malformed"),
             (
                 "a boolean of 1",
                 bent(&|s| s.extensions.push(seq(&[oid("1.2.3.4"), boolean(1), tlv(4, &null())]))),
