@@ -67,6 +67,11 @@ pub fn write(
     }
 }
 
+/// The refusal for a target proxy whose lock somebody holds for too long.
+pub fn locked(path: &Path) -> Refusal {
+    Refusal::new(Reason::TargetProxyLocked, format!("{} stays locked by another process", in_sentence(path)))
+}
+
 fn refusal(path: &Path, why: &Refused) -> Refusal {
     let shown = in_sentence(path);
     match why {
@@ -78,6 +83,6 @@ fn refusal(path: &Path, why: &Refused) -> Refusal {
             let sentence = format!("{shown} is there already and is no regular file of the target account");
             Refusal::new(Reason::TargetProxyForeign, sentence)
         }
-        Refused::Locked => Refusal::new(Reason::TargetProxyLocked, format!("{shown} stays locked by another process")),
+        Refused::Locked => locked(path),
     }
 }

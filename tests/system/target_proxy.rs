@@ -206,6 +206,26 @@ pub fn a_call_without_a_command_does_not_renew_the_proxy_of_somebody_else() {
 }
 
 #[test]
+fn a_proxy_of_somebody_else_is_not_renewed_whatever_its_mode_or_whoever_holds_its_lock() {
+    let site = Site::new();
+    site.append("/etc/grid-security/grid-mapfile", "\"/DC=org/DC=example/O=Grid/CN=Bob Brown\" alice\n");
+    let path = "/home/alice/proxy";
+    at(&site, path).glexec(["true"]).succeeds_with("");
+    let other = site.pilot().credential("bob-plain").env("GLEXEC_TARGET_PROXY", path);
+    for mode in [0o400, 0o600, 0o640, 0o644, 0o700, 0o777] {
+        site.chmod(path, mode);
+        other.glexec::<&str>([]).refused(201, "target-proxy.other-identity");
+    }
+    // Longer than a lock is waited for, and not as long as two are.
+    let held = Flock::lock(site.file(path), FlockArg::LockExclusiveNonblock).unwrap();
+    let running = other.start::<&str>(GLEXEC, []);
+    std::thread::sleep(std::time::Duration::from_secs(7));
+    drop(held);
+    running.finish().refused(201, "target-proxy.locked");
+    assert_eq!(site.read(path).into_bytes(), material_file("proxies/alice.pem"));
+}
+
+#[test]
 fn a_refused_call_leaves_no_copy() {
     for site in Site::in_both_modes() {
         alice(&site).glexec(["/no/such/command"]).refused(201, "command.not-found");
