@@ -51,9 +51,8 @@ pub fn replace(path: &Path, bytes: &[u8], mechanism: Mechanism) -> Result<Writte
     let dir = open_parent(path)?;
     // Held until the new file is in place.
     let _lock = lock_existing(&dir, name, mechanism)?;
-    let mut temporary = OsString::from(".");
-    temporary.push(name);
-    temporary.push(format!(".{}", suffix()?));
+    // Nothing of the name itself, which may be as long as names can be.
+    let temporary = OsString::from(format!(".glexec.{}", suffix()?));
     create(&dir, &temporary, bytes)?;
     if let Err(errno) = renameat(&dir, temporary.as_os_str(), &dir, name) {
         // Nothing can be done about a temporary file that cannot be removed either; the error is told.
@@ -113,11 +112,20 @@ fn lock_existing(dir: &OwnedFd, name: &OsStr, mechanism: Mechanism) -> Result<Op
     if kind != SFlag::S_IFREG || status.st_uid != geteuid().as_raw() {
         return Err(Refused::Foreign);
     }
-    // An exclusive fcntl lock needs write access; the file may be 0400 otherwise.
-    let access = if mechanism == Mechanism::Fcntl { OFlag::O_RDWR } else { OFlag::O_RDONLY };
-    let flags = access | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-    let file = File::from(openat(dir, name, flags, Mode::empty())?);
-    match lock::acquire(&file, mechanism, Purpose::Replace) {
+    let open = |access| {
+        let flags = access | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+        openat(dir, name, flags, Mode::empty()).map(File::from)
+    };
+    // An exclusive fcntl lock needs write access. Where the file is 0400 a shared one waits for whoever still writes; who
+    // only reads keeps the old file, whole.
+    let (file, purpose) = match mechanism {
+        Mechanism::Fcntl => match open(OFlag::O_RDWR) {
+            Err(Errno::EACCES) => (open(OFlag::O_RDONLY)?, Purpose::Read),
+            file => (file?, Purpose::Replace),
+        },
+        Mechanism::Flock | Mechanism::Disabled => (open(OFlag::O_RDONLY)?, Purpose::Replace),
+    };
+    match lock::acquire(&file, mechanism, purpose) {
         Ok(()) => Ok(Some(file)),
         Err(Errno::EAGAIN) => Err(Refused::Locked),
         Err(errno) => Err(errno.into()),

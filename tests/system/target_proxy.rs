@@ -226,6 +226,27 @@ fn a_proxy_of_somebody_else_is_not_renewed_whatever_its_mode_or_whoever_holds_it
 }
 
 #[test]
+fn an_own_file_that_is_read_only_is_replaced_whatever_the_lock() {
+    for mechanism in ["flock", "fcntl", "disabled"] {
+        let site = Site::new();
+        site.set(&format!("target_lock_mechanism = \"{mechanism}\""));
+        at(&site, "/home/alice/proxy").glexec(["sh", "-c", "chmod 400 $X509_USER_PROXY"]).succeeds_with("");
+        at(&site, "/home/alice/proxy").glexec::<&str>([]).succeeds_with("");
+        shows(&at(&site, "/home/alice/proxy").glexec(SHOW), "alice");
+    }
+}
+
+#[test]
+fn a_name_may_be_as_long_as_the_file_system_takes_it() {
+    let site = Site::new();
+    let longest = format!("/home/alice/{}", "x".repeat(255));
+    for _ in 0..2 {
+        shows(&at(&site, &longest).glexec(SHOW), "alice");
+    }
+    assert_eq!(site.sh("ls -A /home/alice | wc -l"), "1\n");
+}
+
+#[test]
 fn a_refused_call_leaves_no_copy() {
     for site in Site::in_both_modes() {
         alice(&site).glexec(["/no/such/command"]).refused(201, "command.not-found");
