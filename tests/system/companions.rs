@@ -99,6 +99,24 @@ fn the_command_is_looked_for_in_the_path_that_was_passed_on() {
 }
 
 #[test]
+fn one_word_is_run_as_perl_would_run_it() {
+    let site = equipped();
+    site.write("/home/pilot/setup.sh", "echo read by $0 $1\n");
+    let empty = "eJwDAAAAAAE=";
+    for word in
+        [". ./setup.sh", " . ./setup.sh x", ".\t./setup.sh", "exec\techo x", "echo a  b", "echo a\n\n", "exit 3"]
+    {
+        let run = |program: &str, args: &[&str]| {
+            let run = alice(&site).cwd("/home/pilot").env("GLEXEC_ENV", empty).run(program, args);
+            (run.code(), run.stdout(), run.stderr())
+        };
+        let perl = run("/usr/bin/perl", &["-e", "exec @ARGV", "--", word]);
+        assert_eq!(run("/usr/sbin/glexec_unwrapenv", &["--", word]), perl, "{word:?}");
+        assert!(perl.1.contains("read by sh") || !word.contains("setup"), "{perl:?}");
+    }
+}
+
+#[test]
 fn mkgltempdir_makes_a_directory_of_the_target_and_says_where() {
     let site = equipped();
     let run = alice(&site).run("/usr/sbin/mkgltempdir", ["-h"]);
