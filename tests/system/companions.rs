@@ -170,3 +170,15 @@ fn mkgltempdir_fails_when_glexec_refuses_and_leaves_nothing() {
     }
     assert_eq!(site.sh("ls -d /tmp/gltmpdir* 2> /dev/null || :"), "");
 }
+
+#[test]
+fn mkgltempdir_that_cannot_say_where_its_directory_is_leaves_none() {
+    let site = equipped();
+    for deaf in [">&-", "> /dev/full", "| true"] {
+        let script = format!("/usr/sbin/mkgltempdir made {deaf} 2> /dev/null; sleep 0.5; ls -A");
+        alice(&site).sh("mkdir empty; cd empty; mkfifo f; rm f").exits(0);
+        let run = alice(&site).cwd("/home/pilot/empty").sh(&script);
+        assert_eq!(run.exits(0).stdout(), "", "{deaf}");
+        alice(&site).sh("rmdir empty").exits(0);
+    }
+}
