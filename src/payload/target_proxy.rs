@@ -29,7 +29,8 @@ pub struct Copy {
 }
 
 impl Copy {
-    /// Takes the copy back, because nothing will be run. To be called while acting as the target.
+    /// Takes the copy back, because nothing will be run; one in the place of an older copy stays, for a payload may be using
+    /// it. To be called while acting as the target.
     pub fn remove(&self) {
         // There is nobody left to tell: the call is being refused for another reason.
         let _ = self.written.remove();

@@ -35,11 +35,16 @@ impl From<Errno> for Refused {
 pub struct Written {
     dir: OwnedFd,
     name: OsString,
+    replaced: bool,
 }
 
 impl Written {
-    /// Removes the file again. To be called while acting as the target.
+    /// Removes the file again, unless it replaced another one: that may be in use, and is gone. To be called while acting
+    /// as the target.
     pub fn remove(&self) -> Result<(), Errno> {
+        if self.replaced {
+            return Ok(());
+        }
         unlinkat(&self.dir, self.name.as_os_str(), UnlinkatFlags::NoRemoveDir)
     }
 }
@@ -50,7 +55,7 @@ pub fn replace(path: &Path, bytes: &[u8], mechanism: Mechanism) -> Result<Writte
     let name = file_name(path).ok_or(Refused::NotWritable(Errno::EISDIR))?;
     let dir = open_parent(path)?;
     // Held until the new file is in place.
-    let _lock = lock_existing(&dir, name, mechanism)?;
+    let lock = lock_existing(&dir, name, mechanism)?;
     // Nothing of the name itself, which may be as long as names can be.
     let temporary = OsString::from(format!(".glexec.{}", suffix()?));
     create(&dir, &temporary, bytes)?;
@@ -59,7 +64,7 @@ pub fn replace(path: &Path, bytes: &[u8], mechanism: Mechanism) -> Result<Writte
         let _ = unlinkat(&dir, temporary.as_os_str(), UnlinkatFlags::NoRemoveDir);
         return Err(errno.into());
     }
-    Ok(Written { dir, name: name.into() })
+    Ok(Written { dir, name: name.into(), replaced: lock.is_some() })
 }
 
 /// Writes `bytes` to a new file `prefix` + six random characters and returns its path. To be called while acting as
@@ -71,7 +76,7 @@ pub fn create_new(prefix: &Path, bytes: &[u8]) -> Result<(PathBuf, Written), Ref
     let name = path.file_name().ok_or(Refused::NotWritable(Errno::EISDIR))?.to_os_string();
     let dir = open_parent(&path)?;
     create(&dir, &name, bytes)?;
-    Ok((path, Written { dir, name }))
+    Ok((path, Written { dir, name, replaced: false }))
 }
 
 /// The last component, which must be a file's name as it is written: Rust takes `x` for that of `x/` and of `x/.`, but

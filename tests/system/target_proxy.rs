@@ -259,6 +259,27 @@ fn a_refused_call_leaves_no_copy() {
 }
 
 #[test]
+fn a_refused_call_does_not_take_the_proxy_of_a_running_payload_away() {
+    for site in Site::in_both_modes() {
+        let script = "until test -e ~/go; do sleep 0.01; done; cat $X509_USER_PROXY";
+        let payload = at(&site, "/home/alice/proxy").start(GLEXEC, ["sh", "-c", script]);
+        payload.wait_until("pgrep -x sh -u alice");
+        site.sh("mv /var/log/glexec /var/log/other");
+        at(&site, "/home/alice/proxy").glexec::<&str>([]).refused_without_record(202, "audit.unavailable");
+        at(&site, "/home/alice/proxy").glexec(["true"]).refused_without_record(202, "audit.unavailable");
+        site.sh("mv /var/log/other /var/log/glexec");
+        if site.read("/etc/glexec.conf").contains("linger = true") {
+            site.sh("mkdir -m 755 /tmp/job; touch /tmp/job/roots; chown pilot /tmp/job");
+            at(&site, "/home/alice/proxy").glexec(["--take", "/tmp/job", "true"]).exits(201);
+        }
+        site.sh("touch /home/alice/go");
+        let run = payload.finish();
+        assert!(run.exits(0).stdout_bytes() == material_file("proxies/alice.pem"), "{run}");
+        assert_eq!(site.sh("ls -A /home/alice"), "go\nproxy\n");
+    }
+}
+
+#[test]
 fn a_proxy_that_is_being_written_is_waited_for() {
     for mechanism in ["flock", "fcntl"] {
         let site = Site::new();
