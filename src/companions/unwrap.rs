@@ -131,13 +131,17 @@ fn command(operands: &[OsString]) -> Option<Command> {
     Some(command)
 }
 
-/// What makes Perl's exec ask the shell: a shell character, an assignment in front, the word `exec` (perlfunc, doio.c).
+/// What makes Perl's exec ask the shell: a shell character, an assignment in front, the words `exec` and `.` (perlfunc,
+/// doio.c).
 fn needs_shell(text: &[u8]) -> bool {
     const SHELL_CHARACTERS: &[u8] = b"$&*(){}[]'\";\\|?<>~`\n";
     let text = text.trim_ascii();
     let name = text.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
-    text.starts_with(b"exec ")
-        || (name > 0 && text.get(name) == Some(&b'='))
+    let begins_with =
+        |word: &[u8]| text.strip_prefix(word).and_then(<[u8]>::first).is_some_and(u8::is_ascii_whitespace);
+    begins_with(b"exec")
+        || begins_with(b".")
+        || text.get(name) == Some(&b'=')
         || text.iter().any(|b| SHELL_CHARACTERS.contains(b))
 }
 
@@ -211,6 +215,11 @@ mod tests {
             (&["cd X; cmd 2>&1;"][..], &["/bin/sh", "-c", "cd X; cmd 2>&1;"][..]),
             (&["A=1 cmd"], &["/bin/sh", "-c", "A=1 cmd"]),
             (&["exec cmd"], &["/bin/sh", "-c", "exec cmd"]),
+            (&["exec\tcmd"], &["/bin/sh", "-c", "exec\tcmd"]),
+            (&[". ./setup.sh"], &["/bin/sh", "-c", ". ./setup.sh"]),
+            (&["./setup.sh x"], &["./setup.sh", "x"]),
+            (&["executable x"], &["executable", "x"]),
+            (&["=x"], &["/bin/sh", "-c", "=x"]),
             (&[" id  -u "], &["id", "-u"]),
             (&["id\n"], &["id"]),
             (&["id --user=x"], &["id", "--user=x"]),

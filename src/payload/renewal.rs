@@ -10,9 +10,9 @@ use crate::credential::identity::Identity;
 use crate::credential::pem;
 use crate::invocation::environment::TargetProxy;
 use crate::lcmaps::Mapping;
-use crate::payload::switch;
+use crate::payload::{switch, target_proxy};
 use crate::reason::{Outcome, Reason, Refusal};
-use crate::sys::caller_file;
+use crate::sys::caller_file::{self, Refused};
 use crate::sys::identity::{Actor, acting_as};
 use crate::sys::process::{self, Confinement};
 use nix::unistd::Uid;
@@ -22,8 +22,8 @@ const SAME: &[u8] = b"same";
 const OTHER: &[u8] = b"other";
 const NOBODY: &[u8] = b"nobody";
 
-/// Refuses to renew a proxy of somebody else than `user`. What is no proxy of anybody is replaced as ever, and what the
-/// target account cannot read is judged when it is written.
+/// Refuses to renew a proxy of somebody else than `user`, whatever its mode. What is no proxy of anybody is replaced as
+/// ever, and what the target account cannot open is judged when it is written.
 ///
 /// The file is the target's, so its bytes are hostile: they are read as the target and parsed by a confined process.
 pub fn check(
@@ -37,9 +37,14 @@ pub fn check(
     let TargetProxy::At(path) = wanted else { return Ok(()) };
     let path = cwd.map_or_else(|| path.clone(), |cwd| cwd.join(path));
     let lock = config.glexec.target_lock_mechanism;
-    let read = || caller_file::read(&path, Uid::from_raw(target.uid.get()), lock);
+    let read = || caller_file::read_of_any_mode(&path, Uid::from_raw(target.uid.get()), lock);
     let old = acting_as(&switch::actor(target), read).map_err(|errno| failed(&errno.to_string()))?;
-    let Ok(old) = old else { return Ok(()) };
+    let old = match old {
+        Ok(old) => old,
+        // The writing would wait for the lock once more, and then replace what nobody has looked at.
+        Err(Refused::Locked) => return Err(target_proxy::locked(&path)),
+        Err(_) => return Ok(()),
+    };
     let max_answer = NOBODY.len();
     let how = Confinement { actor: confined_as, readable: &[], deadline: process::DEADLINE, max_answer };
     let work = || whose(&old, user, config.credentials.max_chain).to_vec();

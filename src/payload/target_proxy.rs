@@ -29,7 +29,8 @@ pub struct Copy {
 }
 
 impl Copy {
-    /// Takes the copy back, because nothing will be run. To be called while acting as the target.
+    /// Takes the copy back, because nothing will be run; one in the place of an older copy stays, for a payload may be using
+    /// it. To be called while acting as the target.
     pub fn remove(&self) {
         // There is nobody left to tell: the call is being refused for another reason.
         let _ = self.written.remove();
@@ -67,6 +68,11 @@ pub fn write(
     }
 }
 
+/// The refusal for a target proxy whose lock somebody holds for too long.
+pub fn locked(path: &Path) -> Refusal {
+    Refusal::new(Reason::TargetProxyLocked, format!("{} stays locked by another process", in_sentence(path)))
+}
+
 fn refusal(path: &Path, why: &Refused) -> Refusal {
     let shown = in_sentence(path);
     match why {
@@ -78,6 +84,6 @@ fn refusal(path: &Path, why: &Refused) -> Refusal {
             let sentence = format!("{shown} is there already and is no regular file of the target account");
             Refusal::new(Reason::TargetProxyForeign, sentence)
         }
-        Refused::Locked => Refusal::new(Reason::TargetProxyLocked, format!("{shown} stays locked by another process")),
+        Refused::Locked => locked(path),
     }
 }

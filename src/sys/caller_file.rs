@@ -29,9 +29,21 @@ pub enum Refused {
     Locked,
 }
 
+/// Group, others, setuid, setgid, sticky (historically "at most 0700").
+const FORBIDDEN: u32 = 0o7077;
+
 /// Reads a credential file. To be called while acting as its owner, `owner`; relative paths are resolved against the
 /// working directory.
 pub fn read(path: &Path, owner: Uid, mechanism: Mechanism) -> Result<Zeroizing<Vec<u8>>, Refused> {
+    read_without(FORBIDDEN, path, owner, mechanism)
+}
+
+/// The same where nobody is asked to trust the file: its mode is its owner's business.
+pub fn read_of_any_mode(path: &Path, owner: Uid, mechanism: Mechanism) -> Result<Zeroizing<Vec<u8>>, Refused> {
+    read_without(0, path, owner, mechanism)
+}
+
+fn read_without(forbidden: u32, path: &Path, owner: Uid, mechanism: Mechanism) -> Result<Zeroizing<Vec<u8>>, Refused> {
     let unreadable = |e: std::io::Error| Refused::Unreadable(Errno::from_raw(e.raw_os_error().unwrap_or(libc::EINVAL)));
     // Neither a FIFO without a writer nor a terminal may hold us up or become ours.
     let mut file = OpenOptions::new()
@@ -46,8 +58,7 @@ pub fn read(path: &Path, owner: Uid, mechanism: Mechanism) -> Result<Zeroizing<V
     if status.uid() != owner.as_raw() {
         return Err(Refused::Owner(status.uid()));
     }
-    // Group, others, setuid, setgid, sticky: none (historically "at most 0700").
-    if status.mode() & 0o7077 != 0 {
+    if status.mode() & forbidden != 0 {
         return Err(Refused::Permissions(status.mode() & 0o7777));
     }
     lock::acquire(&file, mechanism, Purpose::Read).map_err(|errno| match errno {

@@ -35,11 +35,16 @@ impl From<Errno> for Refused {
 pub struct Written {
     dir: OwnedFd,
     name: OsString,
+    replaced: bool,
 }
 
 impl Written {
-    /// Removes the file again. To be called while acting as the target.
+    /// Removes the file again, unless it replaced another one: that may be in use, and is gone. To be called while acting
+    /// as the target.
     pub fn remove(&self) -> Result<(), Errno> {
+        if self.replaced {
+            return Ok(());
+        }
         unlinkat(&self.dir, self.name.as_os_str(), UnlinkatFlags::NoRemoveDir)
     }
 }
@@ -50,17 +55,16 @@ pub fn replace(path: &Path, bytes: &[u8], mechanism: Mechanism) -> Result<Writte
     let name = file_name(path).ok_or(Refused::NotWritable(Errno::EISDIR))?;
     let dir = open_parent(path)?;
     // Held until the new file is in place.
-    let _lock = lock_existing(&dir, name, mechanism)?;
-    let mut temporary = OsString::from(".");
-    temporary.push(name);
-    temporary.push(format!(".{}", suffix()?));
+    let lock = lock_existing(&dir, name, mechanism)?;
+    // Nothing of the name itself, which may be as long as names can be.
+    let temporary = OsString::from(format!(".glexec.{}", suffix()?));
     create(&dir, &temporary, bytes)?;
     if let Err(errno) = renameat(&dir, temporary.as_os_str(), &dir, name) {
         // Nothing can be done about a temporary file that cannot be removed either; the error is told.
         let _ = unlinkat(&dir, temporary.as_os_str(), UnlinkatFlags::NoRemoveDir);
         return Err(errno.into());
     }
-    Ok(Written { dir, name: name.into() })
+    Ok(Written { dir, name: name.into(), replaced: lock.is_some() })
 }
 
 /// Writes `bytes` to a new file `prefix` + six random characters and returns its path. To be called while acting as
@@ -72,7 +76,7 @@ pub fn create_new(prefix: &Path, bytes: &[u8]) -> Result<(PathBuf, Written), Ref
     let name = path.file_name().ok_or(Refused::NotWritable(Errno::EISDIR))?.to_os_string();
     let dir = open_parent(&path)?;
     create(&dir, &name, bytes)?;
-    Ok((path, Written { dir, name }))
+    Ok((path, Written { dir, name, replaced: false }))
 }
 
 /// The last component, which must be a file's name as it is written: Rust takes `x` for that of `x/` and of `x/.`, but
@@ -113,11 +117,20 @@ fn lock_existing(dir: &OwnedFd, name: &OsStr, mechanism: Mechanism) -> Result<Op
     if kind != SFlag::S_IFREG || status.st_uid != geteuid().as_raw() {
         return Err(Refused::Foreign);
     }
-    // An exclusive fcntl lock needs write access; the file may be 0400 otherwise.
-    let access = if mechanism == Mechanism::Fcntl { OFlag::O_RDWR } else { OFlag::O_RDONLY };
-    let flags = access | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-    let file = File::from(openat(dir, name, flags, Mode::empty())?);
-    match lock::acquire(&file, mechanism, Purpose::Replace) {
+    let open = |access| {
+        let flags = access | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+        openat(dir, name, flags, Mode::empty()).map(File::from)
+    };
+    // An exclusive fcntl lock needs write access. Where the file is 0400 a shared one waits for whoever still writes; who
+    // only reads keeps the old file, whole.
+    let (file, purpose) = match mechanism {
+        Mechanism::Fcntl => match open(OFlag::O_RDWR) {
+            Err(Errno::EACCES) => (open(OFlag::O_RDONLY)?, Purpose::Read),
+            file => (file?, Purpose::Replace),
+        },
+        Mechanism::Flock | Mechanism::Disabled => (open(OFlag::O_RDONLY)?, Purpose::Replace),
+    };
+    match lock::acquire(&file, mechanism, purpose) {
         Ok(()) => Ok(Some(file)),
         Err(Errno::EAGAIN) => Err(Refused::Locked),
         Err(errno) => Err(errno.into()),

@@ -99,6 +99,24 @@ fn the_command_is_looked_for_in_the_path_that_was_passed_on() {
 }
 
 #[test]
+fn one_word_is_run_as_perl_would_run_it() {
+    let site = equipped();
+    site.write("/home/pilot/setup.sh", "echo read by $0 $1\n");
+    let empty = "eJwDAAAAAAE=";
+    for word in
+        [". ./setup.sh", " . ./setup.sh x", ".\t./setup.sh", "exec\techo x", "echo a  b", "echo a\n\n", "exit 3"]
+    {
+        let run = |program: &str, args: &[&str]| {
+            let run = alice(&site).cwd("/home/pilot").env("GLEXEC_ENV", empty).run(program, args);
+            (run.code(), run.stdout(), run.stderr())
+        };
+        let perl = run("/usr/bin/perl", &["-e", "exec @ARGV", "--", word]);
+        assert_eq!(run("/usr/sbin/glexec_unwrapenv", &["--", word]), perl, "{word:?}");
+        assert!(perl.1.contains("read by sh") || !word.contains("setup"), "{perl:?}");
+    }
+}
+
+#[test]
 fn mkgltempdir_makes_a_directory_of_the_target_and_says_where() {
     let site = equipped();
     let run = alice(&site).run("/usr/sbin/mkgltempdir", ["-h"]);
@@ -151,4 +169,16 @@ fn mkgltempdir_fails_when_glexec_refuses_and_leaves_nothing() {
         assert!(run.code() == Some(1) && run.stdout().is_empty() && !run.stderr().is_empty(), "{wrong:?}: {run}");
     }
     assert_eq!(site.sh("ls -d /tmp/gltmpdir* 2> /dev/null || :"), "");
+}
+
+#[test]
+fn mkgltempdir_that_cannot_say_where_its_directory_is_leaves_none() {
+    let site = equipped();
+    for deaf in [">&-", "> /dev/full", "| true"] {
+        let script = format!("/usr/sbin/mkgltempdir made {deaf} 2> /dev/null; sleep 0.5; ls -A");
+        alice(&site).sh("mkdir empty; cd empty; mkfifo f; rm f").exits(0);
+        let run = alice(&site).cwd("/home/pilot/empty").sh(&script);
+        assert_eq!(run.exits(0).stdout(), "", "{deaf}");
+        alice(&site).sh("rmdir empty").exits(0);
+    }
 }

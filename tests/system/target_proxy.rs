@@ -206,6 +206,47 @@ pub fn a_call_without_a_command_does_not_renew_the_proxy_of_somebody_else() {
 }
 
 #[test]
+fn a_proxy_of_somebody_else_is_not_renewed_whatever_its_mode_or_whoever_holds_its_lock() {
+    let site = Site::new();
+    site.append("/etc/grid-security/grid-mapfile", "\"/DC=org/DC=example/O=Grid/CN=Bob Brown\" alice\n");
+    let path = "/home/alice/proxy";
+    at(&site, path).glexec(["true"]).succeeds_with("");
+    let other = site.pilot().credential("bob-plain").env("GLEXEC_TARGET_PROXY", path);
+    for mode in [0o400, 0o600, 0o640, 0o644, 0o700, 0o777] {
+        site.chmod(path, mode);
+        other.glexec::<&str>([]).refused(201, "target-proxy.other-identity");
+    }
+    // Longer than a lock is waited for, and not as long as two are.
+    let held = Flock::lock(site.file(path), FlockArg::LockExclusiveNonblock).unwrap();
+    let running = other.start::<&str>(GLEXEC, []);
+    std::thread::sleep(std::time::Duration::from_secs(7));
+    drop(held);
+    running.finish().refused(201, "target-proxy.locked");
+    assert_eq!(site.read(path).into_bytes(), material_file("proxies/alice.pem"));
+}
+
+#[test]
+fn an_own_file_that_is_read_only_is_replaced_whatever_the_lock() {
+    for mechanism in ["flock", "fcntl", "disabled"] {
+        let site = Site::new();
+        site.set(&format!("target_lock_mechanism = \"{mechanism}\""));
+        at(&site, "/home/alice/proxy").glexec(["sh", "-c", "chmod 400 $X509_USER_PROXY"]).succeeds_with("");
+        at(&site, "/home/alice/proxy").glexec::<&str>([]).succeeds_with("");
+        shows(&at(&site, "/home/alice/proxy").glexec(SHOW), "alice");
+    }
+}
+
+#[test]
+fn a_name_may_be_as_long_as_the_file_system_takes_it() {
+    let site = Site::new();
+    let longest = format!("/home/alice/{}", "x".repeat(255));
+    for _ in 0..2 {
+        shows(&at(&site, &longest).glexec(SHOW), "alice");
+    }
+    assert_eq!(site.sh("ls -A /home/alice | wc -l"), "1\n");
+}
+
+#[test]
 fn a_refused_call_leaves_no_copy() {
     for site in Site::in_both_modes() {
         alice(&site).glexec(["/no/such/command"]).refused(201, "command.not-found");
@@ -214,6 +255,27 @@ fn a_refused_call_leaves_no_copy() {
         alice(&site).glexec(["true"]).refused_without_record(202, "audit.unavailable");
         at(&site, "/home/alice/proxy").glexec(["true"]).refused_without_record(202, "audit.unavailable");
         assert_eq!(site.sh("ls -A /tmp /home/alice"), "/home/alice:\n\n/tmp:\n");
+    }
+}
+
+#[test]
+fn a_refused_call_does_not_take_the_proxy_of_a_running_payload_away() {
+    for site in Site::in_both_modes() {
+        let script = "until test -e ~/go; do sleep 0.01; done; cat $X509_USER_PROXY";
+        let payload = at(&site, "/home/alice/proxy").start(GLEXEC, ["sh", "-c", script]);
+        payload.wait_until("pgrep -x sh -u alice");
+        site.sh("mv /var/log/glexec /var/log/other");
+        at(&site, "/home/alice/proxy").glexec::<&str>([]).refused_without_record(202, "audit.unavailable");
+        at(&site, "/home/alice/proxy").glexec(["true"]).refused_without_record(202, "audit.unavailable");
+        site.sh("mv /var/log/other /var/log/glexec");
+        if site.read("/etc/glexec.conf").contains("linger = true") {
+            site.sh("mkdir -m 755 /tmp/job; touch /tmp/job/roots; chown pilot /tmp/job");
+            at(&site, "/home/alice/proxy").glexec(["--take", "/tmp/job", "true"]).exits(201);
+        }
+        site.sh("touch /home/alice/go");
+        let run = payload.finish();
+        assert!(run.exits(0).stdout_bytes() == material_file("proxies/alice.pem"), "{run}");
+        assert_eq!(site.sh("ls -A /home/alice"), "go\nproxy\n");
     }
 }
 
