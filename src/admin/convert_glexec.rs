@@ -46,6 +46,11 @@ impl Old {
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
+
+    /// Whether LCAS was asked, as it was unless the file said otherwise.
+    pub fn uses_lcas(&self) -> bool {
+        self.get("use_lcas").and_then(truth) != Some(false)
+    }
 }
 
 /// Settings that have gone, and why nobody misses them.
@@ -170,10 +175,17 @@ fn look(key: &str, value: &str, why: &str, out: &mut Output) {
 }
 
 fn boolean(key: &str, value: &str, out: &mut Output) {
+    match truth(value) {
+        Some(truth) => out.set(key, &truth.to_string()),
+        None => look(key, value, "neither yes nor no", out),
+    }
+}
+
+fn truth(value: &str) -> Option<bool> {
     match value.to_ascii_lowercase().as_str() {
-        "yes" | "true" | "1" => out.set(key, "true"),
-        "no" | "false" | "0" => out.set(key, "false"),
-        _ => look(key, value, "neither yes nor no", out),
+        "yes" | "true" | "1" => Some(true),
+        "no" | "false" | "0" => Some(false),
+        _ => None,
     }
 }
 

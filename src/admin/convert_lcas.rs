@@ -68,11 +68,22 @@ pub fn write(plugins: &[Plugin], out: &mut Output) {
             }
             _ => {
                 out.comment("LOOK: it has no equivalent; write a plug-in of your own (docs/plugins.md). Until then nobody may run");
-                out.set("type", "\"exec\"");
-                out.set("command", &list([REPLACE_ME]));
+                refuse(out);
             }
         }
     }
+}
+
+/// What stands for a database that was not read: whoever was banned there must not get in meanwhile.
+pub fn write_unread(out: &mut Output) {
+    out.table("[[lcas.plugin]]");
+    out.comment("LOOK: it stands for the database of LCAS that was not read. Until it is replaced nobody may run");
+    refuse(out);
+}
+
+fn refuse(out: &mut Output) {
+    out.set("type", "\"exec\"");
+    out.set("command", &list([REPLACE_ME]));
 }
 
 fn voms<'a>(option: &impl Fn(&str) -> Option<&'a str>, out: &mut Output) {

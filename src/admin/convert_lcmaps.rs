@@ -8,10 +8,28 @@ use super::lcmaps_db::{Database, Variable, safe};
 use super::output::{Output, list, quoted};
 use crate::config::values::Lifetime;
 
-const GRIDMAPFILE: &str = "/etc/grid-security/grid-mapfile";
-const GRIDMAPDIR: &str = "/etc/grid-security/gridmapdir";
-const GROUPMAPFILE: &str = "/etc/grid-security/groupmapfile";
-const GROUPMAPDIR: &str = "/etc/grid-security/groupmapdir";
+/// A file or directory that a plug-in needs.
+#[derive(Clone, Copy)]
+struct Needs {
+    /// The option that names it here.
+    name: &'static str,
+    /// What it was called otherwise; the C library took capital letters, too.
+    also: &'static [&'static str],
+    /// Where it was looked for when no option named it.
+    default: &'static str,
+}
+
+const GRIDMAPFILE: Needs =
+    Needs { name: "gridmapfile", also: &["gridmap"], default: "/etc/grid-security/grid-mapfile" };
+const GRIDMAPDIR: Needs = Needs { name: "gridmapdir", also: &[], default: "/etc/grid-security/gridmapdir" };
+const GROUPMAPFILE: Needs =
+    Needs { name: "groupmapfile", also: &["groupmap"], default: "/etc/grid-security/groupmapfile" };
+const GROUPMAPDIR: Needs = Needs { name: "groupmapdir", also: &[], default: "/etc/grid-security/groupmapdir" };
+const BANMAPFILE: Needs = Needs {
+    name: "banmapfile",
+    also: &["ban_mapfile", "gridmapfile", "gridmap"],
+    default: "/etc/grid-security/ban-mapfile",
+};
 /// Where relative names were looked for.
 const DIRECTORY: &str = "/etc/lcmaps/";
 
@@ -19,7 +37,7 @@ const DIRECTORY: &str = "/etc/lcmaps/";
 #[derive(Clone, Copy)]
 enum Fate {
     /// The same, with these files that it needs.
-    Same(&'static [(&'static str, &'static str)]),
+    Same(&'static [Needs]),
     /// It does nothing any more, for this reason.
     Succeeds(&'static str),
     /// It decided something; until it is replaced it refuses. What to do instead.
@@ -30,11 +48,11 @@ const CALL_OUT: &str = "a call-out: ask the service from a plug-in of type exec 
 
 fn fate(module: &str) -> Fate {
     match module {
-        "localaccount" | "voms_localaccount" => Fate::Same(&[("gridmapfile", GRIDMAPFILE)]),
-        "poolaccount" | "voms_poolaccount" => Fate::Same(&[("gridmapfile", GRIDMAPFILE), ("gridmapdir", GRIDMAPDIR)]),
-        "voms_localgroup" => Fate::Same(&[("groupmapfile", GROUPMAPFILE)]),
-        "voms_poolgroup" => Fate::Same(&[("groupmapfile", GROUPMAPFILE), ("groupmapdir", GROUPMAPDIR)]),
-        "ban_dn" | "ban_fqan" => Fate::Same(&[("banmapfile", "/etc/grid-security/ban-mapfile")]),
+        "localaccount" | "voms_localaccount" => Fate::Same(&[GRIDMAPFILE]),
+        "poolaccount" | "voms_poolaccount" => Fate::Same(&[GRIDMAPFILE, GRIDMAPDIR]),
+        "voms_localgroup" => Fate::Same(&[GROUPMAPFILE]),
+        "voms_poolgroup" => Fate::Same(&[GROUPMAPFILE, GROUPMAPDIR]),
+        "ban_dn" | "ban_fqan" => Fate::Same(&[BANMAPFILE]),
         "tracking_groupid" | "dummy_good" | "dummy_bad" => Fate::Same(&[]),
         "verify_proxy" => Fate::Succeeds("glexec always verifies; its options are in [credentials]"),
         "posix_enf" => Fate::Succeeds("glexec itself switches"),
@@ -51,10 +69,12 @@ fn fate(module: &str) -> Fate {
     }
 }
 
-/// A module's name without directory, prefix and suffix.
+/// A module's name without directory, prefix and suffix, and without the number of a copy: OSG had `lcmaps_verify_proxy2.mod`
+/// and others, since the C library cannot load one file twice.
 fn module(variable: &Variable) -> &str {
     let file = variable.module.rsplit('/').next().unwrap_or_default();
-    file.trim_end_matches(".mod").trim_start_matches("lcmaps_")
+    let name = file.trim_end_matches(".mod").trim_start_matches("lcmaps_");
+    name.trim_end_matches(|c: char| c.is_ascii_digit())
 }
 
 /// An option's name as glexec has it, and its value where one follows.
@@ -109,19 +129,21 @@ pub fn write(database: &Database, out: &mut Output) {
     }
 }
 
-fn same(variable: &Variable, files: &[(&str, &str)], out: &mut Output) {
+fn same(variable: &Variable, files: &[Needs], out: &mut Output) {
     out.set("type", &quoted(module(variable)));
     let options = options(variable);
-    for (file, default) in files {
-        let names = [*file, file.trim_end_matches("file"), "globusmap"];
-        let given = options.iter().find(|(name, _)| names.contains(&name.as_str())).and_then(|(_, value)| *value);
-        out.set(file, &quoted(&absolute(given.unwrap_or(default))));
+    let names = |file: &Needs, name: &str| file.name == name || file.also.contains(&name);
+    for file in files {
+        let given = options.iter().find(|(name, _)| names(file, name)).and_then(|(_, value)| *value);
+        out.set(file.name, &quoted(&absolute(given.unwrap_or(file.default))));
     }
     let mut written: Vec<&str> = Vec::new();
     for (name, value) in &options {
-        let name = if name == "disablewildcard" { "no_wildcard" } else { name.as_str() };
-        let is_file = files.iter().any(|(file, _)| name == *file || name == file.trim_end_matches("file"));
-        if is_file || name == "globusmap" || written.contains(&name) {
+        let name = match name.as_str() {
+            "disablewildcard" | "disablewildcards" => "no_wildcard",
+            name => name,
+        };
+        if files.iter().any(|file| names(file, name)) || written.contains(&name) {
             continue;
         }
         written.push(name);

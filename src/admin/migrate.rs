@@ -14,6 +14,13 @@ use std::path::{Path, PathBuf};
 /// How files are read.
 pub type Read<'a> = dyn Fn(&Path) -> Result<String, String> + 'a;
 
+/// The database of LCAS that was read where none was named.
+const LCAS_DB: &str = "/etc/lcas/lcas.db";
+
+fn parsed(path: &Path, text: &str) -> Result<Vec<lcas_db::Plugin>, String> {
+    lcas_db::parse(text).map_err(|why| format!("{}:{why}", path.display()))
+}
+
 /// Converts the files. A database that is not given is the one that glexec.conf names, if it can be read.
 pub fn migrate(
     glexec_conf: Option<&Path>,
@@ -38,16 +45,23 @@ pub fn migrate(
         }
     }
     lcmaps_db::add_modules(&mut policies);
-    let mut plugins = Vec::new();
-    if let Some(path) = named(lcas_db, "lcas_db_file") {
-        match read(&path) {
-            Ok(text) => plugins = lcas_db::parse(&text).map_err(|why| format!("{}:{why}", path.display()))?,
-            Err(why) if lcas_db.is_none() => out.comment(&format!("LOOK: {why}; give it with --lcas-db")),
-            Err(why) => return Err(why),
-        }
-    }
+    let built_in = glexec_conf.is_some().then(|| PathBuf::from(LCAS_DB));
+    let plugins = match named(lcas_db, "lcas_db_file").or(built_in) {
+        Some(path) if lcas_db.is_some() => Some(parsed(&path, &read(&path)?)?),
+        Some(path) if old.uses_lcas() => match read(&path) {
+            Ok(text) => Some(parsed(&path, &text)?),
+            Err(why) => {
+                out.comment(&format!("LOOK: {why}; give it with --lcas-db"));
+                None
+            }
+        },
+        _ => Some(Vec::new()),
+    };
     convert_glexec::write(&old, &policies, &mut out);
-    convert_lcas::write(&plugins, &mut out);
+    match plugins {
+        Some(plugins) => convert_lcas::write(&plugins, &mut out),
+        None => convert_lcas::write_unread(&mut out),
+    }
     convert_lcmaps::write(&policies, &mut out);
     let text = out.finish();
     match load::parse(&text) {

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use crate::audit::escape::visible;
 use std::ffi::OsStr;
 use std::io::{IsTerminal, Write};
 
@@ -62,9 +63,13 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// A text with a tone.
+    /// A text with a tone. Control characters, as names of files may have them, are written out.
     pub fn new(tone: Tone, text: impl Into<String>) -> Self {
-        Cell { text: text.into(), tone }
+        let text = text.into();
+        match text.chars().any(char::is_control) {
+            true => Cell { text: visible(text.as_bytes(), usize::MAX), tone },
+            false => Cell { text, tone },
+        }
     }
 }
 
@@ -158,6 +163,16 @@ mod tests {
         assert_eq!(shown(Look::Plain), "NAME      X\nJörg      no\nsomebody\n");
         let plain: String = shown(Look::Colour).replace("\x1b[1m", "").replace("\x1b[31;1m", "").replace("\x1b[0m", "");
         assert_eq!(plain.lines().nth(1), Some("Jörg      no"));
+    }
+
+    #[test]
+    fn nothing_in_a_cell_speaks_to_the_terminal() {
+        let mut out = Vec::new();
+        let mut table = Table::new(&mut out, Look::Plain, &["NAME", "X"]);
+        table.row(vec!["\x1b[2J\nroot\u{9b}31m".into(), "/CN=a\\/b".into()]).unwrap();
+        table.finish().unwrap();
+        let shown = String::from_utf8(out).unwrap();
+        assert_eq!(shown.lines().nth(1), Some("\\x1b[2J\\x0aroot\\u{9b}31m  /CN=a\\/b"));
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub enum Holds {
     Accounts,
     /// Groups for VOMS attributes.
     Groups,
+    /// Pools of groups for them; nothing else counts there.
+    GroupPools,
     /// Who is banned.
     Banned,
 }
@@ -25,7 +27,7 @@ fn map(plugin: &Plugin) -> Option<(&AbsolutePath, Holds)> {
         Plugin::VomsLocalaccount(plugin) => Some((&plugin.gridmapfile, Holds::Accounts)),
         Plugin::VomsPoolaccount(plugin) => Some((&plugin.gridmapfile, Holds::Accounts)),
         Plugin::VomsLocalgroup(plugin) => Some((&plugin.groupmapfile, Holds::Groups)),
-        Plugin::VomsPoolgroup(plugin) => Some((&plugin.groupmapfile, Holds::Groups)),
+        Plugin::VomsPoolgroup(plugin) => Some((&plugin.groupmapfile, Holds::GroupPools)),
         Plugin::BanDn(plugin) => Some((&plugin.banmapfile, Holds::Banned)),
         Plugin::BanFqan(plugin) => Some((&plugin.banmapfile, Holds::Banned)),
         Plugin::TrackingGroupid(_) | Plugin::DummyGood(_) | Plugin::DummyBad | Plugin::Exec(_) => None,
@@ -61,4 +63,13 @@ pub fn programs(config: &Config) -> Vec<&AbsolutePath> {
 /// The pools of accounts.
 pub fn pools(plan: &Plan) -> Vec<&Pools> {
     plan.plugins.values().filter_map(pool).collect()
+}
+
+/// The pools of groups.
+pub fn group_pools(plan: &Plan) -> Vec<&Pools> {
+    let groups = plan.plugins.values().filter_map(|plugin| match plugin {
+        Plugin::VomsPoolgroup(plugin) => Some(&plugin.pools),
+        _ => None,
+    });
+    groups.collect()
 }

@@ -12,6 +12,7 @@ use crate::sys::dir::{FileError, TrustedFile, read_trusted};
 use serde::Deserialize;
 use std::ops::Range;
 use std::path::Path;
+use std::str::Utf8Error;
 use toml::Spanned;
 
 /// The configuration file, fixed when glexec is built.
@@ -54,10 +55,15 @@ pub struct Mistake {
 pub fn load() -> Outcome<Config> {
     let path = Path::new(CONFIG_FILE);
     let file = read_trusted(path, MAX_BYTES).map_err(|error| not_loaded(path, &error))?;
-    let text = std::str::from_utf8(&file.bytes).map_err(|_| {
-        Refusal::new(Reason::ConfigSyntax, format!("the site's configuration {CONFIG_FILE} is not UTF-8 text"))
-    })?;
+    let text = std::str::from_utf8(&file.bytes).map_err(|error| describe(&no_text(&file.bytes, error), &file))?;
     parse(text).map_err(|mistake| describe(&mistake, &file))
+}
+
+/// The mistake of whoever has written a character in another encoding.
+fn no_text(bytes: &[u8], error: Utf8Error) -> Mistake {
+    let before = bytes.get(..error.valid_up_to()).map(String::from_utf8_lossy).unwrap_or_default();
+    let message = "a character that is not UTF-8".to_owned();
+    Mistake { reason: Reason::ConfigSyntax, message, position: position(&before, before.len()) }
 }
 
 /// What glexec would say of a configuration that it cannot use as it lies there; `None` where it would read it.

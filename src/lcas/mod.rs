@@ -187,6 +187,11 @@ impl Plugin {
         }
     }
 
+    /// Whether a line that cannot be understood is passed over, since it lets nobody in; elsewhere it refuses everybody.
+    pub fn passes_over(&self) -> bool {
+        matches!(self, Plugin::Userallow { .. } | Plugin::Voms { format: Format::Simple, .. })
+    }
+
     /// Why such a list cannot be understood, where it cannot.
     pub fn fault(&self, bytes: &[u8]) -> Option<String> {
         match self {

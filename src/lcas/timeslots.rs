@@ -10,6 +10,7 @@
 
 use super::{Context, malformed};
 use crate::config::values::AbsolutePath;
+use crate::lcmaps::map_file::BYTE_ORDER_MARK;
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::sys::dir::FileError;
 use std::ops::RangeInclusive;
@@ -96,7 +97,8 @@ pub(super) fn fault(bytes: &[u8]) -> Option<String> {
 }
 
 fn slots(bytes: &[u8]) -> Result<Vec<Slot>, String> {
-    let text = std::str::from_utf8(bytes).map_err(|_| "not UTF-8 text".to_owned())?;
+    // Comments were written in all encodings; what is no text in a slot is no number either.
+    let text = String::from_utf8_lossy(bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes));
     let mut slots = Vec::new();
     for (number, line) in (1_usize..).zip(text.lines()) {
         let line = line.split('#').next().unwrap_or_default().trim();
@@ -185,6 +187,13 @@ mod tests {
         for (line, expected) in table {
             assert_eq!(open(line, SUNDAY), expected, "{line}");
         }
+    }
+
+    #[test]
+    fn only_what_a_slot_says_must_be_understood() {
+        let open = |bytes: &[u8]| slots(bytes).map(|slots| slots.len());
+        assert_eq!(open(b"\xef\xbb\xbf# la journ\xe9e\n* 8-18 * * * * # ferm\xe9 la nuit\r\n"), Ok(1));
+        assert!(open(b"# a\n* 8-18 * * * \xe9\n").unwrap_err().starts_with("line 2: "));
     }
 
     #[test]

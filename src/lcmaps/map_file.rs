@@ -111,7 +111,8 @@ pub fn lines(bytes: &[u8]) -> impl Iterator<Item = Result<Line<'_>, MalformedLin
     lines_from(bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes), 1)
 }
 
-pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// What some editors begin a file with.
+pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The same for a part of a file that starts with this line.
 fn lines_from(bytes: &[u8], first: usize) -> impl Iterator<Item = Result<Line<'_>, MalformedLine>> {

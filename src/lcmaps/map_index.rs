@@ -199,6 +199,11 @@ fn sorted(bytes: &[u8]) -> Option<(u64, Vec<Vec<Entry>>)> {
         offset = offset.checked_add(line.len())?.checked_add(1)?;
     }
     let pages = literal.len().checked_div(AVERAGE)?.checked_add(1)?;
+    // One that is larger than what is opened would be made anew at every call.
+    let size = pages.checked_add(usize::try_from(BEFORE).ok()?)?.checked_mul(PAGE)?;
+    if u64::try_from(size).ok()? > MAX_FILE {
+        return None;
+    }
     let mut all = vec![Vec::new(); pages];
     all.insert(0, always);
     let pages = u64::try_from(pages).ok()?;
@@ -337,6 +342,13 @@ mod tests {
         assert_eq!(Entry { offset: 0, length: 22, ..entry }.line(&file).as_deref(), Some(&file[..22]));
         assert_eq!(Entry { offset: 0, length: 21, ..entry }.line(&file), None);
         assert_eq!(Entry { offset: 0, length: 30, ..entry }.line(&file), None);
+    }
+
+    #[test]
+    fn a_file_whose_index_would_be_too_large_to_open_has_one_that_says_so() {
+        let largest = usize::try_from(MAX_FILE).unwrap() / PAGE - usize::try_from(BEFORE).unwrap();
+        let file: String = (0..=largest * AVERAGE).map(|number| format!("/{number} b\n")).collect();
+        assert_eq!(pages(&build(file.as_bytes(), &VERSION), &VERSION), Some(0));
     }
 
     #[test]

@@ -95,6 +95,18 @@ fn what_was_cut_or_forged_is_named_and_not_counted() {
 }
 
 #[test]
+fn a_record_from_a_host_whose_name_speaks_to_the_terminal_is_not_counted() {
+    let site = Site::new();
+    alice(&site).glexec(["true"]).exits(0);
+    site.sh("sed 's/ worker001 / worker\\x1b[2J001 /' /var/log/glexec/glexec.log > /root/log");
+    for form in ["--json", "--csv", "--show=calls"] {
+        let run = site.admin(["log", "/root/log", form]);
+        assert!(!run.stdout().contains("alice") && !run.stdout().contains('\u{1b}'), "{run}");
+        assert!(run.stderr().contains("/root/log:1: the name of a host that is none"), "{run}");
+    }
+}
+
+#[test]
 fn a_log_that_cannot_be_read_is_named_and_hides_nothing_of_the_others() {
     let site = Site::new();
     alice(&site).glexec(["true"]).exits(0);

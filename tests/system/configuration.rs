@@ -97,8 +97,12 @@ fn a_mistake_is_told_with_its_file_line_and_column() {
         ("[[lcas.plugin]]\ntype = \"userban\"\n", "config.invalid", "", "file"),
         ("[glexec]\nlcmaps_get_account_policy = \"other\"\n", "config.invalid", ":2:29: ", "other"),
     ];
-    for (text, code, place, word) in table {
-        let run = alice(&with_text(text)).glexec(["true"]).refused_without_record(202, code).stderr();
+    let table = table.map(|(text, code, place, word)| (text.as_bytes(), code, place, word));
+    let not_text: (&[u8], _, _, _) = (b"[glexec]\n# le caf\xe9\n", "config.syntax", ":2:9: ", "UTF-8");
+    for (text, code, place, word) in table.into_iter().chain([not_text]) {
+        let site = Site::with(|site| site.write("/etc/glexec.conf", text));
+        let text = String::from_utf8_lossy(text);
+        let run = alice(&site).glexec(["true"]).refused_without_record(202, code).stderr();
         let sentence = run.strip_prefix("[gLExec]: /etc/glexec.conf").unwrap_or_else(|| panic!("{text}: {run}"));
         assert!(sentence.starts_with(place) && sentence.contains(word), "{text}: {sentence}");
     }

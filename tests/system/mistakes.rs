@@ -435,6 +435,76 @@ fn lines_of_maps_are_named_by_their_numbers() {
 }
 
 #[test]
+fn a_line_that_calls_pass_over_is_no_refusal_for_everybody() {
+    for plugin in ["userallow", "voms"] {
+        let site = Site::new();
+        site.configure(|text| text.replace("\"userban\"", &format!("\"{plugin}\"")));
+        site.write("/etc/lcas/ban_users.db", "\"/broken\n\"/DC=org/*\"\n\"/testvo/*\"\n");
+        site.pilot().credential("bob").glexec(["id", "-un"]).succeeds_with("tprd001\n");
+        let (status, faults) = faults(&site, &[]);
+        assert_eq!((status, faults.len()), (Some(1), 1), "{faults:?}");
+        assert_eq!(faults[0]["says"], "line 1: a quote without its end");
+        assert_eq!(faults[0]["mend"], "correct the line: it lets nobody in");
+    }
+}
+
+#[test]
+fn a_dot_that_names_no_pool_is_no_pool_without_accounts() {
+    for pool in [".", ". .tvo", "..tvo", ".t/vo"] {
+        let site = Site::new();
+        let line = format!("\"/DC=org/DC=example/O=Grid/CN=Alice Adams\" {pool}\n");
+        site.append("/etc/grid-security/grid-mapfile", &line);
+        let (status, faults) = faults(&site, &[]);
+        let number = site.read("/etc/grid-security/grid-mapfile").lines().count();
+        assert_eq!(
+            (status, faults.iter().filter(|fault| fault["reason"] == "lcmaps.no-mapping").count()),
+            (Some(1), 1)
+        );
+        let says =
+            faults.iter().filter_map(|fault| fault["says"].as_str()).find(|says| says.contains("is not the name"));
+        assert!(says.is_some_and(|says| says.starts_with(&format!("line {number}: "))), "{faults:?}");
+    }
+}
+
+#[test]
+fn pools_of_groups_are_looked_at_like_pools_of_accounts() {
+    let site = Site::new();
+    let groups = "/etc/grid-security/groupmapdir";
+    site.configure(|text| {
+        text.replace("type = \"voms_localgroup\"", &format!("type = \"voms_poolgroup\"\ngroupmapdir = \"{groups}\""))
+    });
+    site.write("/etc/grid-security/groupmapfile", "\"/testvo/*\" .tg ignored\n");
+    let bob = site.pilot().credential("bob");
+    let is = |how: &str, code: Option<(i32, &str)>, status, says: &str| {
+        site.sh(how);
+        match code {
+            Some((exit, code)) => {
+                bob.glexec(["true"]).refused(exit, code);
+                let (found, faults) = faults(&site, &[]);
+                assert_eq!((found, faults.len()), (Some(status), 1), "{how}: {faults:?}");
+                assert_eq!(faults[0]["reason"], code, "{how}");
+                assert!(faults[0]["says"].as_str().unwrap().contains(says), "{how}: {faults:?}");
+            }
+            None => {
+                bob.glexec(["id", "-gn"]).succeeds_with(says);
+                assert_eq!(faults(&site, &[]), (Some(status), vec![]), "{how}");
+            }
+        }
+    };
+    is("true", Some((202, "lcmaps.file-missing")), 2, "does not exist");
+    is(&format!("mkdir -m 777 {groups}"), Some((202, "lcmaps.insecure-permissions")), 2, "mode 0777");
+    is(&format!("chmod 755 {groups}"), Some((203, "lcmaps.pool-exhausted")), 2, "it has no group");
+    is(&format!("for n in 1 2 3 4; do groupadd -g 700$n tg00$n; touch {groups}/tg00$n; done"), None, 0, "tg001\n");
+    site.sh(&format!("groupadd -g 50 tg005; touch {groups}/tg005 {groups}/tg006"));
+    let (status, found) = faults(&site, &[]);
+    assert_eq!(status, Some(1), "{found:?}");
+    for (code, name) in [("account.forbidden", "tg005"), ("account.unknown-group", "tg006")] {
+        let one = found.iter().find(|fault| fault["reason"] == code).unwrap_or_else(|| panic!("{code}: {found:?}"));
+        assert_eq!(one["says"], format!("1 of its groups cannot be used: {name}"));
+    }
+}
+
+#[test]
 fn the_documented_answer_is_the_real_one() {
     let site = Site::new();
     site.append("/etc/grid-security/grid-mapfile", "\"/CN=Nobody\" nosuchaccount\n");

@@ -24,6 +24,8 @@ pub struct Maps {
     pub findings: Vec<Finding>,
     /// What pools' accounts begin with.
     pub pools: BTreeSet<String>,
+    /// What pools' groups begin with.
+    pub group_pools: BTreeSet<String>,
 }
 
 /// Checks every file that the configuration names, each once.
@@ -43,7 +45,7 @@ fn by_path((path, holds): (&AbsolutePath, Holds)) -> (std::path::PathBuf, Holds)
     (path.as_path().to_owned(), holds)
 }
 
-/// The list of an authorization plug-in: where it cannot be understood everybody is refused.
+/// The list of an authorization plug-in.
 fn list(plugin: &lcas::Plugin) -> Option<Finding> {
     let file = plugin.file()?;
     let subject = file.as_path().display().to_string();
@@ -52,6 +54,9 @@ fn list(plugin: &lcas::Plugin) -> Option<Finding> {
         Err(error @ FileError::Insecure { .. }) => refused(error.to_string(), Reason::LcasFileInsecure),
         Err(error) => refused(error.to_string(), Reason::LcasFileMissing),
         Ok(bytes) => match plugin.fault(&bytes) {
+            Some(why) if plugin.passes_over() => {
+                Finding::bad(State::Warning, subject, why, "correct the line: it lets nobody in")
+            }
             Some(why) => refused(why, Reason::LcasFileMalformed),
             None => Finding::ok(subject, "can be understood"),
         },
@@ -153,10 +158,21 @@ impl Maps {
             empty = false;
             let name = String::from_utf8_lossy(&mapping).into_owned();
             match (name.strip_prefix('.'), holds) {
+                (Some(pool), Holds::Accounts | Holds::GroupPools) if !account::is_name(pool) => {
+                    let says = format!("line {}: {name:?} is not the name of a pool", line.number);
+                    let refused = Finding::refused(State::Warning, subject, says, Reason::LcmapsNoMapping);
+                    found.push(Finding {
+                        mend: Some("correct the name: it gives nobody anything".to_owned()),
+                        ..refused
+                    });
+                }
                 (Some(pool), Holds::Accounts) => {
                     self.pools.insert(pool.to_owned());
                 }
-                (Some(_), _) => {}
+                (Some(pool), Holds::GroupPools) => {
+                    self.group_pools.insert(pool.to_owned());
+                }
+                (Some(_), _) | (None, Holds::GroupPools) => {}
                 (None, _) => {
                     if let Some(refusal) = names.fault(holds, &name) {
                         let says = format!("line {}: {}", line.number, refusal.for_log());

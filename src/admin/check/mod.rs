@@ -80,7 +80,7 @@ fn site(config: &Config, as_root: bool) -> Vec<Finding> {
     found.extend(trust::check(config, as_root));
     let maps = maps::check(config);
     found.extend(maps.findings);
-    found.extend(pools::check(config, &maps.pools));
+    found.extend(pools::check(config, &maps.pools, &maps.group_pools));
     found
 }
 

@@ -8,7 +8,7 @@ use crate::admin::site_files;
 use crate::config::Config;
 use crate::lcmaps::Pools;
 use crate::lcmaps::gridmapdir::{Pool, PoolAccount, Standing, View};
-use crate::reason::Reason;
+use crate::reason::{Outcome, Reason};
 use crate::sys::plain;
 use nix::sys::statvfs::FsFlags;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,15 +19,44 @@ const FEW: usize = 10;
 /// How many accounts are named.
 const NAMED: usize = 10;
 
-/// Checks every gridmapdir, and the pools in it that a map names.
-pub fn check(config: &Config, named: &BTreeSet<String>) -> Vec<Finding> {
-    let directories: BTreeMap<&Path, &Pools> =
-        site_files::pools(&config.lcmaps).into_iter().map(|pools| (pools.gridmapdir.as_path(), pools)).collect();
-    let limits = Limits { min_uid: config.glexec.min_uid, min_gid: config.glexec.min_gid };
-    directories.into_iter().flat_map(|(path, pools)| directory(path, pools, named, limits)).collect()
+/// What a pool has.
+#[derive(Clone, Copy)]
+enum Of {
+    Accounts,
+    Groups,
 }
 
-fn directory(path: &Path, pools: &Pools, named: &BTreeSet<String>, limits: Limits) -> Vec<Finding> {
+impl Of {
+    fn one(self) -> &'static str {
+        match self {
+            Of::Accounts => "account",
+            Of::Groups => "group",
+        }
+    }
+
+    /// Whether a call could get it.
+    fn look(self, name: &str, limits: Limits) -> Outcome<()> {
+        match self {
+            Of::Accounts => account::account(&Nss, name, limits).map(drop),
+            Of::Groups => account::group(&Nss, name, limits).map(drop),
+        }
+    }
+}
+
+/// Checks every gridmapdir and groupmapdir, and the pools in it that a map names.
+pub fn check(config: &Config, accounts: &BTreeSet<String>, groups: &BTreeSet<String>) -> Vec<Finding> {
+    let limits = Limits { min_uid: config.glexec.min_uid, min_gid: config.glexec.min_gid };
+    let all = |of, pools: Vec<&Pools>, named| {
+        let directories: BTreeMap<&Path, &Pools> =
+            pools.into_iter().map(|pools| (pools.gridmapdir.as_path(), pools)).collect();
+        directories.into_iter().flat_map(move |(path, pools)| directory(of, path, pools, named, limits)).collect()
+    };
+    let mut found: Vec<Finding> = all(Of::Accounts, site_files::pools(&config.lcmaps), accounts);
+    found.append(&mut all(Of::Groups, site_files::group_pools(&config.lcmaps), groups));
+    found
+}
+
+fn directory(of: Of, path: &Path, pools: &Pools, named: &BTreeSet<String>, limits: Limits) -> Vec<Finding> {
     let subject = path.display().to_string();
     let accounts = match View::open(path).and_then(|view| view.accounts()) {
         Ok(accounts) => accounts,
@@ -38,7 +67,7 @@ fn directory(path: &Path, pools: &Pools, named: &BTreeSet<String>, limits: Limit
         let says = "its file system is read-only: no lease can be made";
         found.push(Finding::refused(State::Critical, subject.clone(), says, Reason::LcmapsGridmapdir));
     } else {
-        found.push(Finding::ok(subject.clone(), format!("{} accounts", accounts.len())));
+        found.push(Finding::ok(subject.clone(), format!("{} {}s", accounts.len(), of.one())));
     }
     for account in &accounts {
         if let Standing::Conflict(names) = &account.standing {
@@ -49,19 +78,19 @@ fn directory(path: &Path, pools: &Pools, named: &BTreeSet<String>, limits: Limit
     }
     for prefix in named {
         let pool = Pool { prefix: prefix.clone(), members: pools.members, inconsistency: pools.inconsistency };
-        found.extend(one(&pool, path, &accounts, limits));
+        found.extend(one(of, &pool, path, &accounts, limits));
     }
     found
 }
 
-fn one(pool: &Pool, path: &Path, accounts: &[PoolAccount], limits: Limits) -> Vec<Finding> {
+fn one(of: Of, pool: &Pool, path: &Path, accounts: &[PoolAccount], limits: Limits) -> Vec<Finding> {
     let subject = format!("pool {} in {}", pool.prefix, path.display());
     let members: Vec<_> = accounts.iter().filter(|account| pool.has(&account.name)).collect();
     let mut found = Vec::new();
     let mut unusable: BTreeMap<&'static str, (Reason, Vec<&str>)> = BTreeMap::new();
     let mut free = 0_usize;
     for member in &members {
-        match account::account(&Nss, &member.name, limits) {
+        match of.look(&member.name, limits) {
             Ok(_) if member.standing == Standing::Free => free = free.saturating_add(1),
             Ok(_) => {}
             Err(refusal) => {
@@ -73,18 +102,20 @@ fn one(pool: &Pool, path: &Path, accounts: &[PoolAccount], limits: Limits) -> Ve
     for (reason, names) in unusable.values() {
         let more = if names.len() > NAMED { ", …" } else { "" };
         let shown: Vec<&str> = names.iter().take(NAMED).copied().collect();
-        let says = format!("{} of its accounts cannot be used: {}{more}", names.len(), shown.join(", "));
+        let says = format!("{} of its {}s cannot be used: {}{more}", names.len(), of.one(), shown.join(", "));
         found.push(Finding::refused(State::Warning, subject.clone(), says, *reason));
     }
     let total = members.len();
-    let says = format!("{free} of {total} accounts are free");
+    let says = format!("{free} of {total} {}s are free", of.one());
     let few = free.saturating_mul(FEW) < total;
     if total == 0 {
-        let refused = Finding::refused(State::Critical, subject, "it has no account", Reason::LcmapsPoolExhausted);
+        let says = format!("it has no {}", of.one());
+        let refused = Finding::refused(State::Critical, subject, says, Reason::LcmapsPoolExhausted);
         let mend = format!(
-            "touch an empty file {}/{}001 and so on, one for each account of the pool",
+            "touch an empty file {}/{}001 and so on, one for each {} of the pool",
             path.display(),
-            pool.prefix
+            pool.prefix,
+            of.one()
         );
         found.push(Finding { mend: Some(mend), ..refused });
         return found;

@@ -10,6 +10,7 @@ use super::record::{BEGINNINGS, Event, Read};
 use super::sources::{self, Source};
 use super::time::Zone;
 use crate::admin::progress::Progress;
+use crate::audit::escape::is_visible;
 use std::io::Error;
 
 /// How many suspicious lines are named; the others are counted.
@@ -181,6 +182,10 @@ impl<'q, 'o> Reader<'q, 'o> {
                 true => Err("a record inside of something else"),
                 false => Ok(()),
             };
+        }
+        // glexec's records name no host: the daemon's word goes to a terminal, too.
+        if !is_visible(envelope.host) {
+            return Err("the name of a host that is none");
         }
         let record = Read::parse(envelope.text)?;
         self.records = self.records.saturating_add(1);

@@ -245,3 +245,80 @@ fn nothing_in_old_files_breaks_out_of_its_line() {
     assert!(text.contains("log_file = \"/a\\\"b\\\\c\""), "{text}");
     assert!(text.contains("# LOOK: x =  y: unknown"), "{text}");
 }
+
+#[test]
+fn a_second_copy_of_a_module_is_the_module() {
+    // OSG's, since the C library cannot load one file twice.
+    let lcmaps = "gridmapfile = \"lcmaps_localaccount.mod\" \"-gridmap /etc/grid-security/grid-mapfile\"\n\
+        defaultmapfile = \"lcmaps_voms_localaccount2.mod\"\n\t\"-gridmap /usr/share/osg/voms-mapfile-default\"\n\
+        verifyproxynokey = \"lcmaps_verify_proxy2.mod\" \"--allow-limited-proxy\" \"--discard_private_key_absence\"\n\
+        \t\" -certdir /etc/grid-security/certificates\"\ngood = \"lcmaps_dummy_good.mod\"\nbad = \"lcmaps_dummy_bad.mod\"\n\n\
+        authorize_only:\nverifyproxynokey -> gridmapfile\ngridmapfile -> good | defaultmapfile\n\
+        defaultmapfile -> good | bad\n";
+    let text = convert("", lcmaps, "");
+    loads(&text);
+    says(
+        &text,
+        &[
+            "type = \"voms_localaccount\"",
+            "gridmapfile = \"/usr/share/osg/voms-mapfile-default\"",
+            "certdir = \"/etc/grid-security/certificates\"",
+            "# LOOK: discard_private_key_absence : name the callers who may do so in omission_private_key_white_list",
+        ],
+    );
+    assert_eq!(text.matches("type = \"dummy_bad\"").count(), 1, "{text}");
+}
+
+#[test]
+fn options_have_all_the_spellings_that_the_c_library_takes() {
+    for (option, file) in [("-banmapfile", "/1"), ("-BAN_MAPFILE", "/2"), ("-gridmapfile", "/3"), ("-GRIDMAP", "/4")] {
+        for module in ["ban_dn", "ban_fqan"] {
+            let lcmaps =
+                format!("b = \"lcmaps_{module}.mod\" \"{option} {file}\" \"--disablewildcards\"\np:\nb -> x\n");
+            let text = convert("", &lcmaps, "");
+            loads(&text);
+            says(&text, &[&format!("banmapfile = \"{file}\""), "no_wildcard = true"]);
+            assert!(!text.contains("LOOK: gridmap"), "{text}");
+        }
+    }
+    let lcmaps = "p = \"lcmaps_poolaccount.mod\" \"-GRIDMAP /m -GRIDMAPDIR /d --disablewildcard\"\n\
+        g = \"lcmaps_voms_poolgroup.mod\" \"-groupmap /g -groupmapdir /e\"\nq:\ng -> p\n";
+    let text = convert("", lcmaps, "");
+    loads(&text);
+    says(
+        &text,
+        &[
+            "gridmapfile = \"/m\"",
+            "gridmapdir = \"/d\"",
+            "no_wildcard = true",
+            "groupmapfile = \"/g\"",
+            "groupmapdir = \"/e\"",
+        ],
+    );
+    assert_eq!(text.matches("LOOK").count(), 1, "that of the heading: {text}");
+}
+
+#[test]
+fn an_lcas_database_that_was_in_use_but_is_not_read_lets_nobody_run() {
+    let read = |conf: &'static str| {
+        move |path: &Path| match path.to_str() {
+            Some("/g") => Ok(conf.to_owned()),
+            _ => Err(format!("{}: no such file", path.display())),
+        }
+    };
+    for conf in [
+        "[glexec]\nlcas_db_file = /etc/lcas/lcas-glexec.db\n",
+        "[glexec]\nuse_lcas = yes\nlcas_db_file = /etc/lcas/lcas-glexec.db\n",
+        // The built-in one.
+        "[glexec]\nuse_lcas = yes\n",
+        "[glexec]\nlinger = yes\n",
+    ] {
+        let text = migrate(Some(Path::new("/g")), None, None, &read(conf)).unwrap();
+        assert!(text.contains("give it with --lcas-db"), "{text}");
+        assert!(text.contains("[[lcas.plugin]]") && text.contains("\"/etc/glexec/replace-me\""), "{conf}{text}");
+    }
+    for conf in ["[glexec]\nuse_lcas = no\n", "[glexec]\nuse_lcas = NO\nlcas_db_file = /etc/lcas/lcas-glexec.db\n"] {
+        let text = migrate(Some(Path::new("/g")), None, None, &read(conf)).unwrap();
+        assert!(!text.contains("[[lcas.plugin]]") && !text.contains("--lcas-db"), "{text}");
+    }
+}

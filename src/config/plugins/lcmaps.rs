@@ -66,7 +66,7 @@ struct Table {
     groupmapfile: Option<Spanned<AbsolutePath>>,
     groupmapdir: Option<Spanned<AbsolutePath>>,
     banmapfile: Option<Spanned<AbsolutePath>>,
-    #[serde(alias = "disablewildcard")]
+    #[serde(alias = "disablewildcard", alias = "disablewildcards")]
     no_wildcard: Flag,
     override_inconsistency: Flag,
     strict_poolprefix_match: Flag,

@@ -78,7 +78,7 @@ fn lcmaps_plugins_that_are_supported() {
         "type = \"voms_localaccount\"\ngridmapfile = \"/m\"\nuse_voms_gid = true".to_owned(),
         "type = \"voms_poolgroup\"\ngroupmapfile = \"/m\"\ngroupmapdir = \"/d\"\nmapall = true".to_owned(),
         "type = \"ban_dn\"\nbanmapfile = \"/m\"\nno_wildcard = true".to_owned(),
-        "type = \"ban_fqan\"\nbanmapfile = \"/m\"\ndisablewildcard = true".to_owned(),
+        "type = \"ban_fqan\"\nbanmapfile = \"/m\"\ndisablewildcards = true".to_owned(),
         "type = \"tracking_groupid\"\nmin_gid = 20000\nmax_gid = 20100".to_owned(),
         "type = \"dummy_good\"\ndummy_username = \"nobody\"\ndummy_group = \"g\"\ndummy_sec_group = \"h\"".to_owned(),
         "type = \"dummy_bad\"".to_owned(),
