@@ -30,6 +30,7 @@ const STEPS: &[(&str, &str)] = &[
         "empty at the start and for the payload; blocked where signals are read as messages, and under the log's lock",
     ),
     ("stop timers", "an alarm of the caller's survives execve"),
+    ("prctl(PR_SET_TIMERSLACK)", "the caller's would let every deadline of ours pass"),
     ("umask", "077 for what is ours; the configured one for the payload"),
     ("close descriptors", "whatever the caller left open but the report's; whatever a child must not hold"),
     ("prctl(PR_GET_NO_NEW_PRIVS)", "under no_new_privs no switch can work"),

@@ -312,6 +312,24 @@ fn a_job_that_plays_with_its_terminal_and_stops_itself() {
 }
 
 #[test]
+fn timer_slack_that_lets_no_deadline_come() {
+    for site in Site::in_both_modes() {
+        // prctl(2), PR_SET_TIMERSLACK: 292 years. Inherited by a child it is the child's default, too.
+        let script = "no warnings; syscall(157, 29, 2**62, 0, 0, 0) == 0 or syscall(167, 29, 2**62, 0, 0, 0) == 0 or die $!; \
+            exit(system(@ARGV) >> 8)";
+        let unpunctual = |command: &str| alice(&site).run("/usr/bin/perl", ["-e", script, GLEXEC, "sh", "-c", command]);
+        unpunctual("exit 3").exits(3);
+        // What the payload leaves behind is asked, waited for and killed; a log that stays locked is waited for.
+        let leftover = "trap '' TERM; setsid sleep 1000 > /dev/null 2>&1 & id -un";
+        let held = Flock::lock(site.file("/var/log/glexec/glexec.log"), FlockArg::LockExclusiveNonblock).unwrap();
+        unpunctual(leftover).succeeds_with("alice\n");
+        drop(held);
+        site.sh("pkill -KILL -u alice || true; while pgrep -u alice; do sleep 0.01; done");
+        nothing_is_amiss(&site, Calls::Exactly(2));
+    }
+}
+
+#[test]
 fn another_niceness() {
     for site in Site::in_both_modes() {
         // It is the caller's to give away, and only upwards.
