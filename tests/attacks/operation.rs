@@ -121,7 +121,7 @@ const STEPS: &[(&str, &str)] = &[
     ("chdir", "to the payload's home; to / in processes that stay"),
     ("setsid", "out of the reach of the caller's terminal"),
     ("execve", "the payload"),
-    ("socketpair", "between front and monitor"),
+    ("socketpair", "between front and monitor, and between monitor and payload"),
     ("signalfd", "signals are read as messages: nothing runs in a handler"),
     ("setresgid(caller, target, target)", "the front: the caller and the target may signal it, nobody may trace it"),
     ("setresuid(caller, target, target)", "the front: the caller and the target may signal it, nobody may trace it"),
@@ -131,7 +131,10 @@ const STEPS: &[(&str, &str)] = &[
         "setresuid(root, root, root)",
         "the monitor, and whoever has the log's lock: neither caller nor payload may signal it",
     ),
-    ("send", "how the payload ended, from the monitor to the front"),
+    (
+        "send",
+        "from front to monitor, and from there to the payload: nothing of the caller's is held any more, begin; from monitor to front: how it ended",
+    ),
     ("ask what children used", "for the end record"),
 ];
 
