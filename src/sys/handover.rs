@@ -5,14 +5,14 @@
 //! look-up asks for permission anew). A name in a frozen directory that is no directory and has no other hard link can be
 //! reached in no other way, so what is seen of it stays true while its owner changes. Directories have other ways in: a
 //! working directory below. Therefore the moment between looking at a directory's owner and freezing it is kept free of
-//! other glexecs by a lock, and of the caller's signals by a process that the caller cannot signal.
+//! other glexecs that take from the same owner by a lock, and of the caller's signals by a process that the caller cannot signal.
 //!
 //! Nothing is reached by path: entries are opened with O_PATH below the directory's descriptor, links are never followed,
 //! and mount points never crossed. All of this needs CAP_CHOWN, CAP_FOWNER (for files with a setuid bit, which the kernel
 //! takes away) and no other capability.
 
 use crate::sys::dir;
-use crate::sys::lock::{self, Mechanism, Purpose};
+use crate::sys::lock;
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2};
@@ -25,7 +25,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// Nobody but root can open it, so nobody but glexec can hold its lock.
+/// Nobody but root can open it, so nobody but glexec can hold its locks, one for each user.
 const LOCK: &str = "/run/glexec.lock";
 /// Most entries of a tree that is handed over.
 pub const MAX_ENTRIES: usize = 100_000;
@@ -229,7 +229,9 @@ impl<'a> Walk<'a> {
 
     /// Makes a directory root's, if it is the giver's; returns what it was.
     fn freeze(&self, dir: BorrowedFd<'_>) -> Result<FileStat, Why> {
-        lock::acquire(self.lock, Mechanism::Flock, Purpose::Replace)?;
+        // Who changes the owner of this directory freezes it first, and so has the same lock: its giver's. A cgroup of a
+        // caller's may stop the holder for ever, and then no more than what is that giver's waits for it.
+        lock::acquire_for(self.from.uid, self.lock)?;
         let frozen = fstat(dir).map_err(Why::from).and_then(|stat| {
             if self.is_theirs(&stat) {
                 chown(dir, ROOT)?;
@@ -238,7 +240,7 @@ impl<'a> Walk<'a> {
                 Err(Why::Foreign)
             }
         });
-        lock::release(self.lock);
+        lock::release_for(self.from.uid, self.lock);
         frozen
     }
 

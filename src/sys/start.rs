@@ -5,6 +5,7 @@ use crate::sys::dir::FileError;
 use crate::sys::identity::getgroups;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
+use nix::sys::prctl::set_timerslack;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::{Mode, fstat, umask};
 use nix::unistd::{Gid, Uid, getgid, getuid};
@@ -32,7 +33,7 @@ pub struct Inherited {
 }
 
 /// Copies argv and environment, empties the environment, and undoes what can be inherited across a setuid exec:
-/// signal dispositions, the signal mask, interval timers, umask.
+/// signal dispositions, the signal mask, interval timers, timer slack, umask.
 ///
 /// Must be called first, and once.
 pub fn take() -> Inherited {
@@ -51,6 +52,7 @@ pub fn take() -> Inherited {
     make_closed_stdin_empty();
     default_signals();
     ignore_signals_of_our_own_writing();
+    be_punctual();
     umask(Mode::from_bits_truncate(0o077));
     inherited
 }
@@ -119,6 +121,16 @@ fn ignore_signals_of_our_own_writing() {
         // SAFETY: SIG_IGN is no handler; nothing of ours runs in signal context.
         unsafe { libc::signal(signal, libc::SIG_IGN) };
     }
+}
+
+/// How late the kernel may end a sleep, in nanoseconds: its own default (PR_SET_TIMERSLACK(2const)).
+const TIMER_SLACK: libc::c_ulong = 50_000;
+
+/// Whoever sleeps longer than it wants to meets no deadline and ends no process in time, and the caller's timer slack, which
+/// execve(2) hands on, may be centuries. Zero would not do: it stands for the slack of the caller's parent.
+fn be_punctual() {
+    // Any number above zero is taken.
+    let _ = set_timerslack(TIMER_SLACK);
 }
 
 /// Closes every descriptor from 3 on, except the report's, which is returned close-on-exec where `report` is an open

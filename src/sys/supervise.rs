@@ -282,21 +282,39 @@ pub fn own_pid() -> Pid {
 
 /// Whether a process is stopped: state `T`.
 pub fn is_stopped(pid: Pid) -> bool {
-    state(pid).0 == "T"
+    stat(pid).state == "T"
 }
 
 /// Whether a process is known to have ended with all its threads, and is not reaped: state `Z`, and no thread but one.
 pub fn is_over(pid: Pid) -> bool {
-    let (state, threads) = state(pid);
-    state == "Z" && threads == "1"
+    let stat = stat(pid);
+    stat.state == "Z" && stat.threads == "1"
 }
 
-/// The state and the number of threads of a process, fields 3 and 20 of /proc/PID/stat (proc_pid_stat(5)).
-fn state(pid: Pid) -> (String, String) {
-    let stat = proc_text(&format!("/proc/{pid}/stat")).unwrap_or_default();
+/// `PF_EXITING` (linux/sched.h): the kernel lets go of what the thread had, and no program's code runs in it any more.
+const EXITING: u64 = 0x4;
+
+/// Whether a process is over, or its only thread is ending, which takes as long as a file system likes that one of its
+/// descriptors is closed on.
+pub fn is_ending(pid: Pid) -> bool {
+    let stat = stat(pid);
+    stat.threads == "1" && (stat.state == "Z" || stat.flags & EXITING != 0)
+}
+
+/// Fields 3, 9 and 20 of /proc/PID/stat (proc_pid_stat(5)); empty where the system does not tell.
+struct Stat {
+    state: String,
+    flags: u64,
+    threads: String,
+}
+
+fn stat(pid: Pid) -> Stat {
+    let text = proc_text(&format!("/proc/{pid}/stat")).unwrap_or_default();
     // The command's name, field 2, may hold blanks and parentheses; the last parenthesis ends it.
-    let mut fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().map(str::to_owned);
-    (fields.next().unwrap_or_default(), fields.nth(16).unwrap_or_default())
+    let mut fields = text.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let state = fields.next().unwrap_or_default().to_owned();
+    let flags = fields.nth(5).and_then(|flags| flags.parse().ok()).unwrap_or(0);
+    Stat { state, flags, threads: fields.nth(10).unwrap_or_default().to_owned() }
 }
 
 /// What all reaped descendants used together.

@@ -1,8 +1,10 @@
 //! Attacks by a payload that runs: on other payloads, on glexec beside it, on the log.
 
 use crate::aftermath::{Calls, nothing_is_amiss};
-use crate::site::{GLEXEC, Site};
+use crate::site::{GLEXEC, Running, Site};
 use nix::sys::signal::Signal;
+use std::thread::sleep;
+use std::time::Duration;
 
 #[test]
 fn a_payload_that_kills_whatever_it_may() {
@@ -52,4 +54,61 @@ fn a_payload_that_takes_every_process() {
         site.sh("pkill -KILL -u alice || true; for try in $(seq 1000); do pgrep -u alice >/dev/null || exit 0; sleep 0.01; done; exit 1");
         nothing_is_amiss(&site, Calls::Exactly(1));
     }
+}
+
+/// Starts a file system that does not answer to a close by some. Whoever may have a user namespace can have one, and hand its
+/// files to a process outside. None where the kernel has no FUSE.
+fn slow_file_system<'s>(site: &'s Site, who: &str) -> Option<Running<'s>> {
+    site.write("/root/slow.pl", include_str!("slow.pl"));
+    site.sh("mknod /dev/fuse c 10 229");
+    let running = site.caller("root").start("/usr/bin/perl", ["/root/slow.pl", who]);
+    running.wait_until(&format!(
+        "mountpoint -q /srv/slow || ! kill -0 {} || grep -q ' Z ' /proc/{0}/stat",
+        running.pid_in_site()
+    ));
+    (site.sh("mountpoint -q /srv/slow && cat /srv/slow/file && echo yes || echo no") == "yes\n").then_some(running)
+}
+
+/// A call whose standard input is there.
+fn call_on_it<'s>(site: &'s Site, command: &str) -> Running<'s> {
+    let script = format!("exec {GLEXEC} {command} < /srv/slow/file > /dev/null 2>&1");
+    site.pilot().credential("alice").start("/bin/bash", ["-c", &script])
+}
+
+#[test]
+fn a_descriptor_whose_closing_takes_for_ever_does_not_let_a_payload_run_unsupervised() {
+    for who in ["glexec 0 0", "glexec 2000 3000"] {
+        let site = Site::with(Site::linger);
+        let Some(slow) = slow_file_system(&site, who) else { return };
+        let running = call_on_it(&site, "sh -c 'touch /tmp/ran; exec sleep 1000'");
+        running.wait_until("test -e /srv/held");
+        sleep(Duration::from_millis(300));
+        assert!(!site.exists("/tmp/ran"), "{who}: the payload runs, and monitor or front hangs");
+        site.pilot().sh(&format!("kill -KILL {}", running.pid_in_site())).exits(0);
+        // Now it is closed: the connection ends with the process.
+        slow.signal(Signal::SIGKILL);
+        running.wait_until("grep -q event=end /var/log/glexec/glexec.log");
+        running.finish().killed_by(Signal::SIGKILL);
+        assert!(!site.exists("/tmp/ran"), "{who}");
+        nothing_is_amiss(&site, Calls::Exactly(1));
+    }
+}
+
+#[test]
+fn a_payload_that_cannot_close_its_descriptors_does_not_keep_its_end_record_back() {
+    let site = Site::with(Site::linger);
+    let Some(slow) = slow_file_system(&site, "sleep 3000 3000") else { return };
+    let running = call_on_it(&site, "sleep 1000");
+    running.wait_until("pgrep -u alice -x sleep");
+    site.pilot().sh(&format!("kill -KILL {}", running.pid_in_site())).exits(0);
+    running.wait_until("test -e /srv/held");
+    // It is killed, runs nothing any more, and cannot be reaped.
+    sleep(Duration::from_secs(5));
+    assert_ne!(site.sh("pgrep -u alice || true"), "");
+    running.wait_until("grep -q event=end /var/log/glexec/glexec.log");
+    site.last_record().says([("event", "end"), ("signal", "9")]);
+    running.finish().killed_by(Signal::SIGKILL);
+    slow.signal(Signal::SIGKILL);
+    site.sh("for try in $(seq 1000); do pgrep -u alice > /dev/null || exit 0; sleep 0.01; done; exit 1");
+    nothing_is_amiss(&site, Calls::Exactly(1));
 }

@@ -30,6 +30,7 @@ const STEPS: &[(&str, &str)] = &[
         "empty at the start and for the payload; blocked where signals are read as messages, and under the log's lock",
     ),
     ("stop timers", "an alarm of the caller's survives execve"),
+    ("prctl(PR_SET_TIMERSLACK)", "the caller's would let every deadline of ours pass"),
     ("umask", "077 for what is ours; the configured one for the payload"),
     ("close descriptors", "whatever the caller left open but the report's; whatever a child must not hold"),
     ("prctl(PR_GET_NO_NEW_PRIVS)", "under no_new_privs no switch can work"),
@@ -120,7 +121,7 @@ const STEPS: &[(&str, &str)] = &[
     ("chdir", "to the payload's home; to / in processes that stay"),
     ("setsid", "out of the reach of the caller's terminal"),
     ("execve", "the payload"),
-    ("socketpair", "between front and monitor"),
+    ("socketpair", "between front and monitor, and between monitor and payload"),
     ("signalfd", "signals are read as messages: nothing runs in a handler"),
     ("setresgid(caller, target, target)", "the front: the caller and the target may signal it, nobody may trace it"),
     ("setresuid(caller, target, target)", "the front: the caller and the target may signal it, nobody may trace it"),
@@ -130,7 +131,10 @@ const STEPS: &[(&str, &str)] = &[
         "setresuid(root, root, root)",
         "the monitor, and whoever has the log's lock: neither caller nor payload may signal it",
     ),
-    ("send", "how the payload ended, from the monitor to the front"),
+    (
+        "send",
+        "from front to monitor, and from there to the payload: nothing of the caller's is held any more, begin; from monitor to front: how it ended",
+    ),
     ("ask what children used", "for the end record"),
 ];
 

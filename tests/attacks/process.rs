@@ -211,6 +211,28 @@ fn stopped_while_it_holds_the_log() {
 }
 
 #[test]
+fn frozen_while_it_holds_the_lock_of_take() {
+    let site = Site::with(Site::linger);
+    site.caller("pilot001").sh("mkdir /tmp/large && cd /tmp/large && mkdir $(seq 20000)").exits(0);
+    site.pilot().sh("mkdir -p /tmp/small/below").exits(0);
+    let taking = site.caller("pilot001").credential("alice").start(GLEXEC, ["--take", "/tmp/large", "--", "true"]);
+    // A cgroup that the caller may freeze stops it anywhere; so does root.
+    let stop = format!(
+        "until pid=$(pgrep -P {} -U root); do :; done; echo $pid > /root/monitor; \
+        for try in $(seq 10000); do kill -STOP $pid; until grep -q ') T ' /proc/$pid/stat; do :; done; \
+        grep -q \":$(stat -c %i /run/glexec.lock) \" /proc/locks && exit 0; kill -CONT $pid; done; exit 1",
+        taking.pid_in_site()
+    );
+    site.sh(&stop);
+    alice(&site).glexec(["--take", "/tmp/small", "--", "touch", "/tmp/small/below/ran"]).succeeds_with("");
+    assert_eq!(site.sh("find /tmp/small ! -user pilot"), "");
+    site.sh("kill -CONT $(cat /root/monitor)");
+    taking.finish().succeeds_with("");
+    assert_eq!(site.sh("find /tmp/large ! -user pilot001"), "");
+    nothing_is_amiss(&site, Calls::Exactly(2));
+}
+
+#[test]
 fn a_log_that_stays_locked() {
     // A holder that a cgroup has frozen, say: everybody else's calls go on, and are recorded.
     for site in Site::in_both_modes() {
@@ -308,6 +330,24 @@ fn a_job_that_plays_with_its_terminal_and_stops_itself() {
         assert!(run.stdout().contains("done"), "{run}");
         site.sh("pkill -KILL -u alice || true");
         nothing_is_amiss(&site, Calls::Exactly(1));
+    }
+}
+
+#[test]
+fn timer_slack_that_lets_no_deadline_come() {
+    for site in Site::in_both_modes() {
+        // prctl(2), PR_SET_TIMERSLACK: 292 years. Inherited by a child it is the child's default, too.
+        let script = "no warnings; syscall(157, 29, 2**62, 0, 0, 0) == 0 or syscall(167, 29, 2**62, 0, 0, 0) == 0 or die $!; \
+            exit(system(@ARGV) >> 8)";
+        let unpunctual = |command: &str| alice(&site).run("/usr/bin/perl", ["-e", script, GLEXEC, "sh", "-c", command]);
+        unpunctual("exit 3").exits(3);
+        // What the payload leaves behind is asked, waited for and killed; a log that stays locked is waited for.
+        let leftover = "trap '' TERM; setsid sleep 1000 > /dev/null 2>&1 & id -un";
+        let held = Flock::lock(site.file("/var/log/glexec/glexec.log"), FlockArg::LockExclusiveNonblock).unwrap();
+        unpunctual(leftover).succeeds_with("alice\n");
+        drop(held);
+        site.sh("pkill -KILL -u alice || true; while pgrep -u alice; do sleep 0.01; done");
+        nothing_is_amiss(&site, Calls::Exactly(2));
     }
 }
 

@@ -47,6 +47,22 @@ fn the_list_says_who_has_which_account_since_when_it_was_used_and_what_runs_ther
 }
 
 #[test]
+fn names_of_leases_mean_nothing_to_a_terminal() {
+    let site = Site::new();
+    // Whoever is in the directory's group may make leases.
+    site.sh(&format!(
+        "cd {DIRECTORY}; ln tprd001 \"$(printf '%%%%2fcn=\\033]0;a\\007b:g\\nh')\"; ln tprd002 '%2fcn=%1b[2J%0ac'"
+    ));
+    let table = site.admin(["leases", "list"]).stdout();
+    assert_eq!(table.lines().count(), 3, "{table}");
+    assert!(table.lines().all(|line| !line.contains(char::is_control)), "{table:?}");
+    assert!(
+        table.contains(r"g\x0ah") && table.contains(r"/cn=\x1b]0;a\x07b") && table.contains(r"/cn=\x1b[2J\x0ac"),
+        "{table}"
+    );
+}
+
+#[test]
 fn an_account_is_taken_back_when_nothing_runs_there() {
     let site = Site::new();
     // Accounts that were made a moment ago look like accounts that were freed a moment ago.

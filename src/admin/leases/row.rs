@@ -6,6 +6,8 @@ use super::holder;
 use crate::account::{AccountDatabase, Nss};
 use crate::admin::log::time;
 use crate::admin::show::{Cell, Tone};
+use crate::audit::escape::visible;
+use crate::credential::identity::MAX_DN;
 use crate::lcmaps::gridmapdir::{PoolAccount, Standing};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -49,13 +51,14 @@ impl Row {
         }
     }
 
-    /// The cells of the table.
+    /// The cells of the table. Names of leases may be of anybody in the directory's group, and mean something to a terminal.
     pub fn cells(&self) -> Vec<Cell> {
         let tone = match self.state {
             "leased" | "free" => Tone::Plain,
             "conflict" => Tone::Bad,
             _ => Tone::Warning,
         };
+        let shown = |text: &str| visible(text.as_bytes(), MAX_DN).into();
         let processes = self.processes.map_or_else(|| "no account".to_owned(), |number| number.to_string());
         vec![
             self.account.as_str().into(),
@@ -63,8 +66,8 @@ impl Row {
             self.since.as_deref().unwrap_or("-").into(),
             self.last_use.as_deref().unwrap_or("-").into(),
             processes.into(),
-            if self.groups.is_empty() { "-".into() } else { self.groups.join(",").into() },
-            self.holder.as_deref().unwrap_or("-").into(),
+            if self.groups.is_empty() { "-".into() } else { shown(&self.groups.join(",")) },
+            self.holder.as_deref().map_or_else(|| "-".into(), shown),
         ]
     }
 }

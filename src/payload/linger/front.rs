@@ -36,7 +36,7 @@ pub fn relay(signals: &SignalFd, line: &Line, monitor: Pid) -> Result<Option<Out
 /// Ends what the payload has left when its monitor is dead: orphans of the monitor are the front's children now. What was
 /// below this process before there was a payload belongs to the caller and is left alone.
 pub fn end_orphans(target: Uid, before: &[Pid]) {
-    let mut traced = monitor::Traced::default();
+    let mut unreaped = monitor::Unreaped::new();
     loop {
         for _ in 0..monitor::REAPED_AT_ONCE {
             let Reaped::One(..) = supervise::reap() else { break };
@@ -45,7 +45,7 @@ pub fn end_orphans(target: Uid, before: &[Pid]) {
         children.retain(|pid| !before.contains(pid));
         let mut left = supervise::below(children);
         left.retain(|pid| supervise::runs_as(*pid, target));
-        if traced.are_all(&left) {
+        if unreaped.are_all(&left) {
             return;
         }
         for pid in left {

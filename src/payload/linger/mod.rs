@@ -7,6 +7,9 @@
 //!   the end record.
 //! - *payload*: in the caller's process group and session.
 //!
+//! The payload starts when front and monitor have let go of the caller's descriptors: closing one takes as long as its file
+//! system likes, which may be the caller's own (FUSE), and until then nobody supervises.
+//!
 //! When the front dies the monitor ends the payload's tree; when the monitor dies the kernel ends the payload's main
 //! process, and the front, who then is the parent of every orphan, the others.
 
@@ -27,7 +30,7 @@ use crate::reason::{self, Reason, Refusal};
 use crate::sys::cgroup::{self, Cgroup};
 use crate::sys::identity::Need;
 use crate::sys::start::Limits;
-use crate::sys::supervise::{self, Ended, Line, Side};
+use crate::sys::supervise::{self, Ended, Heard, Line, Side};
 use crate::sys::{descriptors, identity};
 use epilogue::{Done, Epilogue};
 use monitor::Tree;
@@ -46,6 +49,8 @@ pub(super) const SIGNALED: u8 = 2;
 pub(super) const REFUSED: u8 = 3;
 /// From the front: hand this signal on.
 pub(super) const SIGNAL: u8 = 4;
+/// From the front to the monitor, and from there to the payload's process: nothing of the caller's is held any more.
+const READY: u8 = 5;
 
 /// How a call ended for the front.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,7 +168,11 @@ fn be_front(lingering: Lingering<'_>, signals: &SignalFd, line: Line, monitor: P
     let released = identity::become_front(call.ids(), target)
         .and_then(|()| descriptors::release_standard().and_then(|()| chdir("/")).map_err(|errno| errno.to_string()));
     let outcome = match released {
-        Ok(()) => front::relay(signals, &line, monitor).map_err(|errno| errno.to_string()),
+        Ok(()) => {
+            // Should the monitor be gone, the line says so next.
+            let _ = line.say(message(READY, 0));
+            front::relay(signals, &line, monitor).map_err(|errno| errno.to_string())
+        }
         Err(why) => Err(why),
     };
     match outcome {
@@ -202,9 +211,10 @@ fn monitor(mut lingering: Lingering<'_>, line: &Line, front: Pid) -> i32 {
         supervise::leave_callers_ids().map_err(failed("setresuid"))?;
         take.map_or(Ok(()), Take::hand_over)?;
         let cgroup = cgroups.map(|parent| parent.make(&name)).transpose().map_err(unusable_cgroup)?;
+        let gate = Line::pair().map_err(failed("socketpair"))?;
         let monitor = supervise::own_pid();
         match supervise::split() {
-            Ok(side) => Ok((signals, refused, cgroup, monitor, side)),
+            Ok(side) => Ok((signals, refused, gate, cgroup, monitor, side)),
             Err(errno) => {
                 // The refusal in progress is what counts.
                 let _ = cgroup.map(Cgroup::remove);
@@ -213,13 +223,15 @@ fn monitor(mut lingering: Lingering<'_>, line: &Line, front: Pid) -> i32 {
         }
     };
     match prepared() {
-        Ok((signals, (refused, writing), cgroup, _, Side::Parent(main))) => {
+        Ok((signals, (refused, writing), (ours, theirs), cgroup, _, Side::Parent(main))) => {
             // The payload's end is the only one left, so that its exec ends the pipe.
-            drop(writing);
-            watch(lingering, &signals, line, front, Tree { main, cgroup }, &refused, started)
+            drop((writing, theirs));
+            watch(lingering, &signals, line, front, Tree { main, cgroup }, (&refused, ours), started)
         }
-        Ok((_, (_, refused), cgroup, monitor, Side::Child)) => {
-            supervise::end(be_payload(lingering, cgroup.as_ref(), monitor, &refused))
+        Ok((_, (_, refused), (ours, theirs), cgroup, monitor, Side::Child)) => {
+            // So that the monitor's death ends the gate.
+            drop(ours);
+            supervise::end(be_payload(lingering, cgroup.as_ref(), monitor, &theirs, &refused))
         }
         Err(refusal) => {
             // What stays the target's is told in the log by the refusal in progress.
@@ -233,10 +245,14 @@ fn monitor(mut lingering: Lingering<'_>, line: &Line, front: Pid) -> i32 {
 }
 
 /// The payload's process until it is the payload; returns its exit code when it could not become it.
-fn be_payload(lingering: Lingering<'_>, cgroup: Option<&Cgroup>, monitor: Pid, refused: &OwnedFd) -> i32 {
+fn be_payload(lingering: Lingering<'_>, cgroup: Option<&Cgroup>, monitor: Pid, gate: &Line, refused: &OwnedFd) -> i32 {
     let Lingering { mut call, prepared, limits, target, .. } = lingering;
     let became = match cgroup.map_or(Ok(()), Cgroup::enter) {
-        Ok(()) => become_payload(&mut call, prepared, &limits, target, Some(monitor)),
+        Ok(()) if is_ready(gate) => become_payload(&mut call, prepared, &limits, target, Some(monitor)),
+        Ok(()) => {
+            prepared.undo();
+            Err(unsupervised("the monitor is gone"))
+        }
         Err(errno) => {
             prepared.undo();
             Err(unusable_cgroup(format!("cgroup.procs: {errno}")))
@@ -253,13 +269,24 @@ fn be_payload(lingering: Lingering<'_>, cgroup: Option<&Cgroup>, monitor: Pid, r
     }
 }
 
+/// Waits until the other side says so; false where it ends before.
+fn is_ready(line: &Line) -> bool {
+    loop {
+        match line.hear() {
+            Heard::Message([READY, ..]) => return true,
+            Heard::Message(_) => {}
+            Heard::Gone => return false,
+        }
+    }
+}
+
 fn watch(
     lingering: Lingering<'_>,
     signals: &SignalFd,
     line: &Line,
     front: Pid,
     payload: Tree,
-    refused: &OwnedFd,
+    (refused, gate): (&OwnedFd, Line),
     started: Instant,
 ) -> i32 {
     let Lingering { mut call, prepared, config, mut epilogue, mut take, .. } = lingering;
@@ -271,16 +298,18 @@ fn watch(
         .and_then(|()| chdir("/"))
         .map_err(|errno| errno.to_string())
         .and_then(|()| identity::keep_capabilities(needs));
-    let over = match released {
-        Ok(()) => monitor::watch(signals, line, front, &payload, config.linger_grace.duration()),
+    let begun = released.is_ok() && is_ready(line) && gate.say(message(READY, 0)).is_ok();
+    drop(gate);
+    let over = match begun {
+        true => monitor::watch(signals, line, front, &payload, config.linger_grace.duration()),
         // No payload without supervision.
-        Err(_) => monitor::end_all(&payload, None, Duration::ZERO, None),
+        false => monitor::end_all(&payload, None, Duration::ZERO, None),
     };
     if let Some(Err(errno)) = payload.cgroup.map(Cgroup::remove) {
         call.note(&format!("the payload's cgroup cannot be removed: {errno}"));
     }
     prepared.remove_temporary();
-    let executed = nix::unistd::read(refused, &mut [0]) != Ok(1);
+    let executed = begun && nix::unistd::read(refused, &mut [0]) != Ok(1);
     let mut outcome = match over.ended {
         Ended::Exited(code) if !executed => Outcome::Refused(code),
         ended => Outcome::Ran(ended),

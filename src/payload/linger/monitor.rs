@@ -20,6 +20,9 @@ pub(super) const KILL_STEP: Duration = Duration::from_millis(1);
 
 /// How long ended processes that cannot be reaped are waited for.
 const LET_GO: Duration = Duration::from_secs(1);
+/// The same for those that are ending: to give back much memory takes seconds, a file system of a caller's (FUSE) that does not
+/// answer to a close takes for ever.
+const LET_END: Duration = Duration::from_secs(10);
 /// How many ended processes are reaped before anything else is looked at: several processes that do nothing but fork let
 /// more end than one can reap, and must not keep the monitor from ending them.
 pub(super) const REAPED_AT_ONCE: usize = 1024;
@@ -72,18 +75,27 @@ impl Tree {
 }
 
 /// What has ended and only waits for somebody of the same account, in another call, who traces it: until a tracer has looked,
-/// the kernel tells nobody else (ptrace(2)). It must not keep the end record back.
-#[derive(Debug, Default)]
-pub(super) struct Traced(BTreeSet<Pid>);
+/// the kernel tells nobody else (ptrace(2)). Or what is ending, and does so for long. It must not keep the end record back.
+#[derive(Debug)]
+pub(super) struct Unreaped {
+    since: Instant,
+    seen: BTreeSet<Pid>,
+}
 
-impl Traced {
+impl Unreaped {
+    /// To be asked about who is left from now on.
+    pub(super) fn new() -> Self {
+        Unreaped { since: Instant::now(), seen: BTreeSet::new() }
+    }
+
     /// Whether all that is left is such. To be asked after each reaping: whoever is seen twice, ended and not reaped in
     /// between, is traced. To look once is not enough: a process that has just ended hides what it had started, which has
     /// another parent since.
     pub(super) fn are_all(&mut self, left: &[Pid]) -> bool {
-        let now: BTreeSet<Pid> = left.iter().copied().filter(|pid| supervise::is_over(*pid)).collect();
-        let all = now.len() == left.len() && now == self.0;
-        self.0 = now;
+        let counts = if self.since.elapsed() < LET_END { supervise::is_over } else { supervise::is_ending };
+        let now: BTreeSet<Pid> = left.iter().copied().filter(|pid| counts(*pid)).collect();
+        let all = now.len() == left.len() && now == self.seen;
+        self.seen = now;
         all
     }
 }
@@ -130,7 +142,7 @@ pub fn end_all(tree: &Tree, mut ended: Option<Ended>, mut grace: Duration, line:
     let mut killed: u64 = 0;
     // Those in the cgroup that are not below the monitor, who so never learns how they ended.
     let mut strangers = BTreeSet::new();
-    let mut traced = Traced::default();
+    let mut unreaped = None;
     loop {
         let mut found = Reaped::Nobody;
         for _ in 0..REAPED_AT_ONCE {
@@ -151,7 +163,7 @@ pub fn end_all(tree: &Tree, mut ended: Option<Ended>, mut grace: Duration, line:
         if started.elapsed() >= grace {
             if started.elapsed() >= grace.saturating_add(LET_GO) {
                 let left = tree.left();
-                if !left.is_empty() && traced.are_all(&left) {
+                if !left.is_empty() && unreaped.get_or_insert_with(Unreaped::new).are_all(&left) {
                     break;
                 }
             }
