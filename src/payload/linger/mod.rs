@@ -168,11 +168,11 @@ fn be_front(lingering: Lingering<'_>, signals: &SignalFd, line: Line, monitor: P
     let released = identity::become_front(call.ids(), target)
         .and_then(|()| descriptors::release_standard().and_then(|()| chdir("/")).map_err(|errno| errno.to_string()));
     let outcome = match released {
-        Ok(()) => {
-            // Should the monitor be gone, the line says so next.
-            let _ = line.say(message(READY, 0));
-            front::relay(signals, &line, monitor).map_err(|errno| errno.to_string())
-        }
+        Ok(()) => match line.say(message(READY, 0)) {
+            // Where the monitor has ended, the line says next what it said last.
+            Ok(()) | Err(Errno::EPIPE) => front::relay(signals, &line, monitor).map_err(|errno| errno.to_string()),
+            Err(errno) => Err(errno.to_string()),
+        },
         Err(why) => Err(why),
     };
     match outcome {
