@@ -294,7 +294,11 @@ pub fn crls_are_needed_current_genuine_and_complete() {
     case(with(crlf.replace("X509 CRL", "CRL").into_bytes()), "trust.crl-invalid", "PEM by another name");
     let (first, second) = (crl(&w.root, &[], |_| {}), crl(&w.root, &[&w.alice], |c| c.this_update = time(NOW - HOUR)));
     let both = pem("X509 CRL", &first) + &pem("X509 CRL", &second);
-    case(with(both.into_bytes()), "trust.crl-invalid", "two lists in one file, the user on the newer one behind");
+    case(
+        with(both.clone().into_bytes()),
+        "trust.crl-invalid",
+        "two lists in one file, the user on the newer one behind",
+    );
     case(with(crlf.as_bytes()[..200].to_vec()), "trust.crl-invalid", "PEM that breaks off");
     case(with(vec![]), "trust.crl-invalid", "an empty file");
     let big_number = [vec![0], vec![0xff; 20]].concat();
@@ -313,6 +317,10 @@ pub fn crls_are_needed_current_genuine_and_complete() {
     case(verdict(&site, &good), "trust.crl-invalid", "a delta beside a full list");
     site.put(&name.replace("r0", "r1"), b"garbage");
     case(verdict(&site, &good), FULL, "garbage beside a good list");
+    site.put(&name.replace("r0", "r1"), both.as_bytes());
+    case(verdict(&site, &good), "trust.crl-invalid", "two lists in one file, beside a good list");
+    site.put(&name.replace("r0", "r1"), &second[..second.len() - 1]);
+    case(verdict(&site, &good), "trust.crl-invalid", "one that is cut off, beside a good list");
     site.remove(&name.replace("r0", "r1"));
 
     site.put(&name, &crl(&w.root, &[&w.alice], |c| c.signer = key(whose::FAKE)));

@@ -623,6 +623,7 @@ const DIFFERENCES: &[Difference] = &[
                 &[
                     "no CRL at all",
                     "cut off",
+                    "one that is cut off, beside a good list",
                     "an entry's extension that is none",
                     "without thisUpdate",
                     "an entry without a number",
