@@ -79,6 +79,10 @@ pub fn cas_below_an_anchor_come_from_the_file_or_the_directory_and_must_be_cas()
             [permitted.map(|b| tree(0, b)), excluded.map(|b| tree(1, b))].into_iter().flatten().collect();
         extensions(vec![ca_true(None), key_usage(6), extension(NAME_CONSTRAINTS, true, &seq(&value))])
     };
+    let purpose = |critical: bool, purpose: &str| {
+        let purposes = extension("2.5.29.37", critical, &seq(&[oid("1.3.6.1.5.5.7.3.4"), oid(purpose)]));
+        extensions(vec![ca_true(None), key_usage(6), purposes])
+    };
     let dns = seq(&[tlv(0xa0, &seq(&[tlv(0x82, b"example.org")]))]);
     let sub_of =
         |length| sub("/DC=org/DC=example/CN=Sub CA", key(whose::SUB), &w.root, |s| s.extensions[0] = ca_true(length));
@@ -107,6 +111,10 @@ pub fn cas_below_an_anchor_come_from_the_file_or_the_directory_and_must_be_cas()
                 extensions(vec![ca_true(None), extension("1.2.3.4", true, &null())]),
                 "credential.unknown-extension",
             ),
+            ("for clientAuth", purpose(true, "1.3.6.1.5.5.7.3.2"), FULL),
+            ("for any purpose", purpose(true, "2.5.29.37.0"), FULL),
+            ("for serverAuth alone", purpose(true, "1.3.6.1.5.5.7.3.1"), "credential.purpose"),
+            ("for serverAuth alone, not critical", purpose(false, "1.3.6.1.5.5.7.3.1"), FULL),
             (
                 "a proxy as CA",
                 extensions(vec![ca_true(None), key_usage(6), proxy_info(None, INHERIT_ALL)]),

@@ -538,6 +538,15 @@ const DIFFERENCES: &[Difference] = &[
         )],
     },
     Difference {
+        why: "OpenSSL asks every CA that names purposes for clientAuth itself; here a purpose counts where it is critical, and any is one",
+        theirs: "refuses",
+        varies: false,
+        cases: &[(
+            "cas_below_an_anchor_come_from_the_file_or_the_directory_and_must_be_cas",
+            &["for any purpose", "for serverAuth alone, not critical"],
+        )],
+    },
+    Difference {
         why: "OpenSSL's own format",
         theirs: "accepts",
         varies: false,
@@ -872,6 +881,7 @@ const DIFFERENCES: &[Difference] = &[
                     "with more than there is",
                     "a revoked server",
                     "a server outside its CA's policy",
+                    "a CA for mail and code only",
                     "what the site has to mend is its own class",
                     "and is not ignored",
                 ],
