@@ -152,6 +152,11 @@ pub fn cas_below_an_anchor_come_from_the_file_or_the_directory_and_must_be_cas()
                 "credential.malformed",
             ),
             (
+                "a key usage with bits behind its end",
+                extensions(vec![ca_true(None), extension(KEY_USAGE, true, &tlv(3, &[7, 0x86]))]),
+                "credential.malformed",
+            ),
+            (
                 "basic constraints that are not critical",
                 extensions(vec![extension(BASIC_CONSTRAINTS, false, &seq(&[boolean(0xff)]))]),
                 FULL,
@@ -178,6 +183,11 @@ pub fn cas_below_an_anchor_come_from_the_file_or_the_directory_and_must_be_cas()
                     extension(NAME_CONSTRAINTS, true, &seq(&[tlv(0xa1, &seq(&[tlv(0xa4, &seq(&[]))]))])),
                 ]),
                 "credential.ca-rules",
+            ),
+            (
+                "constraints that permit nothing",
+                extensions(vec![ca_true(None), extension(NAME_CONSTRAINTS, true, &seq(&[tlv(0xa0, &[])]))]),
+                "credential.malformed",
             ),
             (
                 "constraints with a minimum",

@@ -538,6 +538,15 @@ const DIFFERENCES: &[Difference] = &[
         )],
     },
     Difference {
+        why: "OpenSSL takes a list of no names for none; RFC 5280 section 4.2.1.10 does not let it be empty",
+        theirs: "accepts",
+        varies: false,
+        cases: &[(
+            "cas_below_an_anchor_come_from_the_file_or_the_directory_and_must_be_cas",
+            &["constraints that permit nothing"],
+        )],
+    },
+    Difference {
         why: "OpenSSL asks every CA that names purposes for clientAuth itself; here a purpose counts where it is critical, and any is one",
         theirs: "refuses",
         varies: false,
