@@ -374,11 +374,16 @@ fn basic_constraints(extensions: &[Extension]) -> Result<(bool, Option<u64>), Fa
     Ok((is_ca, length))
 }
 
-/// RFC 5280 section 4.2.1.3: at least one bit. Zero bits at the end, which DER leaves out, are common and harmless.
+/// RFC 5280 section 4.2.1.3: at least one bit. Zero bits at the end, which DER leaves out, are common and harmless; ones
+/// that do not belong to the list any more would be read as rights.
 fn key_usage(extensions: &[Extension]) -> Result<Option<KeyUsage>, Fault> {
     let Some(der) = value(extensions, oid::KEY_USAGE) else { return Ok(None) };
     match only(der, tag::BIT_STRING)?.value {
-        [unused, first, rest @ ..] if *unused < 8 && rest.len() < 2 => Ok(Some(KeyUsage(*first))),
+        [unused @ 0..8, first, rest @ ..]
+            if rest.len() < 2 && rest.last().unwrap_or(first).trailing_zeros() >= u32::from(*unused) =>
+        {
+            Ok(Some(KeyUsage(*first)))
+        }
         _ => Err(Fault::Malformed("its key usage is not a list of bits")),
     }
 }
@@ -393,10 +398,14 @@ fn name_constraints(extensions: &[Extension]) -> Result<Option<NameConstraints>,
     Ok(Some(NameConstraints { permitted, excluded, others }))
 }
 
-/// GeneralSubtrees; minimum and maximum, which RFC 5280 forbids, make it malformed.
+/// GeneralSubtrees, at least one: a list of none would permit everything. Minimum and maximum, which RFC 5280 forbids,
+/// make it malformed.
 fn subtrees(list: Option<Tlv>, others: &mut bool) -> Result<Vec<Base>, Fault> {
     let Some(list) = list else { return Ok(Vec::new()) };
     let mut cursor = list.inside()?;
+    if cursor.is_at_end() {
+        return Err(Fault::Malformed("its list of name constraints is empty (RFC 5280 section 4.2.1.10)"));
+    }
     let mut bases = Vec::new();
     while !cursor.is_at_end() {
         let mut fields = cursor.sequence()?;

@@ -23,6 +23,8 @@ use der::oid::ObjectIdentifier;
 pub(super) const MAX_CAS: usize = 10;
 /// Most certificates with the name of an issuer that are tried.
 const MAX_CANDIDATES: usize = 16;
+/// What a user's chain is used for.
+const PURPOSES: &[ObjectIdentifier] = &[oid::CLIENT_AUTH];
 
 /// A chain that leads to an anchor, every signature verified.
 #[derive(Debug)]
@@ -69,8 +71,8 @@ pub fn build(context: &Context, mut pool: Vec<Link>) -> Outcome<Chain> {
     }
     check_sequence(&proxies)?;
     let eec = current;
-    check_end_entity(&eec, &[oid::CLIENT_AUTH])?;
-    let cas = authorities(context, &eec, &mut pool)?;
+    check_end_entity(&eec, PURPOSES)?;
+    let cas = authorities(context, &eec, &mut pool, PURPOSES)?;
     for unused in pool.iter().filter(|link| !link.certificate.is_self_issued()) {
         context.note(format!("{} is not part of the chain", unused.title()));
     }
@@ -170,19 +172,26 @@ fn check_sequence(proxies: &[(Link, Proxy)]) -> Outcome<()> {
             );
             return Err(link.refuse(Reason::CredentialProxyPathLength, text));
         }
-        check_purposes(link, &[oid::CLIENT_AUTH])?;
+        check_purposes(link, PURPOSES)?;
         above = Some(proxy);
     }
     Ok(())
 }
 
 /// Finds the CAs from a certificate's issuer up to an anchor: a certificate of the directory that names itself as its
-/// issuer. It is trusted by being there, so that its own signature is not looked at.
-pub fn authorities(context: &Context, eec: &Link, pool: &mut Vec<Link>) -> Outcome<Vec<Link>> {
+/// issuer. It is trusted by being there, so that its own signature is not looked at. A CA that was made for other purposes,
+/// and says so critically, certifies nobody for these.
+pub fn authorities(
+    context: &Context,
+    eec: &Link,
+    pool: &mut Vec<Link>,
+    purposes: &[ObjectIdentifier],
+) -> Outcome<Vec<Link>> {
     let mut cas: Vec<Link> = Vec::new();
     while cas.len() < MAX_CAS {
         let issuer = take_authority(context, cas.last().unwrap_or(eec), pool)?;
         check_authority(&issuer, &cas, eec)?;
+        check_purposes(&issuer, purposes)?;
         let is_anchor = issuer.place == Place::Directory && issuer.certificate.is_self_issued();
         cas.push(issuer);
         if is_anchor {

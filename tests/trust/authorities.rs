@@ -79,6 +79,10 @@ pub fn cas_below_an_anchor_come_from_the_file_or_the_directory_and_must_be_cas()
             [permitted.map(|b| tree(0, b)), excluded.map(|b| tree(1, b))].into_iter().flatten().collect();
         extensions(vec![ca_true(None), key_usage(6), extension(NAME_CONSTRAINTS, true, &seq(&value))])
     };
+    let purpose = |critical: bool, purpose: &str| {
+        let purposes = extension("2.5.29.37", critical, &seq(&[oid("1.3.6.1.5.5.7.3.4"), oid(purpose)]));
+        extensions(vec![ca_true(None), key_usage(6), purposes])
+    };
     let dns = seq(&[tlv(0xa0, &seq(&[tlv(0x82, b"example.org")]))]);
     let sub_of =
         |length| sub("/DC=org/DC=example/CN=Sub CA", key(whose::SUB), &w.root, |s| s.extensions[0] = ca_true(length));
@@ -107,6 +111,10 @@ pub fn cas_below_an_anchor_come_from_the_file_or_the_directory_and_must_be_cas()
                 extensions(vec![ca_true(None), extension("1.2.3.4", true, &null())]),
                 "credential.unknown-extension",
             ),
+            ("for clientAuth", purpose(true, "1.3.6.1.5.5.7.3.2"), FULL),
+            ("for any purpose", purpose(true, "2.5.29.37.0"), FULL),
+            ("for serverAuth alone", purpose(true, "1.3.6.1.5.5.7.3.1"), "credential.purpose"),
+            ("for serverAuth alone, not critical", purpose(false, "1.3.6.1.5.5.7.3.1"), FULL),
             (
                 "a proxy as CA",
                 extensions(vec![ca_true(None), key_usage(6), proxy_info(None, INHERIT_ALL)]),
@@ -144,6 +152,11 @@ pub fn cas_below_an_anchor_come_from_the_file_or_the_directory_and_must_be_cas()
                 "credential.malformed",
             ),
             (
+                "a key usage with bits behind its end",
+                extensions(vec![ca_true(None), extension(KEY_USAGE, true, &tlv(3, &[7, 0x86]))]),
+                "credential.malformed",
+            ),
+            (
                 "basic constraints that are not critical",
                 extensions(vec![extension(BASIC_CONSTRAINTS, false, &seq(&[boolean(0xff)]))]),
                 FULL,
@@ -170,6 +183,11 @@ pub fn cas_below_an_anchor_come_from_the_file_or_the_directory_and_must_be_cas()
                     extension(NAME_CONSTRAINTS, true, &seq(&[tlv(0xa1, &seq(&[tlv(0xa4, &seq(&[]))]))])),
                 ]),
                 "credential.ca-rules",
+            ),
+            (
+                "constraints that permit nothing",
+                extensions(vec![ca_true(None), extension(NAME_CONSTRAINTS, true, &seq(&[tlv(0xa0, &[])]))]),
+                "credential.malformed",
             ),
             (
                 "constraints with a minimum",
@@ -294,7 +312,11 @@ pub fn crls_are_needed_current_genuine_and_complete() {
     case(with(crlf.replace("X509 CRL", "CRL").into_bytes()), "trust.crl-invalid", "PEM by another name");
     let (first, second) = (crl(&w.root, &[], |_| {}), crl(&w.root, &[&w.alice], |c| c.this_update = time(NOW - HOUR)));
     let both = pem("X509 CRL", &first) + &pem("X509 CRL", &second);
-    case(with(both.into_bytes()), "trust.crl-invalid", "two lists in one file, the user on the newer one behind");
+    case(
+        with(both.clone().into_bytes()),
+        "trust.crl-invalid",
+        "two lists in one file, the user on the newer one behind",
+    );
     case(with(crlf.as_bytes()[..200].to_vec()), "trust.crl-invalid", "PEM that breaks off");
     case(with(vec![]), "trust.crl-invalid", "an empty file");
     let big_number = [vec![0], vec![0xff; 20]].concat();
@@ -313,6 +335,10 @@ pub fn crls_are_needed_current_genuine_and_complete() {
     case(verdict(&site, &good), "trust.crl-invalid", "a delta beside a full list");
     site.put(&name.replace("r0", "r1"), b"garbage");
     case(verdict(&site, &good), FULL, "garbage beside a good list");
+    site.put(&name.replace("r0", "r1"), both.as_bytes());
+    case(verdict(&site, &good), "trust.crl-invalid", "two lists in one file, beside a good list");
+    site.put(&name.replace("r0", "r1"), &second[..second.len() - 1]);
+    case(verdict(&site, &good), "trust.crl-invalid", "one that is cut off, beside a good list");
     site.remove(&name.replace("r0", "r1"));
 
     site.put(&name, &crl(&w.root, &[&w.alice], |c| c.signer = key(whose::FAKE)));

@@ -538,6 +538,24 @@ const DIFFERENCES: &[Difference] = &[
         )],
     },
     Difference {
+        why: "OpenSSL takes a list of no names for none; RFC 5280 section 4.2.1.10 does not let it be empty",
+        theirs: "accepts",
+        varies: false,
+        cases: &[(
+            "cas_below_an_anchor_come_from_the_file_or_the_directory_and_must_be_cas",
+            &["constraints that permit nothing"],
+        )],
+    },
+    Difference {
+        why: "OpenSSL asks every CA that names purposes for clientAuth itself; here a purpose counts where it is critical, and any is one",
+        theirs: "refuses",
+        varies: false,
+        cases: &[(
+            "cas_below_an_anchor_come_from_the_file_or_the_directory_and_must_be_cas",
+            &["for any purpose", "for serverAuth alone, not critical"],
+        )],
+    },
+    Difference {
         why: "OpenSSL's own format",
         theirs: "accepts",
         varies: false,
@@ -623,6 +641,7 @@ const DIFFERENCES: &[Difference] = &[
                 &[
                     "no CRL at all",
                     "cut off",
+                    "one that is cut off, beside a good list",
                     "an entry's extension that is none",
                     "without thisUpdate",
                     "an entry without a number",
@@ -871,6 +890,7 @@ const DIFFERENCES: &[Difference] = &[
                     "with more than there is",
                     "a revoked server",
                     "a server outside its CA's policy",
+                    "a CA for mail and code only",
                     "what the site has to mend is its own class",
                     "and is not ignored",
                 ],

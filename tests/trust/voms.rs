@@ -372,6 +372,16 @@ pub fn a_voms_server_needs_its_chain_in_an_lsc_file_of_the_vo() {
     case(verdict(&site, &carried(&below_sub, &[&w.sub])), "voms.ac-untrusted", "an embedded CA must be named");
     site.lsc("testvo", &format!("{server}\n{sub}\n{sub}\n{ca}\n"));
     case(verdict(&site, &carried(&below_sub, &[&w.sub])), &member, "in pairs");
+    let for_mail = |more: &str| {
+        let purposes = extension("2.5.29.37", true, &seq(&[oid("1.3.6.1.5.5.7.3.4"), oid(more)]));
+        super::sub(sub, key(whose::SUB), &w.root, |s| s.extensions.push(purposes.clone()))
+    };
+    let below = |ca: &Cert| {
+        site.put(&format!("{}.0", hash(&ca.der)), &ca.der);
+        verdict(&site, &carried(&below_sub, &[]))
+    };
+    case(below(&for_mail("1.3.6.1.5.5.7.3.1")), &member, "a CA for mail and servers");
+    case(below(&for_mail("1.3.6.1.5.5.7.3.3")), "voms.ac-untrusted", "a CA for mail and code only");
     site.ca(&w.sub, &[&below_sub]);
     case(verdict(&site, &carried(&below_sub, &[])), "voms.ac-untrusted", "a revoked server");
     site.policy(&w.sub, "/DC=org/DC=other/*");

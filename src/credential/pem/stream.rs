@@ -25,6 +25,8 @@ pub struct FirstCrl<R> {
     source: R,
     piece: Vec<u8>,
     form: Option<Form>,
+    /// What is wrong behind the octets that were handed over last: those before it say whose CRL it is.
+    fault: Option<Malformed>,
 }
 
 enum Form {
@@ -35,7 +37,7 @@ enum Form {
 impl<R: Read> FirstCrl<R> {
     /// The CRL of what a file holds.
     pub fn new(source: R) -> Self {
-        FirstCrl { source, piece: vec![0; PIECE], form: None }
+        FirstCrl { source, piece: vec![0; PIECE], form: None, fault: None }
     }
 
     /// Reads a piece; how much there was of it.
@@ -51,6 +53,9 @@ impl<R: Read> FirstCrl<R> {
 
 impl<R: Read> Octets for FirstCrl<R> {
     fn next_octets(&mut self) -> Result<&[u8], Malformed> {
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone());
+        }
         loop {
             let size = self.read()?;
             let piece = self.piece.get(..size).unwrap_or_default();
@@ -58,8 +63,13 @@ impl<R: Read> Octets for FirstCrl<R> {
                 Form::Der => return Ok(self.piece.get(..size).unwrap_or_default()),
                 Form::Pem(text) => {
                     text.decoded.clear();
-                    text.take(piece)?;
-                    if size == 0 || !text.decoded.is_empty() {
+                    let taken = text.take(piece);
+                    if !text.decoded.is_empty() {
+                        self.fault = taken.err();
+                        break;
+                    }
+                    taken?;
+                    if size == 0 {
                         break;
                     }
                 }

@@ -156,11 +156,11 @@ fn load(context: &Context, ca: &Certificate, serials: &[Vec<u8>]) -> Outcome<Vec
     }
 }
 
-/// A CRL that was looked through; an error where it is of a kind that is not understood: a delta CRL beside a complete one
-/// may revoke more than that.
+/// A CRL that was looked through; an error where it breaks off, or is of a kind that is not understood: beside a good one
+/// it may revoke more than that, as a delta CRL does.
 type Genuine = Result<Looked, Malformed>;
 
-/// A file's CRL where it is by the CA and genuine. The inner error says why it is not.
+/// A file's CRL where it is by the CA and genuine, or in its name and not readable. The inner error says why it is not.
 fn open(
     context: &Context,
     ca: &Certificate,
@@ -182,7 +182,8 @@ fn open(
     };
     let rest = match pass.finish(&head, awaited.digest, serials) {
         Ok(rest) => rest,
-        Err(fault) => return Ok(Err(fault.to_string())),
+        // It speaks in the CA's name, and may revoke somebody where it cannot be read: nothing else stands in for it.
+        Err(fault) => return Ok(Ok(Err(fault))),
     };
     context.crl_bytes.set(context.crl_bytes.get().saturating_add(rest.size));
     Ok(awaited.verify(&rest.hash, &rest.signature).map_err(of_signature).map(|()| {

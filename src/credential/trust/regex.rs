@@ -101,8 +101,14 @@ fn repeated(node: Node, chars: &mut Chars) -> Result<Node, String> {
         Some('+') => (1, None),
         Some('?') => (0, Some(1)),
         Some('{') => {
-            let inside: String = chars.by_ref().skip(1).take_while(|c| *c != '}').collect();
-            return counted(node, &inside);
+            let mut inside = String::new();
+            chars.next();
+            loop {
+                match chars.next().ok_or("a brace is not closed")? {
+                    '}' => return counted(node, &inside),
+                    c => inside.push(c),
+                }
+            }
         }
         _ => return Ok(node),
     };
@@ -229,6 +235,7 @@ mod tests {
             "\\b",
             "\\1",
             "x{",
+            "x{2",
             "x{a}",
             "x{2,1000}",
             "(?:a)",

@@ -22,6 +22,7 @@ use crate::credential::trust;
 use crate::reason::{Class, Outcome, Reason, Refusal};
 use crate::sys::dir::FileError;
 use ac::Ac;
+use der::oid::ObjectIdentifier;
 use std::ffi::{OsStr, OsString};
 
 /// Largest AC; with an embedded chain and 100 FQANs real ones stay below 16 KiB.
@@ -32,6 +33,8 @@ const MAX_SERVER_CHAIN: usize = 10;
 const MAX_LSC: u64 = 64 * 1024;
 /// Most .lsc files of a VO: one for each of its servers.
 const MAX_LSC_FILES: usize = 64;
+/// What a server's chain is used for, one of these.
+const PURPOSES: &[ObjectIdentifier] = &[oid::SERVER_AUTH, oid::CLIENT_AUTH];
 
 /// The FQANs that a chain proves, in the order of the AC. An AC that is not valid refuses or is dropped (`bad_ac`);
 /// what the site has to mend always refuses, so that a missing CRL does not quietly change who somebody is.
@@ -134,12 +137,12 @@ fn check_server(context: &Context, ac: &Ac) -> Outcome<()> {
         Class::System => refusal,
         _ => untrusted(ac, refusal.sentence()),
     };
-    chain::check_end_entity(&server, &[oid::SERVER_AUTH, oid::CLIENT_AUTH]).map_err(as_server)?;
+    chain::check_end_entity(&server, PURPOSES).map_err(as_server)?;
     if server.certificate.key_usage.is_some_and(|usage| !usage.digital_signature()) {
         return Err(untrusted(ac, "the keyUsage of its certificate lacks digitalSignature (RFC 5755 section 4.5)"));
     }
     let count = pool.iter().filter(|link| !link.certificate.is_self_issued()).count();
-    let cas = chain::authorities(context, &server, &mut pool).map_err(as_server)?;
+    let cas = chain::authorities(context, &server, &mut pool, PURPOSES).map_err(as_server)?;
     let names: Vec<&str> =
         [&server].into_iter().chain(&cas).map(|link| link.certificate.subject.text().as_str()).collect();
     check_lsc(context, ac, &names, count.saturating_add(1))?;
