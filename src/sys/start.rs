@@ -153,14 +153,19 @@ pub fn close_descriptors(report: Option<RawFd>) -> (Option<OwnedFd>, Result<(), 
 pub struct Limits(Vec<(Resource, libc::rlim_t, libc::rlim_t)>);
 
 /// Limits that a caller could use to stop us half-way: at the log (FSIZE, SIGXFSZ), in the verifier (AS, DATA, CPU,
-/// NPROC) or when opening a CRL (NOFILE).
-const HINDERING: [Resource; 6] = [
+/// NPROC), when opening a CRL (NOFILE) or, where the caller may run in real time, in the monitor (RTTIME, whose hard limit
+/// kills). The last three would hinder programs of the site's: a plug-in or an epilogue that locks memory or makes timers.
+const HINDERING: [Resource; 10] = [
     Resource::RLIMIT_CPU,
     Resource::RLIMIT_FSIZE,
     Resource::RLIMIT_DATA,
     Resource::RLIMIT_AS,
     Resource::RLIMIT_NPROC,
     Resource::RLIMIT_NOFILE,
+    Resource::RLIMIT_RTTIME,
+    Resource::RLIMIT_MEMLOCK,
+    Resource::RLIMIT_MSGQUEUE,
+    Resource::RLIMIT_SIGPENDING,
 ];
 
 /// Stack of what the site's programs get, which also bounds their arguments and environment (execve(2)).

@@ -229,6 +229,24 @@ fn neither_long_arguments_nor_the_callers_limits_keep_it_from_running() {
 }
 
 #[test]
+fn no_limit_of_the_callers_on_locked_memory_queues_signals_or_real_time_is_the_epilogues() {
+    let of_interest = "grep -E 'locked|msgqueue|pending|realtime timeout' /proc/self/limits";
+    let site = site(&format!("{of_interest} > /root/seen"));
+    // Soft ones: where glexec lacks CAP_SYS_RESOURCE, in a container, the hard ones stay.
+    let limits = "--memlock=4096: --msgqueue=4096: --sigpending=7: --rttime=1000000:";
+    let run = alice(&site).sh(&format!("prlimit --pid $$ {limits}; exec /usr/sbin/glexec sh -c \"{of_interest}\""));
+    let column = |text: &str, number: usize| -> Vec<String> {
+        text.lines().map(|line| line[26..].split_whitespace().nth(number).unwrap().to_owned()).collect()
+    };
+    let (soft, hard) = (|text: &str| column(text, 0), |text: &str| column(text, 1));
+    // The payload has them again.
+    assert_eq!(soft(&run.stdout()), ["4096", "7", "4096", "1000000"], "{run}");
+    let seen = site.read("/root/seen");
+    assert_eq!(soft(&seen), hard(&seen), "{seen}");
+    end(&run).says([("epilogue", "0")]);
+}
+
+#[test]
 fn without_a_payload_there_is_none() {
     let site = site("touch /root/ran");
     alice(&site).glexec::<&str>([]).exits(0);
