@@ -13,22 +13,11 @@
 #include <string.h>
 #include <unistd.h>
 #include <lcmaps/lcmaps_basic.h>
+#include "hex.h"
 
 extern lcmaps_init_t lcmaps_init;
 
 #define MAX_FQANS 32
-
-static int digit(char c) { return c <= '9' ? c - '0' : c - 'a' + 10; }
-
-/* Decodes hexadecimal in place; returns the length. */
-static size_t decode(char *text)
-{
-    size_t length = strlen(text) / 2;
-    for (size_t i = 0; i < length; i++)
-        text[i] = (char)(digit(text[2 * i]) << 4 | digit(text[2 * i + 1]));
-    text[length] = 0;
-    return length;
-}
 
 static void write_map(const char *path, char *content)
 {

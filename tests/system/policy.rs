@@ -259,6 +259,7 @@ fn the_c_library_and_the_installed_program_honour_each_others_leases() {
         \"-gridmapdir /etc/grid-security/gridmapdir\"\n\nvoms:\ngroups -> pool\n";
     site.write("/root/lcmaps.db", database);
     site.write("/root/driver.c", include_str!("../peer/driver.c"));
+    site.write("/root/hex.h", include_str!("../peer/hex.h"));
     site.sh("gcc -o /root/driver /root/driver.c -llcmaps");
     let library = |name: &str, fqans: &[&str]| {
         let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();

@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include <lcmaps/lcmaps_cred_data.h>
 #include <lcmaps/lcmaps_return_account_from_pem.h>
+#include "../peer/hex.h"
 
 /* What the library tells its plug-ins. */
 extern void *lcmaps_getRunVars(const char *name, const char *type);
@@ -27,17 +28,6 @@ time_t time(time_t *result)
 {
     if (result) *result = now;
     return now;
-}
-
-static int digit(char c) { return c <= '9' ? c - '0' : c - 'a' + 10; }
-
-/* Decodes hexadecimal in place. */
-static void decode(char *text)
-{
-    size_t length = strlen(text) / 2;
-    for (size_t i = 0; i < length; i++)
-        text[i] = (char)(digit(text[2 * i]) << 4 | digit(text[2 * i + 1]));
-    text[length] = 0;
 }
 
 static void print(const char *text)
