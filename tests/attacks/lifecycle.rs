@@ -19,7 +19,7 @@ fn a_payload_that_kills_whatever_it_may() {
         "test $(ls /proc | grep -c ^[0-9]) -lt 50 && kill -KILL -1; exec sleep 1000",
     ]);
     run.killed_by(Signal::SIGKILL);
-    site.sh("for try in $(seq 1000); do pgrep -u alice >/dev/null || exit 0; sleep 0.01; done; exit 1");
+    site.wait_until_nobody_is("alice");
     site.sh(
         "for try in $(seq 1000); do grep -q event=end /var/log/glexec/glexec.log && exit 0; sleep 0.01; done; exit 1",
     );
@@ -51,7 +51,8 @@ fn a_payload_that_takes_every_process() {
         );
         let run = site.pilot().credential("alice").sh(&script);
         assert!(run.stdout().starts_with("40\n"), "{run}");
-        site.sh("pkill -KILL -u alice || true; for try in $(seq 1000); do pgrep -u alice >/dev/null || exit 0; sleep 0.01; done; exit 1");
+        site.sh("pkill -KILL -u alice || true");
+        site.wait_until_nobody_is("alice");
         nothing_is_amiss(&site, Calls::Exactly(1));
     }
 }
@@ -109,6 +110,6 @@ fn a_payload_that_cannot_close_its_descriptors_does_not_keep_its_end_record_back
     site.last_record().says([("event", "end"), ("signal", "9")]);
     running.finish().killed_by(Signal::SIGKILL);
     slow.signal(Signal::SIGKILL);
-    site.sh("for try in $(seq 1000); do pgrep -u alice > /dev/null || exit 0; sleep 0.01; done; exit 1");
+    site.wait_until_nobody_is("alice");
     nothing_is_amiss(&site, Calls::Exactly(1));
 }

@@ -232,6 +232,13 @@ impl Site {
         run.stdout()
     }
 
+    /// Waits until no process of an account is left.
+    #[track_caller]
+    pub fn wait_until_nobody_is(&self, account: &str) {
+        let gone = format!("pgrep -u {account} > /dev/null || exit 0");
+        self.sh(&format!("for try in $(seq 1000); do {gone}; sleep 0.01; done; exit 1"));
+    }
+
     /// Runs glexec-admin as root, as it was built.
     pub fn admin<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Run<'_> {
         if !self.exists(ADMIN) {
