@@ -300,10 +300,11 @@ fn watch(
         .and_then(|()| identity::keep_capabilities(needs));
     let begun = released.is_ok() && is_ready(line) && gate.say(message(READY, 0)).is_ok();
     drop(gate);
-    let over = match begun {
-        true => monitor::watch(signals, line, front, &payload, config.linger_grace.duration()),
+    let over = if begun {
+        monitor::watch(signals, line, front, &payload, config.linger_grace.duration())
+    } else {
         // No payload without supervision.
-        false => monitor::end_all(&payload, None, Duration::ZERO, None),
+        monitor::end_all(&payload, None, Duration::ZERO, None)
     };
     if let Some(Err(errno)) = payload.cgroup.map(Cgroup::remove) {
         call.note(&format!("the payload's cgroup cannot be removed: {errno}"));
