@@ -2,7 +2,7 @@
 # faults.sh: runs a call for each line of stdin and prints one line of what became of it. A line of stdin says whether the fault
 # is for every process (-f) or for the first one alone (-q), then what strace is to --inject. What is printed, tabs between: exit status; owner of what the payload wrote; what it wrote; permit records; codes of
 # refusals; accounts recorded; lines of the log that are none; pool accounts with a lease; claims; proxies that others may
-# read; processes left; the account of a second call without a fault; the first line on stderr.
+# read; processes left, or that the call had to be ended; the account of a second call without a fault; the first line on stderr.
 # To be run as root in a site of its own; the caller is pilot, the user Bob.
 set -u
 pool=/etc/grid-security/gridmapdir
@@ -15,6 +15,7 @@ while read -r whom inject; do
     rm -rf /tmp/ran $pool $log
     find /tmp -maxdepth 1 -name '*x509up*' -delete
     mkdir -m 755 $pool && touch $pool/t{vo,prd}{001..010}
+    began=$SECONDS
     timeout -s KILL 30 strace "$whom" -qq -o /dev/null -u pilot "--inject=$inject" \
         /usr/sbin/glexec sh -c "$payload" 8< /etc/hostname < /dev/null > /root/out 2> /root/err
     status=$?
@@ -29,6 +30,7 @@ while read -r whom inject; do
     claims=$(find $pool -name '.*' -type f -printf 'claim ')
     proxies=$(find /tmp -name '*x509up*' ! -perm 600 -printf '%M ')
     left=$(ps -eo uid=,args= | awk '$1 >= 3000 && $1 < 6000 || /sbin\/glexec/ && !/awk/' | tr '\n' ' ')
+    [ $((SECONDS - began)) -lt 30 ] || left="a call without end $left"
     again=''
     if [ -n "$leases$claims" ]; then
         again=$(setpriv --reuid=pilot --regid=pilots --clear-groups /usr/sbin/glexec id -un 2>&1 < /dev/null | head -n 1)
