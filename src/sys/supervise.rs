@@ -76,23 +76,32 @@ impl Line {
         send(self.0.as_raw_fd(), &message, MsgFlags::MSG_NOSIGNAL).map(drop)
     }
 
-    /// Waits for the other side's end, at most this long; what it says meanwhile is not heard.
+    /// Waits for the other side's end, at most this long.
     pub fn ends_within(&self, patience: Duration) -> bool {
         let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX);
-        let heard = poll(&mut [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)], timeout);
-        heard.is_ok_and(|ready| ready > 0) && self.hear() == Heard::Gone
+        // The end is told also where nothing is asked for (poll(2), POLLHUP).
+        poll(&mut [PollFd::new(self.0.as_fd(), PollFlags::empty())], timeout).is_ok_and(|ready| ready > 0)
     }
 
     /// Receives one message.
     pub fn hear(&self) -> Heard {
+        self.receive(MsgFlags::empty()).map_or(Heard::Gone, Heard::Message)
+    }
+
+    /// What has been said already.
+    pub fn heard(&self) -> Option<[u8; 5]> {
+        self.receive(MsgFlags::MSG_DONTWAIT)
+    }
+
+    fn receive(&self, flags: MsgFlags) -> Option<[u8; 5]> {
         let mut message = [0_u8; 5];
         loop {
-            match recv(self.0.as_raw_fd(), &mut message, MsgFlags::empty()) {
-                Ok(5) => return Heard::Message(message),
+            match recv(self.0.as_raw_fd(), &mut message, flags) {
+                Ok(5) => return Some(message),
                 // The other side closed with a message of ours unread, as when a signal and the payload's end cross: the
                 // kernel tells that once, before what the other side said (unix_release_sock). Then comes that, or the end.
                 Err(Errno::EINTR | Errno::ECONNRESET) => {}
-                _ => return Heard::Gone,
+                _ => return None,
             }
         }
     }
@@ -364,5 +373,17 @@ mod tests {
         front.say(*b"signl").unwrap();
         drop(monitor);
         assert_eq!(front.hear(), Heard::Gone);
+    }
+
+    #[test]
+    fn an_end_is_seen_behind_words_that_are_heard_afterwards() {
+        let (front, monitor) = Line::pair().unwrap();
+        assert_eq!(monitor.heard(), None);
+        front.say(*b"ready").unwrap();
+        assert!(!monitor.ends_within(Duration::ZERO));
+        drop(front);
+        assert!(monitor.ends_within(Duration::ZERO));
+        assert_eq!(monitor.heard(), Some(*b"ready"));
+        assert_eq!(monitor.heard(), None);
     }
 }

@@ -78,14 +78,17 @@ fn call_on_it<'s>(site: &'s Site, command: &str) -> Running<'s> {
 
 #[test]
 fn a_descriptor_whose_closing_takes_for_ever_does_not_let_a_payload_run_unsupervised() {
-    for who in ["glexec 0 0", "glexec 2000 3000"] {
+    // The monitor; the front, who cannot end before the file system has answered.
+    for (who, killed) in [("glexec 0 0", 'Z'), ("glexec 2000 3000", 'D')] {
         let site = Site::with(Site::linger);
         let Some(slow) = slow_file_system(&site, who) else { return };
         let running = call_on_it(&site, "sh -c 'touch /tmp/ran; exec sleep 1000'");
         running.wait_until("test -e /srv/held");
         sleep(Duration::from_millis(300));
         assert!(!site.exists("/tmp/ran"), "{who}: the payload runs, and monitor or front hangs");
-        site.pilot().sh(&format!("kill -KILL {}", running.pid_in_site())).exits(0);
+        let front = running.pid_in_site();
+        site.pilot().sh(&format!("kill -KILL {front}")).exits(0);
+        running.wait_until(&format!("grep -q '^State:.{killed}' /proc/{front}/status"));
         // Now it is closed: the connection ends with the process.
         slow.signal(Signal::SIGKILL);
         running.wait_until("grep -q event=end /var/log/glexec/glexec.log");

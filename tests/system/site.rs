@@ -552,7 +552,10 @@ impl Drop for Started {
     fn drop(&mut self) {
         if let Some(child) = &mut self.0 {
             let _ = child.kill();
-            let _ = child.wait();
+            // What has failed may have left something behind that only the end of the site ends.
+            if !thread::panicking() {
+                let _ = child.wait();
+            }
         }
     }
 }

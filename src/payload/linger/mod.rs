@@ -35,17 +35,16 @@ use crate::sys::{descriptors, identity};
 use epilogue::{Done, Epilogue};
 use monitor::Tree;
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
 use nix::sys::signalfd::SignalFd;
 use nix::unistd::{Gid, Pid, Uid, chdir};
-use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 /// Over the line, from the monitor: how the payload ended. The first byte says which, the others are the number.
 pub(super) const EXITED: u8 = 1;
 /// Ended by a signal.
 pub(super) const SIGNALED: u8 = 2;
-/// Nothing was executed: glexec itself refused in the payload's process, and the number is its exit code.
+/// Nothing was executed: glexec itself refused in the payload's process, which tells the monitor so, and it the front; the
+/// number is the exit code.
 pub(super) const REFUSED: u8 = 3;
 /// From the front: hand this signal on.
 pub(super) const SIGNAL: u8 = 4;
@@ -204,17 +203,13 @@ fn monitor(mut lingering: Lingering<'_>, line: &Line, front: Pid) -> i32 {
     let prepared = || -> reason::Outcome<_> {
         supervise::adopt_orphans().map_err(failed("PR_SET_CHILD_SUBREAPER"))?;
         let signals = supervise::hold_child_signal().map_err(failed("signalfd"))?;
-        // Written when nothing was executed; an exec closes it unwritten. It is read when the payload has ended: waiting
-        // for more would be for an end that a failed close has left open.
-        let flags = OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
-        let refused = nix::unistd::pipe2(flags).map_err(failed("pipe"))?;
         supervise::leave_callers_ids().map_err(failed("setresuid"))?;
         take.map_or(Ok(()), Take::hand_over)?;
         let cgroup = cgroups.map(|parent| parent.make(&name)).transpose().map_err(unusable_cgroup)?;
         let gate = Line::pair().map_err(failed("socketpair"))?;
         let monitor = supervise::own_pid();
         match supervise::split() {
-            Ok(side) => Ok((signals, refused, gate, cgroup, monitor, side)),
+            Ok(side) => Ok((signals, gate, cgroup, monitor, side)),
             Err(errno) => {
                 // The refusal in progress is what counts.
                 let _ = cgroup.map(Cgroup::remove);
@@ -223,15 +218,14 @@ fn monitor(mut lingering: Lingering<'_>, line: &Line, front: Pid) -> i32 {
         }
     };
     match prepared() {
-        Ok((signals, (refused, writing), (ours, theirs), cgroup, _, Side::Parent(main))) => {
-            // The payload's end is the only one left, so that its exec ends the pipe.
-            drop((writing, theirs));
-            watch(lingering, &signals, line, front, Tree { main, cgroup }, (&refused, ours), started)
+        Ok((signals, (ours, theirs), cgroup, _, Side::Parent(main))) => {
+            drop(theirs);
+            watch(lingering, &signals, (line, front), Tree { main, cgroup }, ours, started)
         }
-        Ok((_, (_, refused), (ours, theirs), cgroup, monitor, Side::Child)) => {
+        Ok((_, (ours, theirs), cgroup, monitor, Side::Child)) => {
             // So that the monitor's death ends the gate.
             drop(ours);
-            supervise::end(be_payload(lingering, cgroup.as_ref(), monitor, &theirs, &refused))
+            supervise::end(be_payload(lingering, cgroup.as_ref(), monitor, &theirs))
         }
         Err(refusal) => {
             // What stays the target's is told in the log by the refusal in progress.
@@ -245,7 +239,7 @@ fn monitor(mut lingering: Lingering<'_>, line: &Line, front: Pid) -> i32 {
 }
 
 /// The payload's process until it is the payload; returns its exit code when it could not become it.
-fn be_payload(lingering: Lingering<'_>, cgroup: Option<&Cgroup>, monitor: Pid, gate: &Line, refused: &OwnedFd) -> i32 {
+fn be_payload(lingering: Lingering<'_>, cgroup: Option<&Cgroup>, monitor: Pid, gate: &Line) -> i32 {
     let Lingering { mut call, prepared, limits, target, .. } = lingering;
     let became = match cgroup.map_or(Ok(()), Cgroup::enter) {
         Ok(()) if is_ready(gate) => become_payload(&mut call, prepared, &limits, target, Some(monitor)),
@@ -263,8 +257,8 @@ fn be_payload(lingering: Lingering<'_>, cgroup: Option<&Cgroup>, monitor: Pid, g
         Err(refusal) => {
             let code = call.refuse(&refusal);
             // Should this not be heard, the code counts as the payload's own, and 201 to 204 become 204.
-            let _ = nix::unistd::write(refused, b"x");
-            i32::from(code)
+            let _ = gate.say(Outcome::Refused(code.into()).message());
+            code.into()
         }
     }
 }
@@ -280,13 +274,21 @@ fn is_ready(line: &Line) -> bool {
     }
 }
 
+/// Tells the payload's process to begin when the front lives and holds nothing of the caller's any more. Whoever killed the
+/// front meanwhile wants no payload.
+fn begin(line: &Line, gate: &Line) -> Result<(), String> {
+    if !is_ready(line) || line.ends_within(Duration::ZERO) {
+        return Err("the process that the caller knows has ended".into());
+    }
+    gate.say(message(READY, 0)).map_err(|errno| errno.to_string())
+}
+
 fn watch(
     lingering: Lingering<'_>,
     signals: &SignalFd,
-    line: &Line,
-    front: Pid,
+    (line, front): (&Line, Pid),
     payload: Tree,
-    (refused, gate): (&OwnedFd, Line),
+    gate: Line,
     started: Instant,
 ) -> i32 {
     let Lingering { mut call, prepared, config, mut epilogue, mut take, .. } = lingering;
@@ -298,19 +300,24 @@ fn watch(
         .and_then(|()| chdir("/"))
         .map_err(|errno| errno.to_string())
         .and_then(|()| identity::keep_capabilities(needs));
-    let begun = released.is_ok() && is_ready(line) && gate.say(message(READY, 0)).is_ok();
-    drop(gate);
-    let over = if begun {
-        monitor::watch(signals, line, front, &payload, config.linger_grace.duration())
-    } else {
-        // No payload without supervision.
-        monitor::end_all(&payload, None, Duration::ZERO, None)
+    let grace = config.linger_grace.duration();
+    let (over, executed) = match released.and_then(|()| begin(line, &gate)) {
+        Ok(()) => {
+            let over = monitor::watch(signals, line, front, &payload, grace);
+            // An exec closes the other end without a word.
+            (over, !matches!(gate.heard(), Some([REFUSED, ..])))
+        }
+        Err(why) => {
+            call.note(&format!("the payload does not begin: {why}"));
+            // No payload without supervision: its process refuses by itself, where its caller still listens.
+            drop(gate);
+            (monitor::end_all(&payload, None, grace, Some(line)), false)
+        }
     };
     if let Some(Err(errno)) = payload.cgroup.map(Cgroup::remove) {
         call.note(&format!("the payload's cgroup cannot be removed: {errno}"));
     }
     prepared.remove_temporary();
-    let executed = begun && nix::unistd::read(refused, &mut [0]) != Ok(1);
     let mut outcome = match over.ended {
         Ended::Exited(code) if !executed => Outcome::Refused(code),
         ended => Outcome::Ran(ended),
