@@ -360,6 +360,12 @@ fn check_names_what_calls_alone_do_not_explain() {
             "install the CA's package anew",
         ),
         (
+            "cd /etc/grid-security/vomsdir/testvo; printf '/CN=voms2\\n/CN=Some CA\\n' > voms2.lsc".to_owned(),
+            1,
+            "certdir does not have the CA of the VOMS server: /CN=Some CA (credential.unknown-ca)",
+            "install the CA's package",
+        ),
+        (
             "sed -i 's/^user_white_list = .*/user_white_list = pilot/' /etc/glexec.conf".to_owned(),
             2,
             "(config.syntax)",

@@ -5,9 +5,9 @@
 use super::finding::{Finding, State};
 use crate::account::{AccountDatabase, Nss};
 use crate::config::Config;
-use crate::credential::trust::survey::survey;
+use crate::credential::trust::survey::{Authority, survey};
 use crate::credential::verifier::{self, open_trust};
-use crate::credential::voms::lsc;
+use crate::credential::voms::lsc::{self, Names};
 use crate::credential::{Trust, trust};
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::sys::dir::Directory;
@@ -15,6 +15,7 @@ use crate::sys::identity::Actor;
 use crate::sys::time;
 use nix::unistd::{Gid, Uid};
 use std::ffi::OsStr;
+use std::path::Path;
 
 const DAY: i64 = 86400;
 /// How long before their end CAs are worth a warning.
@@ -36,10 +37,13 @@ pub fn check(config: &Config, as_root: bool) -> Vec<Finding> {
         Ok(opened) => opened,
         Err(refusal) => return unusable(&refusal),
     };
-    let look = || {
-        let mut found = authorities(config, &trust, now).unwrap_or_else(|refusal| unusable(&refusal));
-        found.extend(voms(config, &trust));
-        found
+    let look = || match survey(&trust, &config.credentials, now) {
+        Ok(cas) => {
+            let mut found = authorities(config, &trust, now, &cas).unwrap_or_else(|refusal| unusable(&refusal));
+            found.extend(voms(config, &trust, &cas));
+            found
+        }
+        Err(refusal) => unusable(&refusal),
     };
     let Some(actor) = as_root.then(|| service_account(config)).flatten() else { return look() };
     // An answer that cannot be written is none that can be read.
@@ -60,12 +64,14 @@ fn service_account(config: &Config) -> Option<Actor> {
     (user.uid != 0 && user.gid != 0).then_some(Actor { uid, gid, groups: Some(Vec::new()) })
 }
 
-fn authorities(config: &Config, trust: &Trust, now: i64) -> Outcome<Vec<Finding>> {
+/// A file of a CA: the CA, or why it is none.
+type Surveyed = Result<Authority, Refusal>;
+
+fn authorities(config: &Config, trust: &Trust, now: i64, all: &[Surveyed]) -> Outcome<Vec<Finding>> {
     let certdir = config.credentials.certdir.as_path();
     let path = |file: &str| certdir.join(file).display().to_string();
     let mut found = Vec::new();
     let mut good = 0_usize;
-    let all = survey(trust, &config.credentials, now)?;
     // What is fine now and would not be tomorrow.
     let soon = survey(trust, &config.credentials, now.saturating_add(CRL_SOON))?;
     for (today, tomorrow) in all.iter().zip(&soon) {
@@ -97,7 +103,7 @@ fn authorities(config: &Config, trust: &Trust, now: i64) -> Outcome<Vec<Finding>
     Ok(found)
 }
 
-fn voms(config: &Config, site: &Trust) -> Vec<Finding> {
+fn voms(config: &Config, site: &Trust, cas: &[Surveyed]) -> Vec<Finding> {
     let vomsdir = config.credentials.vomsdir.as_path();
     let subject = vomsdir.display().to_string();
     let Some(directory) = &site.voms else {
@@ -113,12 +119,11 @@ fn voms(config: &Config, site: &Trust) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut good = 0_usize;
     for vo in &names {
-        match vo_directory(directory, vo) {
+        let path = vomsdir.join(vo);
+        match vo_directory(directory, vo, &path, cas) {
             Ok(faults) if faults.is_empty() => good = good.saturating_add(1),
-            Ok(faults) => found.extend(faults.into_iter().map(|(file, says, reason)| {
-                Finding::refused(State::Critical, vomsdir.join(vo).join(file).display().to_string(), says, reason)
-            })),
-            Err(refusal) => found.push(Finding::of(State::Critical, vomsdir.join(vo).display().to_string(), &refusal)),
+            Ok(faults) => found.extend(faults),
+            Err(refusal) => found.push(Finding::of(State::Critical, path.display().to_string(), &refusal)),
         }
     }
     if good > 0 {
@@ -129,33 +134,44 @@ fn voms(config: &Config, site: &Trust) -> Vec<Finding> {
     found
 }
 
-type Fault = (String, String, Reason);
-
 /// What is wrong in the folder of a VO. Files beside the folders are nothing of glexec's.
-fn vo_directory(vomsdir: &Directory, vo: &OsStr) -> Outcome<Vec<Fault>> {
+fn vo_directory(vomsdir: &Directory, vo: &OsStr, path: &Path, cas: &[Surveyed]) -> Outcome<Vec<Finding>> {
     let what = format!("the vomsdir entry of the VO {}", vo.to_string_lossy());
     if vomsdir.entry(vo).is_ok_and(|entry| entry.is_some_and(|entry| entry.regular)) {
         return Ok(Vec::new());
     }
     let directory = vomsdir.subdirectory(vo).map_err(|error| trust::unreadable(&what, &error))?;
     let names = directory.names().map_err(|error| trust::unreadable(&what, &error))?;
-    let files = names.iter().filter_map(|name| name.to_str()).filter(|name| name.ends_with(".lsc"));
+    let files: Vec<_> = names.iter().filter_map(|name| name.to_str()).filter(|name| name.ends_with(".lsc")).collect();
+    if files.is_empty() {
+        let says = "it has no .lsc file";
+        return Ok(vec![Finding::refused(State::Critical, path.display().to_string(), says, Reason::VomsUntrusted)]);
+    }
     let mut faults = Vec::new();
-    let mut there = false;
     for file in files {
-        there = true;
         let bytes = trust::read(&directory, file, MAX_LSC, &what)?.unwrap_or_default();
-        match lsc::parse(&bytes) {
-            Ok(chains) if chains.is_empty() => {
-                let says = "it names no server with its CA: two lines at least".to_owned();
-                faults.push((file.to_owned(), says, Reason::VomsUntrusted));
-            }
-            Ok(_) => {}
-            Err(why) => faults.push((file.to_owned(), why.to_owned(), Reason::VomsLsc)),
+        if let Some((state, says, reason)) = lsc_fault(&bytes, cas) {
+            faults.push(Finding::refused(state, path.join(file).display().to_string(), says, reason));
         }
     }
-    if !there {
-        faults.push((String::new(), "it has no .lsc file".to_owned(), Reason::VomsUntrusted));
-    }
     Ok(faults)
+}
+
+/// What is wrong with an `.lsc` file. A server whose CA the site does not have is one whose attributes are refused; others
+/// of the VO may do.
+fn lsc_fault(bytes: &[u8], cas: &[Surveyed]) -> Option<(State, String, Reason)> {
+    let chains = match lsc::parse(bytes) {
+        Ok(chains) => chains,
+        Err(why) => return Some((State::Critical, why.to_owned(), Reason::VomsLsc)),
+    };
+    let Some(last) = chains.last().map(Names::authority) else {
+        let says = "it names no server with its CA: two lines at least";
+        return Some((State::Critical, says.to_owned(), Reason::VomsUntrusted));
+    };
+    let is_there = |name: &str| cas.iter().flatten().any(|ca| ca.subject == name);
+    if chains.iter().map(Names::authority).any(is_there) {
+        return None;
+    }
+    let says = format!("certdir does not have the CA of the VOMS server: {last}");
+    Some((State::Warning, says, Reason::CredentialUnknownCa))
 }

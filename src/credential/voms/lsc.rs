@@ -21,6 +21,11 @@ impl Names {
             && self.0.len() <= chain.len()
             && self.0.iter().zip(chain).all(|(written, real)| written == real)
     }
+
+    /// The last of them, whose certificate is never embedded: it has to be the CA directory's.
+    pub fn authority(&self) -> &str {
+        self.0.last().map_or("", String::as_str)
+    }
 }
 
 /// Reads a file. A name may stand in double quotes, empty lines and comments (`#`) are skipped, chains of less than two names are dropped: they would
