@@ -52,7 +52,7 @@ fn the_payload_keeps_its_own_identity_and_what_is_excluded_is_told() {
         exec glexec /usr/sbin/glexec_unwrapenv --exclude=B,PATH -- 'echo $A $B $AB $HOME $USER $LOGNAME'";
     let run = pilot.sh(script);
     assert_eq!(run.exits(0).stdout(), "3 /home/alice alice alice\n");
-    assert_eq!(run.stderr().lines().collect::<Vec<_>>(), ["Skipping B", "Skipping PATH"]);
+    assert_eq!(run.stderr(), "", "who unwraps says nothing");
     let run = pilot.run("/usr/sbin/glexec_wrapenv", ["--exclude=A"]);
     assert_eq!(run.exits(0).stderr().lines().filter(|line| *line == "Skipping A").count(), 1);
 }

@@ -56,3 +56,13 @@ fn wrap_script_runs_its_companions_from_its_own_directory() {
         run.succeeds_with("job 1 p h\nalice\n");
     });
 }
+
+#[test]
+fn wrap_script_leaves_out_what_the_call_before_has_wrapped() {
+    in_both_modes(|site| {
+        companions::install(site);
+        let script = "for job in 1 2 3; do export JOB=$job; export GLEXEC_ENV=`/usr/sbin/glexec_wrapenv.pl 2> /dev/null`
+            /usr/sbin/glexec /usr/sbin/glexec_unwrapenv.pl -- sh -c '[ \"$GLEXEC_ENV\" = \"$1\" ] && echo $JOB' sh \"$GLEXEC_ENV\"; done";
+        site.pilot().credential("alice").sh(script).succeeds_with("1\n2\n3\n");
+    });
+}
