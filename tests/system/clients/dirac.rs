@@ -60,6 +60,15 @@ fn dirac_renews_the_target_proxy_by_a_call_without_command() {
 }
 
 #[test]
+fn dirac_that_names_no_target_proxy_renews_none_and_leaves_no_copy_behind() {
+    in_both_modes(|site| {
+        let run = dirac(site).glexec::<&str>([]);
+        run.succeeds_with("").record().says([("decision", "permit"), ("target_user", "alice")]);
+        assert_eq!(site.sh("ls /tmp"), "");
+    });
+}
+
+#[test]
 fn dirac_takes_a_negative_status_for_a_signal_and_127_and_more_for_a_failure_of_glexec() {
     in_both_modes(|site| {
         dirac(site).glexec(["/bin/bash", "-lc", "kill -KILL $$"]).killed_by(Signal::SIGKILL);
