@@ -17,9 +17,11 @@ const PAYLOAD_HAD_OUR_CODE: i32 = 204;
 pub fn relay(signals: &SignalFd, line: &Line, monitor: Pid) -> Result<Option<Outcome>, Errno> {
     let outcome = loop {
         match supervise::wait(signals, line, None)? {
-            // Should the monitor be gone, the line says so next.
-            Event::Signal(number) => {
-                let _ = line.say(message(SIGNAL, number));
+            // What the payload sends to its process group has reached everybody in it; handed on, it would come again.
+            Event::Signal(signal) if supervise::is_below(signal.sender, monitor) => {}
+            Event::Signal(signal) => {
+                // Should the monitor be gone, the line says so next.
+                let _ = line.say(message(SIGNAL, signal.number));
             }
             Event::Nothing => {}
             Event::Line => match line.hear() {
