@@ -107,19 +107,36 @@ impl Line {
     }
 }
 
+/// Who sent a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sender {
+    /// The kernel, for instance for a key that was typed at the terminal.
+    Kernel,
+    /// This process, as far as it says so itself.
+    Process(Pid),
+}
+
 /// A signal that arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arrived {
     /// Its number.
     pub number: i32,
-    /// The process that sent it, as far as it says so itself; 0 for the kernel.
-    pub sender: Pid,
+    /// Who sent it.
+    pub sender: Sender,
 }
 
 impl Arrived {
     fn new(info: &libc::signalfd_siginfo) -> Self {
         let number = |field: u32| i32::try_from(field).unwrap_or(0);
-        Arrived { number: number(info.ssi_signo), sender: Pid::from_raw(number(info.ssi_pid)) }
+        // Processes send signals with codes of zero and below (sigaction(2)).
+        let sender =
+            if info.ssi_code > 0 { Sender::Kernel } else { Sender::Process(Pid::from_raw(number(info.ssi_pid))) };
+        Arrived { number: number(info.ssi_signo), sender }
+    }
+
+    /// Whether somebody at the terminal wants to have the job stopped.
+    pub fn is_typed_stop(self) -> bool {
+        self.number == libc::SIGTSTP && self.sender == Sender::Kernel
     }
 }
 
@@ -157,6 +174,14 @@ pub fn wait(signals: &SignalFd, line: &Line, patience: Option<Duration>) -> Resu
     }
     let signal = signals.read_signal()?;
     Ok(signal.map_or(Event::Nothing, |info| Event::Signal(Arrived::new(&info))))
+}
+
+/// Stops the own process as SIGTSTP stops one: until SIGCONT comes, and not at all where no shell is there to send that.
+pub fn stop_as_typed() -> Result<(), Errno> {
+    let stop: SigSet = [Signal::SIGTSTP].into_iter().collect();
+    signal(getpid(), libc::SIGTSTP);
+    stop.thread_unblock()?;
+    stop.thread_block()
 }
 
 /// Makes the process the parent of every orphan below it (PR_SET_CHILD_SUBREAPER(2const)).

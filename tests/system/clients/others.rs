@@ -1,8 +1,11 @@
 //! gsido, osg-test, glexec-wrapper-scripts.
 
-use super::in_both_modes;
+use super::{eventually, in_both_modes};
 use crate::companions;
 use crate::site::Site;
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 
 #[test]
 fn gsido_puts_anything_into_argv_0_and_options_behind_its_command() {
@@ -64,5 +67,29 @@ fn wrap_script_leaves_out_what_the_call_before_has_wrapped() {
         let script = "for job in 1 2 3; do export JOB=$job; export GLEXEC_ENV=`/usr/sbin/glexec_wrapenv.pl 2> /dev/null`
             /usr/sbin/glexec /usr/sbin/glexec_unwrapenv.pl -- sh -c '[ \"$GLEXEC_ENV\" = \"$1\" ] && echo $JOB' sh \"$GLEXEC_ENV\"; done";
         site.pilot().credential("alice").sh(script).succeeds_with("1\n2\n3\n");
+    });
+}
+
+#[test]
+fn a_developer_at_a_terminal_stops_a_call_and_continues_it() {
+    in_both_modes(|site| {
+        let call = "/usr/sbin/glexec sh -c ': > ready; read -r line; echo got $line; exit 3'";
+        let shell = format!(
+            "set -m; {call}; echo stopped with $?; until [ -e go ]; do sleep 0.01; done; fg; echo ended with $?"
+        );
+        let (mut keyboard, theirs) = UnixStream::pair().unwrap();
+        let developer = site.pilot().credential("alice").env("SHELL", "/bin/bash");
+        let run = developer.start_on(OwnedFd::from(theirs), "/usr/bin/script", ["-qc", &shell, "/dev/null"]);
+        eventually("the command runs", || site.exists("/home/alice/ready"));
+        keyboard.write_all(b"\x1a").unwrap();
+        let states = || site.sh("ps -o stat= -u alice | cut -c1 | sort -u");
+        eventually("all of it is stopped", || states() == "T\n");
+        developer.sh("touch go").exits(0);
+        eventually("all of it goes on", || !states().contains('T'));
+        keyboard.write_all(b"a line\n").unwrap();
+        let output = run.finish().stdout().replace('\r', "");
+        for expected in ["stopped with 148\n", "got a line\n", "ended with 3\n"] {
+            assert!(output.contains(expected), "{expected:?}: {output}");
+        }
     });
 }
