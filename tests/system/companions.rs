@@ -1,4 +1,5 @@
-//! The companions of the callers: `glexec_wrapenv`, `glexec_unwrapenv` and `mkgltempdir`, as `make install` puts them.
+//! The companions of the callers: `glexec_wrapenv`, `glexec_unwrapenv`, `glexec_wrap.sh` and `mkgltempdir`, as `make install`
+//! puts them.
 
 use crate::site::{Caller, Site};
 use std::fs;
@@ -16,13 +17,14 @@ pub fn install(site: &Site) {
     for (name, from) in [
         ("glexec_wrapenv", built("glexec_wrapenv")),
         ("glexec_unwrapenv", built("glexec_unwrapenv")),
+        ("glexec_wrap.sh", concat!(env!("CARGO_MANIFEST_DIR"), "/src/companions/glexec_wrap.sh").into()),
         ("mkgltempdir", concat!(env!("CARGO_MANIFEST_DIR"), "/src/companions/mkgltempdir").into()),
     ] {
         let path = format!("/usr/sbin/{name}");
         site.write(&path, fs::read(&from).unwrap_or_else(|e| panic!("{}: {e}", from.display())));
         site.chmod(&path, 0o755);
     }
-    site.sh("cd /usr/sbin; ln -s glexec_wrapenv glexec_wrapenv.pl; ln -s glexec_unwrapenv glexec_unwrapenv.pl");
+    site.sh("cd /usr/sbin; ln -s glexec_wrapenv glexec_wrapenv.pl; ln -s glexec_unwrapenv glexec_unwrapenv.pl; ln -s glexec_wrap.sh glexec_warp.sh");
 }
 
 fn equipped() -> Site {

@@ -45,18 +45,35 @@ fn gsido_finds_glexec_in_its_path_and_gives_its_command_a_proxy() {
 }
 
 #[test]
-fn wrap_script_runs_its_companions_from_its_own_directory() {
-    // glexec_wrap.sh; its own variables reappear in the payload, and names that are a part of an excluded one.
+fn dirac_variant_and_sites_find_the_wrap_script_beside_glexec() {
+    // Its own variables reappear in the payload, and names that are a part of an excluded one.
     in_both_modes(|site| {
         companions::install(site);
-        site.sh("mkdir -p /opt/wrap; cp /usr/sbin/glexec_*wrapenv.pl /opt/wrap/");
-        let script = "#!/bin/sh\ndir=`dirname $0`; export GLEXEC_ENV=`$dir/glexec_wrapenv.pl 2> /dev/null`; \
-            exec /usr/sbin/glexec $dir/glexec_unwrapenv.pl -- \"$@\"\n";
-        site.write("/opt/wrap/glexec_wrap.sh", script);
-        site.chmod("/opt/wrap/glexec_wrap.sh", 0o755);
+        site.sh(
+            "mkdir -p /opt/glite; ln -s /usr/sbin /opt/glite/sbin; ln -s /usr/sbin/glexec_wrap.sh /usr/local/bin/wrap",
+        );
         let caller = site.pilot().credential("alice").env("GLEXEC_ID", "job 1").env("PROXY", "p").env("HOM", "h");
-        let run = caller.run("/opt/wrap/glexec_wrap.sh", ["echo $GLEXEC_ID $PROXY $HOM; id -un"]);
-        run.succeeds_with("job 1 p h\nalice\n");
+        for script in ["/opt/glite/sbin/glexec_wrap.sh", "/usr/sbin/glexec_warp.sh", "/usr/local/bin/wrap"] {
+            let run = caller.run(script, ["echo $GLEXEC_ID $PROXY $HOM; id -un"]);
+            run.succeeds_with("job 1 p h\nalice\n");
+            caller.run(script, ["printf", "%s.", "two words", "$HOM"]).succeeds_with("two words.$HOM.");
+        }
+        caller.run("/usr/sbin/glexec_wrap.sh", ["exit 7;"]).exits(7);
+
+        site.sh("install -d -m 1777 /jobs");
+        caller
+            .clone()
+            .env("GLEXEC_TARGET_PROXY", "/jobs/proxy")
+            .run::<&str>("/usr/sbin/glexec_wrap.sh", [])
+            .succeeds_with("");
+        assert_eq!(site.sh("stat -c '%U %a' /jobs/proxy"), "alice 600\n");
+
+        let digits: String = (0..70_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_string()).collect();
+        let much = ["A", "B", "C", "D"].into_iter().zip(digits.as_bytes().chunks(120_000));
+        let much =
+            much.fold(caller, |caller, (name, part)| caller.env(name, String::from_utf8_lossy(part).into_owned()));
+        let run = much.run("/usr/sbin/glexec_wrap.sh", ["id"]);
+        assert!(run.exits(255).stderr().contains("too large") && run.stdout().is_empty(), "{run}");
     });
 }
 
