@@ -10,6 +10,7 @@ TARGET = $(abspath $(or $(CARGO_TARGET_DIR),target))
 PROGRAM = $(TARGET)/release/glexec
 # Unprivileged helpers of the callers; the .pl names are the historic ones, which pilots look for beside glexec.
 COMPANIONS = $(addprefix $(TARGET)/release/,glexec_wrapenv glexec_unwrapenv)
+SHELL_COMPANIONS = $(addprefix src/companions/,glexec_wrap.sh mkgltempdir)
 # Where `make deb` and `make rpm` leave what they made.
 PACKAGES = $(TARGET)/packages
 ADMIN_PROGRAM = $(TARGET)/release/glexec-admin
@@ -20,7 +21,7 @@ CARGO_OF_USER = $(shell getent passwd '$(SUDO_USER)' | cut -d: -f6)/.cargo/bin
 BUILDER = $(if $(and $(SUDO_USER),$(filter 0,$(shell id -u))),$(if $(shell command -v cargo),,sudo -H -u $(SUDO_USER) env PATH=$(CARGO_OF_USER):$(PATH) $(if $(CARGO_TARGET_DIR),CARGO_TARGET_DIR=$(TARGET))))
 CARGO = $(BUILDER) cargo
 
-SCRIPTS = .ci/run benches/run demo/run src/companions/mkgltempdir $(addprefix packaging/,build-deb build-rpm install-missing source-tree) $(addprefix tests/site/,enter make-pki make-root prepare) packaging/linked-crates tests/attacks/faults.sh
+SCRIPTS = .ci/run benches/run demo/run $(SHELL_COMPANIONS) $(addprefix packaging/,build-deb build-rpm install-missing source-tree) $(addprefix tests/site/,enter make-pki make-root prepare) packaging/linked-crates tests/attacks/faults.sh
 
 .PHONY: all bench build deb demo test fuzz faults supply-chain sanitize mutants lint format-check fmt install rpm clean help packages rust rust-tools
 .NOTPARALLEL: # what a target needs is done in the order it is written
@@ -125,9 +126,10 @@ else
 	install -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/sbin/glexec
 	@echo "install: not root, so glexec is not setuid root yet: chown root:root, then chmod 4711"
 endif
-	install -m 755 $(COMPANIONS) src/companions/mkgltempdir $(DESTDIR)$(PREFIX)/sbin/
+	install -m 755 $(COMPANIONS) $(SHELL_COMPANIONS) $(DESTDIR)$(PREFIX)/sbin/
 	ln -sf glexec_wrapenv $(DESTDIR)$(PREFIX)/sbin/glexec_wrapenv.pl
 	ln -sf glexec_unwrapenv $(DESTDIR)$(PREFIX)/sbin/glexec_unwrapenv.pl
+	ln -sf glexec_wrap.sh $(DESTDIR)$(PREFIX)/sbin/glexec_warp.sh
 	install -m 755 $(ADMIN_PROGRAM) $(DESTDIR)$(PREFIX)/sbin/glexec-admin
 	test -e $(DESTDIR)/etc/glexec.conf || install -m 644 etc/glexec.conf $(DESTDIR)/etc/glexec.conf
 	install -m 644 etc/glexec.conf $(DESTDIR)$(PREFIX)/share/doc/glexec/glexec.conf.example

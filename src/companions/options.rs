@@ -6,8 +6,9 @@ use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-/// Variables that are glexec's to set: they say who the payload is.
-const EXCLUDED: [&str; 5] = ["HOME", "LOGNAME", "USER", "X509_USER_PROXY", "_"];
+/// Variables that are glexec's to set: they say who the payload is. GLEXEC_ENV is the last call's, and would grow with
+/// every call of a shell that exports it.
+const EXCLUDED: [&str; 6] = ["GLEXEC_ENV", "HOME", "LOGNAME", "USER", "X509_USER_PROXY", "_"];
 
 /// What Perl's `die` gives, which the historic scripts ended with.
 pub const FAILED: u8 = 255;
@@ -67,19 +68,10 @@ fn names_of(list: &[u8]) -> impl Iterator<Item = OsString> {
     list.split(|b| *b == b',').filter(|name| !name.is_empty()).map(|name| OsString::from_vec(name.to_vec()))
 }
 
-/// Says on stderr that a variable is left alone.
-pub fn skipping(name: &OsStr) {
-    complain(b"Skipping ", name.as_bytes());
-}
-
 /// Says on stderr why nothing is done.
 pub fn failed(why: &str) {
-    complain(b"", why.as_bytes());
-}
-
-fn complain(what: &[u8], rest: &[u8]) {
     // A caller that does not listen still has the exit code.
-    let _ = std::io::stderr().write_all(&[what, rest, b"\n"].concat());
+    let _ = std::io::stderr().write_all(&[why.as_bytes(), b"\n"].concat());
 }
 
 #[cfg(test)]
@@ -100,7 +92,7 @@ mod tests {
     #[test]
     fn names_are_excluded_as_a_whole() {
         let options = options(&["--exclude=A", "--exclude=B,CD", "--exclude", "E"]);
-        for name in ["A", "B", "CD", "E", "HOME", "LOGNAME", "USER", "X509_USER_PROXY", "_"] {
+        for name in ["A", "B", "CD", "E", "GLEXEC_ENV", "HOME", "LOGNAME", "USER", "X509_USER_PROXY", "_"] {
             assert!(options.excludes(OsStr::new(name)), "{name}");
         }
         for name in ["C", "D", "AA", "a", "", "PROXY", "X509", "HOM", "SER", "OME"] {

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
@@ -63,9 +63,10 @@ fn run() -> Result<String, String> {
 fn wrap(variables: impl Iterator<Item = (OsString, OsString)>, options: &Options) -> std::io::Result<String> {
     let mut seen = BTreeSet::new();
     let mut packed = ZlibEncoder::new(Vec::new(), Compression::default());
-    for (name, value) in variables {
+    // To std an entry like `=A=1` has the name `=A`, to everybody else none: nothing could be made of it.
+    for (name, value) in variables.filter(|(name, _)| !name.as_bytes().starts_with(b"=")) {
         if options.excludes(&name) {
-            options::skipping(&name);
+            skipping(&name);
         } else if !seen.contains(&name) {
             let item = [name.as_bytes(), b"=", value.as_bytes()].concat();
             packed.write_all(STANDARD.encode(item).as_bytes())?;
@@ -74,6 +75,12 @@ fn wrap(variables: impl Iterator<Item = (OsString, OsString)>, options: &Options
         }
     }
     Ok(STANDARD.encode(packed.finish()?))
+}
+
+/// Says on stderr that a variable is left alone, as the historic script did.
+fn skipping(name: &OsStr) {
+    // Who does not listen has the variables all the same.
+    let _ = std::io::stderr().write_all(&[b"Skipping ", name.as_bytes(), b"\n"].concat());
 }
 
 #[cfg(test)]
@@ -97,6 +104,7 @@ mod tests {
         assert_eq!(items(&[(b"A", b"1"), (b"B", b""), (b"HOME", b"/x"), (b"NOT", b"x")]), "QT0x Qj0= ");
         assert_eq!(items(&[(b"A", b"1"), (b"A", b"2")]), "QT0x ");
         assert_eq!(items(&[(b"A", b"\xff\n=")]), format!("{} ", STANDARD.encode(b"A=\xff\n=")));
+        assert_eq!(items(&[(b"=A", b"1"), (b"B", b"=")]), format!("{} ", STANDARD.encode(b"B==")));
         assert_eq!(items(&[]), "");
     }
 }

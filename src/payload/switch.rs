@@ -76,7 +76,9 @@ pub fn prepare(target: &Mapping, wish: &Wish<'_>, config: &Glexec) -> Outcome<Pr
             None => None,
         };
         let lock = config.target_lock_mechanism;
-        let copy = match config.create_target_proxy {
+        // Of a copy with a name of ours nobody but a payload would learn.
+        let has_reader = wish.payload.is_some() || *wish.target_proxy != TargetProxy::Default;
+        let copy = match config.create_target_proxy && has_reader {
             true => target_proxy::write(wish.target_proxy, wish.cwd, target.uid.get(), wish.proxy, lock)?,
             false => None,
         };

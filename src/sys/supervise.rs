@@ -107,11 +107,44 @@ impl Line {
     }
 }
 
+/// Who sent a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sender {
+    /// The kernel, for instance for a key that was typed at the terminal.
+    Kernel,
+    /// This process, as far as it says so itself.
+    Process(Pid),
+}
+
+/// A signal that arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrived {
+    /// Its number.
+    pub number: i32,
+    /// Who sent it.
+    pub sender: Sender,
+}
+
+impl Arrived {
+    fn new(info: &libc::signalfd_siginfo) -> Self {
+        let number = |field: u32| i32::try_from(field).unwrap_or(0);
+        // Processes send signals with codes of zero and below (sigaction(2)).
+        let sender =
+            if info.ssi_code > 0 { Sender::Kernel } else { Sender::Process(Pid::from_raw(number(info.ssi_pid))) };
+        Arrived { number: number(info.ssi_signo), sender }
+    }
+
+    /// Whether somebody at the terminal wants to have the job stopped.
+    pub fn is_typed_stop(self) -> bool {
+        self.number == libc::SIGTSTP && self.sender == Sender::Kernel
+    }
+}
+
 /// What happened first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// One of the held signals arrived; its number.
-    Signal(i32),
+    /// One of the held signals arrived.
+    Signal(Arrived),
     /// The line has a message or has ended.
     Line,
     /// Nothing, in the time given.
@@ -140,7 +173,15 @@ pub fn wait(signals: &SignalFd, line: &Line, patience: Option<Duration>) -> Resu
         return Ok(Event::Line);
     }
     let signal = signals.read_signal()?;
-    Ok(signal.map_or(Event::Nothing, |info| Event::Signal(i32::try_from(info.ssi_signo).unwrap_or(0))))
+    Ok(signal.map_or(Event::Nothing, |info| Event::Signal(Arrived::new(&info))))
+}
+
+/// Stops the own process as SIGTSTP stops one: until SIGCONT comes, and not at all where no shell is there to send that.
+pub fn stop_as_typed() -> Result<(), Errno> {
+    let stop: SigSet = [Signal::SIGTSTP].into_iter().collect();
+    signal(getpid(), libc::SIGTSTP);
+    stop.thread_unblock()?;
+    stop.thread_block()
 }
 
 /// Makes the process the parent of every orphan below it (PR_SET_CHILD_SUBREAPER(2const)).
@@ -260,6 +301,18 @@ pub fn below(mut found: Vec<Pid>) -> Vec<Pid> {
     found
 }
 
+/// Whether a process is below another one; not known, and so denied, of one that is gone.
+pub fn is_below(pid: Pid, other: Pid) -> bool {
+    let mut parent = stat(pid).parent;
+    while let Some(pid) = parent {
+        if pid == other {
+            return true;
+        }
+        parent = stat(pid).parent;
+    }
+    false
+}
+
 /// Whether a process has this user as its real one, proc_pid_status(5).
 pub fn runs_as(pid: Pid, user: Uid) -> bool {
     let status = proc_text(&format!("/proc/{pid}/status")).unwrap_or_default();
@@ -310,9 +363,10 @@ pub fn is_ending(pid: Pid) -> bool {
     stat.threads == "1" && (stat.state == "Z" || stat.flags & EXITING != 0)
 }
 
-/// Fields 3, 9 and 20 of /proc/PID/stat (proc_pid_stat(5)); empty where the system does not tell.
+/// Fields 3, 4, 9 and 20 of /proc/PID/stat (proc_pid_stat(5)); empty where the system does not tell.
 struct Stat {
     state: String,
+    parent: Option<Pid>,
     flags: u64,
     threads: String,
 }
@@ -322,8 +376,10 @@ fn stat(pid: Pid) -> Stat {
     // The command's name, field 2, may hold blanks and parentheses; the last parenthesis ends it.
     let mut fields = text.rsplit(')').next().unwrap_or_default().split_whitespace();
     let state = fields.next().unwrap_or_default().to_owned();
-    let flags = fields.nth(5).and_then(|flags| flags.parse().ok()).unwrap_or(0);
-    Stat { state, flags, threads: fields.nth(10).unwrap_or_default().to_owned() }
+    // The first process of a system or a container has none: zero.
+    let parent = fields.next().and_then(|pid| pid.parse().ok()).filter(|pid| *pid > 0).map(Pid::from_raw);
+    let flags = fields.nth(4).and_then(|flags| flags.parse().ok()).unwrap_or(0);
+    Stat { state, parent, flags, threads: fields.nth(10).unwrap_or_default().to_owned() }
 }
 
 /// What all reaped descendants used together.

@@ -19,9 +19,11 @@ use std::path::{Path, PathBuf};
 const PAGES: [&str; 6] =
     ["glexec.1", "glexec.conf.5", "glexec-admin.8", "glexec-plugins.7", "glexec_wrapenv.1", "mkgltempdir.1"];
 /// Programs that share another one's page.
-const LINKS: [(&str, &str); 3] = [
+const LINKS: [(&str, &str); 5] = [
     ("glexec_unwrapenv.1", "glexec_wrapenv.1"),
     ("glexec_unwrapenv.pl.1", "glexec_wrapenv.1"),
+    ("glexec_warp.sh.1", "glexec_wrapenv.1"),
+    ("glexec_wrap.sh.1", "glexec_wrapenv.1"),
     ("glexec_wrapenv.pl.1", "glexec_wrapenv.1"),
 ];
 
@@ -261,8 +263,15 @@ fn the_committed_completions_are_what_the_definitions_say() {
 
 #[test]
 fn every_program_has_a_page() {
-    for program in ["glexec", "glexec-admin", "glexec_wrapenv", "glexec_unwrapenv", "glexec_wrapenv.pl", "mkgltempdir"]
-    {
+    for program in [
+        "glexec",
+        "glexec-admin",
+        "glexec_wrapenv",
+        "glexec_unwrapenv",
+        "glexec_wrapenv.pl",
+        "glexec_wrap.sh",
+        "mkgltempdir",
+    ] {
         let named = |page: &str| page.rsplit_once('.').is_some_and(|(name, _)| name == program);
         assert!(PAGES.iter().chain(LINKS.iter().map(|(name, _)| name)).any(|page| named(page)), "{program}");
     }

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::{Outcome, SIGNAL, message, monitor};
-use crate::sys::supervise::{self, Ended, Event, Heard, Line, Reaped};
+use crate::sys::supervise::{self, Arrived, Ended, Event, Heard, Line, Reaped, Sender};
 use nix::errno::Errno;
 use nix::libc::SIGKILL;
 use nix::sys::signalfd::SignalFd;
@@ -17,9 +17,15 @@ const PAYLOAD_HAD_OUR_CODE: i32 = 204;
 pub fn relay(signals: &SignalFd, line: &Line, monitor: Pid) -> Result<Option<Outcome>, Errno> {
     let outcome = loop {
         match supervise::wait(signals, line, None)? {
-            // Should the monitor be gone, the line says so next.
-            Event::Signal(number) => {
-                let _ = line.say(message(SIGNAL, number));
+            // What the payload sends to its process group has reached everybody in it; handed on, it would come again.
+            Event::Signal(Arrived { sender: Sender::Process(sender), .. }) if supervise::is_below(sender, monitor) => {}
+            Event::Signal(signal) => {
+                // Should the monitor be gone, the line says so next.
+                let _ = line.say(message(SIGNAL, signal.number));
+                if signal.is_typed_stop() {
+                    // The monitor stops the payload, which has left the terminal, when it finds this process stopped.
+                    supervise::stop_as_typed()?;
+                }
             }
             Event::Nothing => {}
             Event::Line => match line.hear() {

@@ -1,6 +1,6 @@
 //! DIRAC (glexecComputingElement.py): the payload in a login shell, the proxy renewed by a call without command.
 
-use super::in_both_modes;
+use super::{eventually, in_both_modes};
 use crate::site::{Caller, Site, material_file};
 use nix::sys::signal::Signal;
 
@@ -56,6 +56,28 @@ fn dirac_renews_the_target_proxy_by_a_call_without_command() {
         renewed.glexec::<&str>([]).succeeds_with("");
         assert!(site.read("/jobs/proxy").as_bytes() == material_file("proxies/alice-nested.pem"));
         assert_eq!(site.sh("stat -c '%U %a' /jobs/*"), "alice 600\n");
+    });
+}
+
+#[test]
+fn dirac_that_names_no_target_proxy_renews_none_and_leaves_no_copy_behind() {
+    in_both_modes(|site| {
+        let run = dirac(site).glexec::<&str>([]);
+        run.succeeds_with("").record().says([("decision", "permit"), ("target_user", "alice")]);
+        assert_eq!(site.sh("ls /tmp"), "");
+    });
+}
+
+#[test]
+fn dirac_job_that_signals_its_own_process_group_gets_the_signal_once() {
+    in_both_modes(|site| {
+        // The second signal tells how often the first one came; it comes behind it on every way, and has a higher number.
+        let job = "n=0; trap 'n=$((n+1))' TERM; trap 'echo $n; exit 3' RTMIN; kill -TERM 0; touch ready; while :; do sleep 0.01; done";
+        let run = dirac(site).start("/usr/sbin/glexec", ["/bin/bash", "-lc", job]);
+        eventually("the job has signalled its group", || site.exists("/home/alice/ready"));
+        let kill = format!("kill -RTMIN {}", run.pid_in_site());
+        dirac(site).glexec(["/bin/bash", "-c", &kill]).succeeds_with("");
+        assert_eq!(run.finish().exits(3).stdout(), "1\n");
     });
 }
 

@@ -55,6 +55,20 @@ fn panda_runs_its_payload_in_the_directory_that_mkgltempdir_made() {
 }
 
 #[test]
+fn panda_hears_why_its_directory_cannot_be_removed() {
+    in_both_modes(|site| {
+        let panda = panda(site);
+        let dir = panda.run("/usr/sbin/mkgltempdir", ["-t", "755"]).exits(0).stdout().trim_end().to_owned();
+        panda.glexec(["touch", &format!("{dir}/output")]).succeeds_with("");
+        // A job may outlive its proxy.
+        let late = panda.clone().credential("alice-expired").without("GLEXEC_SOURCE_PROXY");
+        let run = late.run("/usr/sbin/mkgltempdir", ["-r", &dir, "-f"]);
+        assert!(run.exits(201).stderr().contains("(credential.expired)"), "{run}");
+        panda.run("/usr/sbin/mkgltempdir", ["-r", &dir, "-f"]).succeeds_with("");
+    });
+}
+
+#[test]
 fn panda_payload_handles_its_own_signals() {
     in_both_modes(|site| {
         for signal in ["TERM", "QUIT", "SEGV", "XCPU", "BUS"] {

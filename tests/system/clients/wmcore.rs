@@ -25,7 +25,7 @@ fn wmcore_makes_a_target_proxy_beside_the_users_in_a_directory_for_everybody() {
         companions::install(site);
         let wrapped = server.env("SCRAM_ARCH", "slc7").sh(
             "export GLEXEC_ENV=`/usr/sbin/glexec_wrapenv.pl 2> /dev/null`; \
-             exec /usr/sbin/glexec /usr/sbin/glexec_unwrapenv.pl -- /usr/bin/sh -c 'submit /file.jdl; echo $SCRAM_ARCH'",
+             exec /usr/sbin/glexec /usr/sbin/glexec_unwrapenv.pl --exclude=PATH -- /usr/bin/sh -c 'submit /file.jdl; echo $SCRAM_ARCH'",
         );
         wrapped.succeeds_with("/proxies/P.user submitted\nslc7\n");
     });
