@@ -177,7 +177,7 @@ fn a_killed_front_does_not_keep_it_from_running() {
     let running = alice(&site).start(crate::site::GLEXEC, ["sh", "-c", "touch ~/ready; sleep 1000"]);
     running.wait_until("test -e /home/alice/ready");
     site.pilot().sh(&format!("kill -KILL {}", running.pid_in_site())).exits(0);
-    running.wait_until("grep -q event=end /var/log/glexec/glexec.log");
+    site.wait_until_the_end_is_recorded();
     running.finish().killed_by(Signal::SIGKILL);
     assert_eq!(site.read("/root/rc"), "137\n");
     site.last_record().says([("event", "end"), ("epilogue", "0"), ("signal", "9")]);

@@ -35,8 +35,10 @@ const LOG_FILE: &str = "/var/log/glexec/glexec.log";
 const SYSLOG_FILE: &str = "/var/log/messages.raw";
 /// Where a program finds the descriptor of [`Caller::reporting`]: higher than any that the harness has open itself.
 const REPORT_FD: i32 = 1000;
-/// No call takes this long; one that does is a failure, not a hanging test run.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Nothing takes this long, on a crowded machine either; what does is a failure, not a hanging test run.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+/// How often what is waited for is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// The folder with credentials and the site's files, made by the first test that asks.
 fn material() -> &'static Path {
@@ -68,6 +70,16 @@ fn built(name: &str) -> PathBuf {
 /// A file of the credentials made for this run, as `certs/alice.pem` or `keys/user.key`: for tests that make more.
 pub fn material_file(name: &str) -> Vec<u8> {
     fs::read(material().join(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+}
+
+/// Waits for something that another process does.
+#[track_caller]
+pub fn eventually(what: &str, happened: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !happened() {
+        assert!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}");
+        thread::sleep(LOOK_EVERY);
+    }
 }
 
 /// An account of the site.
@@ -232,11 +244,22 @@ impl Site {
         run.stdout()
     }
 
+    /// Waits until root finds that this shell condition holds.
+    #[track_caller]
+    pub fn wait_until(&self, condition: &str) {
+        eventually(condition, || Caller::new(self, self.account("root")).sh(condition).code() == Some(0));
+    }
+
     /// Waits until no process of an account is left.
     #[track_caller]
     pub fn wait_until_nobody_is(&self, account: &str) {
-        let gone = format!("pgrep -u {account} > /dev/null || exit 0");
-        self.sh(&format!("for try in $(seq 1000); do {gone}; sleep 0.01; done; exit 1"));
+        self.wait_until(&format!("! pgrep -u {account} > /dev/null"));
+    }
+
+    /// Waits for the end record of the first call: who kills the front does not wait for it.
+    #[track_caller]
+    pub fn wait_until_the_end_is_recorded(&self) {
+        self.wait_until(&format!("grep -q event=end {LOG_FILE}"));
     }
 
     /// Runs glexec-admin as root, as it was built.
@@ -286,14 +309,10 @@ impl Site {
 
     /// All audit records, as soon as there are this many: the syslog daemon writes when it likes.
     pub fn records_awaited(&self, number: usize) -> Vec<Record> {
-        let deadline = Instant::now() + Duration::from_secs(if self.syslog { 5 } else { 0 });
-        loop {
-            let records = self.records();
-            if records.len() >= number || Instant::now() >= deadline {
-                return records;
-            }
-            thread::sleep(Duration::from_millis(2));
+        if self.syslog {
+            eventually("enough audit records", || self.records().len() >= number);
         }
+        self.records()
     }
 
     /// The audit record of the last call.
@@ -584,11 +603,9 @@ impl<'s> Running<'s> {
     }
 
     /// Waits until the site's root finds that this shell condition holds.
+    #[track_caller]
     pub fn wait_until(&self, condition: &str) {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while Caller::new(self.site, self.site.account("root")).sh(condition).code() != Some(0) {
-            assert!(Instant::now() < deadline, "{}: {condition} does not come true", self.what);
-        }
+        self.site.wait_until(condition);
     }
 
     /// Sends a signal to it, as root.

@@ -2,7 +2,7 @@
 //! _update_proxy, _cleanup).
 
 use super::{eventually, in_both_modes, nothing_runs_as};
-use crate::site::{Caller, Run, Running, Site};
+use crate::site::{Caller, PATIENCE, Run, Running, Site};
 use nix::libc::SYS_recvmsg;
 use nix::sys::signal::Signal;
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
@@ -10,7 +10,6 @@ use std::fs::File;
 use std::io::{IoSlice, Read, Seek, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
 
 /// The sandbox; the starter keeps its own part in `SB.condor`.
 const SB: &str = "/execute/dir_1";
@@ -75,7 +74,7 @@ impl<'s> Starter<'s> {
 
 fn sockets() -> (UnixStream, UnixStream) {
     let (ours, theirs) = UnixStream::pair().unwrap();
-    ours.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    ours.set_read_timeout(Some(PATIENCE)).unwrap();
     (ours, theirs)
 }
 
