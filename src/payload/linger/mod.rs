@@ -36,7 +36,7 @@ use epilogue::{Done, Epilogue};
 use monitor::Tree;
 use nix::errno::Errno;
 use nix::sys::signalfd::SignalFd;
-use nix::unistd::{Gid, Pid, Uid, chdir};
+use nix::unistd::{Gid, Pid, Uid, chdir, getpid};
 use std::time::{Duration, Instant};
 
 /// Over the line, from the monitor: how the payload ended. The first byte says which, the others are the number.
@@ -137,7 +137,7 @@ pub fn supervise(lingering: Lingering<'_>) -> (Call, Refusal) {
     let prepared = || -> reason::Outcome<_> {
         let signals = supervise::hold_signals().map_err(failed("signalfd"))?;
         let (ours, theirs) = Line::pair().map_err(failed("socketpair"))?;
-        let front = supervise::own_pid();
+        let front = getpid();
         let before = supervise::children(front);
         supervise::adopt_orphans().map_err(failed("PR_SET_CHILD_SUBREAPER"))?;
         let side = supervise::split().map_err(failed("fork"))?;
@@ -207,7 +207,7 @@ fn monitor(mut lingering: Lingering<'_>, line: &Line, front: Pid) -> i32 {
         take.map_or(Ok(()), Take::hand_over)?;
         let cgroup = cgroups.map(|parent| parent.make(&name)).transpose().map_err(unusable_cgroup)?;
         let gate = Line::pair().map_err(failed("socketpair"))?;
-        let monitor = supervise::own_pid();
+        let monitor = getpid();
         match supervise::split() {
             Ok(side) => Ok((signals, gate, cgroup, monitor, side)),
             Err(errno) => {

@@ -7,7 +7,7 @@ use crate::sys::cgroup::Cgroup;
 use crate::sys::supervise::{self, Ended, Event, Heard, Line, Reaped};
 use nix::libc::{SIGCONT, SIGKILL, SIGSTOP, SIGTERM};
 use nix::sys::signalfd::SignalFd;
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getpid};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -20,8 +20,8 @@ pub(super) const KILL_STEP: Duration = Duration::from_millis(1);
 
 /// How long ended processes that cannot be reaped are waited for.
 const LET_GO: Duration = Duration::from_secs(1);
-/// The same for those that are ending: to give back much memory takes seconds, a file system of a caller's (FUSE) that does not
-/// answer to a close takes for ever.
+/// The same for those that are ending: to give back much memory takes seconds, a file system of a caller's (FUSE) that does
+/// not answer to a close takes for ever.
 const LET_END: Duration = Duration::from_secs(10);
 /// How many ended processes are reaped before anything else is looked at: several processes that do nothing but fork let
 /// more end than one can reap, and must not keep the monitor from ending them.
@@ -48,7 +48,7 @@ pub struct Tree {
 impl Tree {
     /// Every process that is left: below the monitor, whose children orphans become, and in the cgroup.
     fn left(&self) -> Vec<Pid> {
-        let mut left = supervise::descendants(supervise::own_pid());
+        let mut left = supervise::descendants(getpid());
         left.extend(self.in_cgroup());
         left
     }
@@ -65,10 +65,10 @@ impl Tree {
         self.cgroup.iter().for_each(Cgroup::kill);
         // Those first that a single look shows, the youngest before it is somebody else: thousands that have ended make
         // the walk below them slow.
-        for pid in supervise::children(supervise::own_pid()).into_iter().rev() {
+        for pid in supervise::children(getpid()).into_iter().rev() {
             supervise::signal(pid, SIGKILL);
         }
-        for pid in supervise::descendants(supervise::own_pid()) {
+        for pid in supervise::descendants(getpid()) {
             supervise::signal(pid, SIGKILL);
         }
     }
@@ -135,7 +135,8 @@ pub fn watch(signals: &SignalFd, line: &Line, front: Pid, payload: &Tree, grace:
 }
 
 /// Ends every process that is left: asks, waits, kills. Orphans become children of the monitor, so when it has no child
-/// left, and nobody is in the cgroup, there is nothing left. Who kills the front, at the other end of the line, waits no longer.
+/// left, and nobody is in the cgroup, there is nothing left. Whoever kills the front, at the other end of the line, waits no
+/// longer.
 pub fn end_all(tree: &Tree, mut ended: Option<Ended>, mut grace: Duration, line: Option<&Line>) -> Over {
     let started = Instant::now();
     let mut asked = BTreeSet::new();
