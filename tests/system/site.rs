@@ -4,9 +4,11 @@
 //! run helpers in it: a call forks, joins the namespaces, becomes the caller and executes the program itself, so that
 //! what the test sees (process id, wait status, descriptors) is the program's own.
 
-#![allow(unsafe_code)] // two lines of it, to become the caller between fork and exec
+#![allow(unsafe_code)] // a few lines of it, to become the caller between fork and exec
 
+use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+use nix::libc::{self, c_int};
 use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::{Mode, fstat, umask};
@@ -332,6 +334,9 @@ impl Site {
         let namespaces: Vec<File> = self.namespaces.iter().map(duplicate).collect();
         let root = duplicate(&self.root);
         let prepare = move || {
+            // What whoever runs the tests has open (make's jobserver, a lock) is no caller's.
+            // SAFETY: marks descriptors as close-on-exec, and closes none.
+            Errno::result(unsafe { libc::syscall(libc::SYS_close_range, 3, c_int::MAX, libc::CLOSE_RANGE_CLOEXEC) })?;
             for namespace in &namespaces {
                 setns(namespace, CloneFlags::empty())?;
             }
@@ -484,7 +489,7 @@ impl<'s> Caller<'s> {
         let step = move || {
             let _alive = (&argv, &env);
             // SAFETY: both arrays are as execve(2) wants them, and the strings live as long as this closure.
-            unsafe { nix::libc::execve(path.as_ptr(), argv_array.as_ptr().cast(), env_array.as_ptr().cast()) };
+            unsafe { libc::execve(path.as_ptr(), argv_array.as_ptr().cast(), env_array.as_ptr().cast()) };
             Err(io::Error::last_os_error())
         };
         self.clone().first(step).glexec::<&str>([])
