@@ -138,11 +138,12 @@ impl Tree {
         outcome
     }
 
-    /// Gives what belongs to `from` back to `to`. Nothing of it can be written by anybody else afterwards.
-    pub fn hand_back(&self, from: Owner, to: Owner) -> Result<Back, Errno> {
+    /// Gives what belongs to `from` back to `to`. Nothing of it can be written by anybody else afterwards. An error is about
+    /// the top: what is in the way below it is counted.
+    pub fn hand_back(&self, from: Owner, to: Owner) -> Result<Back, Why> {
         let lock = own_lock()?;
         let mut walk = Walk::new(from, to, Rule::WhatIsTheirs, &lock, MAX_BACK);
-        let _ = walk.directory(self.top.as_fd(), &Here::top(self.mode));
+        walk.directory(self.top.as_fd(), &Here::top(self.mode)).map_err(|obstacle| obstacle.why)?;
         Ok(walk.back)
     }
 }

@@ -278,6 +278,21 @@ fn one_that_others_could_have_written_refuses_the_call() {
 }
 
 #[test]
+fn one_that_others_could_have_written_meanwhile_does_not_run_and_the_log_says_why() {
+    let site = site("touch /root/ran");
+    let running = alice(&site).start(crate::site::GLEXEC, ["sh", "-c", "touch ~/ready; sleep 1000"]);
+    running.wait_until("test -e /home/alice/ready");
+    site.chmod(PROGRAM, 0o757);
+    running.signal(Signal::SIGTERM);
+    let run = running.finish();
+    run.exits(202);
+    assert!(!site.exists("/root/ran"));
+    end(&run).says([("epilogue", "not-started"), ("signal", "15")]);
+    let log = site.read("/var/log/glexec/glexec.log");
+    assert!(log.contains("code=epilogue.failed") && log.contains("can be written by others"), "{log}");
+}
+
+#[test]
 fn a_configuration_that_could_never_run_it_is_refused() {
     for (old, new, line) in [
         ("linger = true", "linger = false", "needs linger = true"),
