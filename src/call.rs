@@ -16,8 +16,8 @@ use crate::sys::identity::Need;
 use crate::sys::self_check::Failed;
 use crate::sys::start::{self, Inherited, Limits};
 use crate::sys::{identity, self_check};
-use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, geteuid, getpid};
+use std::fmt::Display;
 use std::io::Write;
 
 /// What the kernel says for an id that means nothing where it is asked for (user_namespaces(7), overflowuid).
@@ -34,8 +34,7 @@ pub struct Call {
     gid: Gid,
     log: Option<Log>,
     report: Reporter,
-    report_usable: bool,
-    closed: Result<(), Errno>,
+    descriptors: Outcome<()>,
     recorded: bool,
 }
 
@@ -57,9 +56,16 @@ impl Call {
             _ => (inherited.uid.as_raw(), inherited.gid.as_raw()),
         };
         record.process(uid, gid, getpid().as_raw());
+        let descriptors = match closed {
+            Err(errno) => Err(not_started("close_range", errno)),
+            Ok(()) if wanted == ReportFd::Unset || report.is_some() => Ok(()),
+            Ok(()) => {
+                let sentence = "GLEXEC_REPORT_FD is not the number of an open descriptor of 3 or above";
+                Err(Refusal::new(Reason::InvocationReportFd, sentence))
+            }
+        };
         Call {
-            report_usable: wanted == ReportFd::Unset || report.is_some(),
-            closed,
+            descriptors,
             report: Reporter::new(report),
             uid: inherited.uid,
             gid: inherited.gid,
@@ -74,14 +80,7 @@ impl Call {
     /// Refuses a call that would hand the caller's descriptors on, and a GLEXEC_REPORT_FD that names no descriptor: the
     /// caller would wait for a line that never comes.
     pub fn check_descriptors(&self) -> Outcome<()> {
-        self.closed.map_err(|errno| {
-            Refusal::new(Reason::SelfStartup, "glexec could not start safely").detail(format!("close_range: {errno}"))
-        })?;
-        if self.report_usable {
-            return Ok(());
-        }
-        let sentence = "GLEXEC_REPORT_FD is not the number of an open descriptor of 3 or above";
-        Err(Refusal::new(Reason::InvocationReportFd, sentence))
+        self.descriptors.clone()
     }
 
     /// From here on the configured destination is used.
@@ -212,21 +211,18 @@ pub fn harden(inherited: &Inherited) -> Outcome<Limits> {
         };
         Refusal::new(reason, sentence)
     })?;
-    let failed = |what: &'static str| {
-        move |why: String| {
-            Refusal::new(Reason::SelfStartup, "glexec could not start safely").detail(format!("{what}: {why}"))
-        }
-    };
-    start::forbid_dumps().map_err(|e| failed("PR_SET_DUMPABLE")(e.to_string()))?;
-    let limits = start::raise_limits().map_err(|e| failed("setrlimit")(e.to_string()))?;
-    identity::drop_setgid(inherited.gid).map_err(|e| failed("setresgid")(e.to_string()))?;
-    identity::reduce_capabilities().map_err(failed("capabilities"))?;
+    start::forbid_dumps().map_err(|errno| not_started("PR_SET_DUMPABLE", errno))?;
+    let limits = start::raise_limits().map_err(|errno| not_started("setrlimit", errno))?;
+    identity::drop_setgid(inherited.gid).map_err(|errno| not_started("setresgid", errno))?;
+    identity::reduce_capabilities().map_err(|why| not_started("privileges", why))?;
     Ok(limits)
 }
 
 /// The second step, with the configuration known: keeps the capabilities that what is in use needs.
 pub fn settle(needs: &[Need]) -> Outcome<()> {
-    identity::settle_capabilities(needs).map_err(|why| {
-        Refusal::new(Reason::SelfStartup, "glexec could not start safely").detail(format!("capabilities: {why}"))
-    })
+    identity::settle_capabilities(needs).map_err(|why| not_started("privileges", why))
+}
+
+fn not_started(what: &str, why: impl Display) -> Refusal {
+    Refusal::new(Reason::SelfStartup, "glexec could not start safely").detail(format!("{what}: {why}"))
 }

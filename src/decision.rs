@@ -9,6 +9,7 @@ use crate::account::{self, Nss};
 use crate::circumstances::{Circumstances, Purpose};
 use crate::config::Config;
 use crate::credential::files::{self, RawCredentials};
+use crate::credential::identity::Identity;
 use crate::credential::verifier::{self, VerifiedIdentity};
 use crate::invocation::caller::Caller;
 use crate::invocation::command_line::Payload;
@@ -62,6 +63,12 @@ pub struct Decided {
     pub request: Request,
     /// Who the payload will be.
     pub target: Mapping,
+    /// The caller.
+    pub caller: Caller,
+    /// The user.
+    pub user: Identity,
+    /// Whom programs run as that read what is hostile.
+    pub service: ServiceAccount,
 }
 
 /// What a decision needs of the machine.
@@ -149,5 +156,5 @@ pub fn decide(
     let (plan, mode) = (&config.lcmaps, request.mode);
     let target = lcmaps::map(plan, mode, authorized, limits, &circumstances, &world, &mut known.trail)?;
     service.check_target(&target, caller, config)?;
-    Ok(Decided { raw, request, target })
+    Ok(Decided { raw, request, target, caller: caller.clone(), user: user.clone(), service })
 }

@@ -17,7 +17,6 @@ use crate::payload::renewal;
 use crate::payload::switch::{self, Prepared, Wish};
 use crate::payload::take::Take;
 use crate::reason::{Outcome, Reason, Refusal};
-use crate::service::ServiceAccount;
 use crate::sys::cgroup;
 use crate::sys::identity::Need;
 use crate::sys::start::{self, Inherited, Limits};
@@ -91,26 +90,16 @@ fn authorize(call: &mut Call, inherited: &Inherited, payload: Option<&Payload>) 
     let request = call.environment.request();
     let decided = decision::decide(&matter, request, &config, &Privileged, &mut known);
     call.know(&known);
-    let Decided { raw, request, target } = decided?;
+    let Decided { raw, request, target, caller, user, service } = decided?;
     call.record.mapping(&target);
 
     let cgroups = payload.map_or(Ok(None), |_| linger::find_cgroups(&config.glexec))?;
-    let epilogue = match (payload, &known.caller) {
-        (Some(payload), Some(caller)) => {
-            Epilogue::find(&config.glexec, &Facts { caller, groups, target: &target, payload })?
-        }
-        _ => None,
-    };
-    if let (None, true, Some(verified), Some(caller)) =
-        (payload, config.glexec.create_target_proxy, &known.verified, &known.caller)
-    {
-        let confined_as = ServiceAccount::find(&config, caller)?.actor();
-        renewal::check(&request.target, cwd, &target, &verified.user, &confined_as, &config)?;
+    let facts = |payload| Facts { caller: &caller, groups, target: &target, payload };
+    let epilogue = payload.map_or(Ok(None), |payload| Epilogue::find(&config.glexec, &facts(payload)))?;
+    if payload.is_none() && config.glexec.create_target_proxy {
+        renewal::check(&request.target, cwd, &target, &user, &service.actor(), &config)?;
     }
-    let take = match (take, &known.caller) {
-        (Some(path), Some(caller)) => Take::find(path, cwd, caller, &target, &config.glexec)?,
-        _ => None,
-    };
+    let take = take.map_or(Ok(None), |path| Take::find(path, cwd, &caller, &target, &config.glexec))?;
     let wish = Wish {
         lcas: &config.lcas,
         payload,

@@ -5,7 +5,6 @@
 use memchr::memchr2;
 use std::borrow::Cow;
 use std::ffi::OsStr;
-use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
 
 /// What ends a text that was cut.
@@ -36,8 +35,7 @@ pub fn visible(bytes: &[u8], max: usize) -> String {
         }
         for byte in chunk.invalid() {
             let end = text.len();
-            // Writing to a String cannot fail.
-            let _ = write!(text, "\\x{byte:02x}");
+            text.push_str(&format!("\\x{byte:02x}"));
             if text.len() > room {
                 return cut(text, end);
             }
@@ -49,12 +47,8 @@ pub fn visible(bytes: &[u8], max: usize) -> String {
 fn push(text: &mut String, c: char) {
     match c {
         '\\' => text.push_str("\\\\"),
-        '\0'..='\u{1f}' | '\u{7f}' => {
-            let _ = write!(text, "\\x{:02x}", u32::from(c));
-        }
-        c if is_hidden(c) => {
-            let _ = write!(text, "\\u{{{:x}}}", u32::from(c));
-        }
+        '\0'..='\u{1f}' | '\u{7f}' => text.push_str(&format!("\\x{:02x}", u32::from(c))),
+        c if is_hidden(c) => text.push_str(&format!("\\u{{{:x}}}", u32::from(c))),
         c => text.push(c),
     }
 }

@@ -173,7 +173,7 @@ impl Record {
     }
 
     /// How the site's epilogue ended.
-    pub fn epilogue(&mut self, done: Done) {
+    pub fn epilogue(&mut self, done: &Done) {
         self.set(Field::Epilogue, done.word().as_bytes(), MAX_TEXT);
     }
 

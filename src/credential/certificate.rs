@@ -7,7 +7,6 @@ use crate::credential::asn1::{Cursor, Malformed, Tlv, number, only, tag};
 use crate::credential::identity::Serial;
 use crate::credential::name::{Base, Name, NameError};
 use der::oid::ObjectIdentifier;
-use std::fmt::Write;
 
 /// Largest certificate in DER: with a VOMS attribute certificate of 64 KiB inside and room for the rest.
 pub const MAX_CERTIFICATE: usize = 96 * 1024;
@@ -329,10 +328,7 @@ fn version(fields: &mut Cursor) -> Result<u8, Fault> {
 
 /// RFC 5280 section 4.1.2.2: not negative, at most 20 octets. Zero is let through, because roots have it.
 pub fn serial(magnitude: &[u8]) -> Result<Serial, Malformed> {
-    let mut text = String::new();
-    for byte in magnitude {
-        let _ = write!(text, "{byte:02X}"); // writing to a String cannot fail
-    }
+    let text: String = magnitude.iter().map(|byte| format!("{byte:02X}")).collect();
     Serial::try_from(text).map_err(|_| Malformed("its serial number is longer than 20 octets"))
 }
 

@@ -329,20 +329,23 @@ pub fn check_validity<'a>(links: impl Iterator<Item = &'a Link>, now: i64) -> Ou
     Ok(())
 }
 
-/// What the site's configuration says about proxies: `limited_proxy`, where it applies, and `max_proxy_lifetime`.
-pub fn check_local_rules(context: &Context, chain: &Chain, judge_limited: bool) -> Outcome<()> {
+/// `limited_proxy`.
+pub fn check_limited(context: &Context, chain: &Chain) -> Outcome<()> {
     match (context.policy.limited_proxy, chain.is_limited()) {
-        _ if !judge_limited => {}
         (LimitedProxy::Refuse, true) => {
             let text = "limited proxies are not accepted here (limited_proxy): give a full proxy";
-            return Err(Refusal::new(Reason::CredentialLimitedRefused, text));
+            Err(Refusal::new(Reason::CredentialLimitedRefused, text))
         }
         (LimitedProxy::Require, false) => {
             let text = "only limited proxies are accepted here (limited_proxy)";
-            return Err(Refusal::new(Reason::CredentialLimitedRequired, text));
+            Err(Refusal::new(Reason::CredentialLimitedRequired, text))
         }
-        _ => {}
+        _ => Ok(()),
     }
+}
+
+/// `max_proxy_lifetime`.
+pub fn check_lifetimes(context: &Context, chain: &Chain) -> Outcome<()> {
     let Some(longest) = context.policy.max_proxy_lifetime else { return Ok(()) };
     let longest = i64::try_from(longest.duration().as_secs()).unwrap_or(i64::MAX);
     for (link, _) in &chain.proxies {

@@ -118,7 +118,10 @@ fn examine(context: &Context, file: &[u8], key: KeyRule, whose: Whose) -> Outcom
     check_key(context, &contents, &links, key)?;
     let chain = chain::build(context, links)?;
     chain::check_validity(chain.links(), context.now)?;
-    chain::check_local_rules(context, &chain, whose == Whose::User)?;
+    if whose == Whose::User {
+        chain::check_limited(context, &chain)?;
+    }
+    chain::check_lifetimes(context, &chain)?;
     let mut issued = vec![&chain.eec];
     issued.extend(chain.proxies.iter().map(|(link, _)| link));
     check_revocation(context, &issued, &chain.cas)?;

@@ -2,8 +2,7 @@
 //!
 //! [`judge`] is the way in. It reads the proxy file ([`pem`]), its certificates ([`certificate`], [`name`], [`asn1`]),
 //! proves the key ([`key`]), walks the chain ([`chain`], [`proxy`]) up to the CA directory ([`trust`]), and reads the
-//! VOMS attributes ([`voms`]). All of it is safe Rust,
-//! the arithmetic of signatures ([`rsa`], [`ecdsa`]) included.
+//! VOMS attributes ([`voms`]). All of it is safe Rust, the arithmetic of signatures ([`rsa`], [`ecdsa`]) included.
 
 #![forbid(unsafe_code)]
 

@@ -1,8 +1,8 @@
 //! Ban files: people and VOMS attributes that may not run here, in the line format of map files.
 //!
-//! In doubt a line bans: every spelling is looked for ([`Subject::banned`], [`Subject::banned_fqan`]), a name without quotes that holds
-//! blanks is taken whole as well, and a file that cannot be understood to its end refuses everybody, since the line that
-//! bans somebody may be the broken one.
+//! In doubt a line bans: every spelling is looked for ([`Subject::banned`], [`Subject::banned_fqan`]), a name without quotes
+//! that holds blanks is taken whole as well, and a file that cannot be understood to its end refuses everybody, since the
+//! line that bans somebody may be the broken one.
 
 #![forbid(unsafe_code)]
 

@@ -2,8 +2,8 @@
 
 #![forbid(unsafe_code)]
 
-use super::{AccountGids, Context, Gathered, Take, Who};
-use crate::account;
+use super::{Context, Gathered, exec};
+use crate::outside::Names;
 use crate::reason::Outcome;
 
 /// The options of `dummy_good`; without any it only succeeds.
@@ -19,16 +19,8 @@ pub struct DummyGood {
 
 impl DummyGood {
     pub(super) fn run(&self, context: &Context<'_>, gathered: &mut Gathered) -> Outcome<()> {
-        let group = |name: &String| account::group(context.accounts, name, context.limits);
-        if let Some(primary) = &self.group {
-            gathered.primary = Some(group(primary)?);
-        }
-        if let Some(secondary) = &self.secondary {
-            gathered.secondary.push(group(secondary)?);
-        }
-        let Some(name) = &self.account else { return Ok(()) };
-        let primary = if gathered.primary.is_some() { Take::Leave } else { Take::Take };
-        let gids = AccountGids { primary, primary_as_secondary: Take::Leave, groups: Take::Leave };
-        gathered.choose(Who::Local(account::account(context.accounts, name, context.limits)?), gids)
+        let groups = Some(self.secondary.iter().cloned().collect());
+        let names = Names { account: self.account.clone(), group: self.group.clone(), groups };
+        exec::gather(&names, context, gathered)
     }
 }

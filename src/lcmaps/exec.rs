@@ -16,7 +16,7 @@ pub(super) fn run(exec: &Exec, context: &Context<'_>, gathered: &mut Gathered) -
     };
     let question = Question::new(("lcmaps", mode), context.identity, context.pilot, context.call);
     match outside::ask(exec, &question, context.programs) {
-        Ok(Answer::Permit(names)) => gather(names, context, gathered),
+        Ok(Answer::Permit(names)) => gather(&names, context, gathered),
         Ok(Answer::Deny { message, tell_caller }) => {
             let sentence = tell_caller.unwrap_or_else(|| no_mapping().sentence().to_owned());
             Err(Refusal::new(Reason::LcmapsExecDenied, sentence).detail(message))
@@ -27,8 +27,8 @@ pub(super) fn run(exec: &Exec, context: &Context<'_>, gathered: &mut Gathered) -
     }
 }
 
-/// The account with all its groups; or, where the program names groups, with those and no others.
-fn gather(names: Names, context: &Context<'_>, gathered: &mut Gathered) -> Outcome<()> {
+/// The account with all its groups; or, where groups are named, with those and no others.
+pub(super) fn gather(names: &Names, context: &Context<'_>, gathered: &mut Gathered) -> Outcome<()> {
     let group = |name: &String| account::group(context.accounts, name, context.limits);
     let own_groups = if names.group.is_none() && names.groups.is_none() { Take::Take } else { Take::Leave };
     if let Some(name) = &names.group {

@@ -267,17 +267,14 @@ impl Gridmapdir {
             _ => return Ok(()),
         }
         let aside = private_name(SET_ASIDE, "lease");
-        if !self.rename(name, &aside)? {
+        if !self.renamed(name, &aside)? {
             return Ok(());
         }
         match self.view.held(&aside)?.0 {
             // One link under a name that only this process knows.
             Held::Orphan => self.drop_name(&aside),
-            Held::Account(account, _) if pool.has(&account) => match self.view.directory().rename_new(&aside, name) {
-                // Where the holder has another lease meanwhile, this account stays aside.
-                Ok(()) | Err(Errno::EEXIST | Errno::ENOENT) => Ok(()),
-                Err(errno) => Err(self.view.failed("putting a lease back", errno)),
-            },
+            // Where the holder has another lease meanwhile, this account stays aside.
+            Held::Account(account, _) if pool.has(&account) => self.renamed(&aside, name).map(drop),
             _ => Ok(()),
         }
     }

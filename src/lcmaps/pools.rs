@@ -39,8 +39,8 @@ pub(super) struct UnleasedGroup {
     guess: String,
 }
 
-/// Whether an account or a group of a pool may be handed out: it exists, has no forbidden id and has not expired. One that does not is
-/// passed over, or its file would keep people out although good ones are free.
+/// Whether an account or a group of a pool may be handed out: it exists, has no forbidden id and has not expired. One that
+/// may not is passed over, or its file would keep people out although good ones are free.
 fn usable<T>(found: Outcome<T>) -> Outcome<bool> {
     match found {
         Ok(_) => Ok(true),

@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::audit::escape::visible;
+use crate::audit::escape::in_sentence;
 use crate::config::glexec::Glexec;
 use crate::invocation::command_line::Payload;
 use crate::invocation::environment::{Environment, TargetProxy};
@@ -17,7 +17,7 @@ use crate::sys::{process, terminal};
 use nix::errno::Errno;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Uid, chdir};
-use std::ffi::{CString, OsString};
+use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
@@ -179,7 +179,7 @@ impl Switched {
     pub fn run(self) -> Ran {
         let Some(command) = self.command else { return Ran::Nothing };
         let errno: Errno = process::execute(&command.path, &command.arguments, &command.environment);
-        let shown = visible(std::ffi::OsStr::from_bytes(command.path.to_bytes()).as_bytes(), 200);
+        let shown = in_sentence(OsStr::from_bytes(command.path.to_bytes()));
         Ran::Failed(Refusal::new(Reason::CommandExec, format!("{shown} cannot be executed: {}", errno.desc())))
     }
 }

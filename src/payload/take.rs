@@ -82,12 +82,19 @@ impl Take {
     }
 
     /// Gives the tree back to the caller, where the target has it.
-    pub fn hand_back(&mut self) -> Option<Result<Back, Errno>> {
+    pub fn hand_back(&mut self) -> Option<Outcome<Back>> {
         match self.whose {
             Whose::Callers => None,
             Whose::Targets => {
                 self.whose = Whose::Callers;
-                Some(self.tree.hand_back(self.target, self.caller))
+                Some(self.tree.hand_back(self.target, self.caller).map_err(|why| {
+                    let why = match why {
+                        Why::System(errno) => errno.to_string(),
+                        _ => "it is not the target account's any more".to_owned(),
+                    };
+                    Refusal::new(Reason::TakeFailed, "the directory of --take did not go back to the caller as a whole")
+                        .detail(why)
+                }))
             }
         }
     }

@@ -1,5 +1,6 @@
 //! A file that the caller names: opened once, as the caller, judged on that descriptor, read to its end.
 
+use crate::sys::errno_of;
 use crate::sys::lock::{self, Mechanism, Purpose};
 use nix::errno::Errno;
 use nix::unistd::Uid;
@@ -44,7 +45,7 @@ pub fn read_of_any_mode(path: &Path, owner: Uid, mechanism: Mechanism) -> Result
 }
 
 fn read_without(forbidden: u32, path: &Path, owner: Uid, mechanism: Mechanism) -> Result<Zeroizing<Vec<u8>>, Refused> {
-    let unreadable = |e: std::io::Error| Refused::Unreadable(Errno::from_raw(e.raw_os_error().unwrap_or(libc::EINVAL)));
+    let unreadable = |error: std::io::Error| Refused::Unreadable(errno_of(&error));
     // Neither a FIFO without a writer nor a terminal may hold us up or become ours.
     let mut file = OpenOptions::new()
         .read(true)

@@ -1,5 +1,6 @@
 //! Files and directories that only root may write: opened by a walk that checks every directory on the way.
 
+use crate::sys::errno_of;
 use crate::sys::lock::{self, Mechanism, Purpose};
 use nix::dir::Dir;
 use nix::errno::Errno;
@@ -85,7 +86,8 @@ fn check_writers(path: &Path, stat: &FileStat, writers: Writers) -> Result<(), F
     Ok(())
 }
 
-fn kind(stat: &FileStat) -> SFlag {
+/// Whether it is a regular file, a directory and so on.
+pub(super) fn kind(stat: &FileStat) -> SFlag {
     SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT
 }
 
@@ -173,7 +175,7 @@ fn read_regular(path: &Path, fd: OwnedFd, limit: u64) -> Result<(Vec<u8>, FileSt
     let size = u64::try_from(stat.st_size).unwrap_or(u64::MAX);
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0).saturating_add(1));
     let mut file = File::from(fd).take(limit.saturating_add(1));
-    file.read_to_end(&mut bytes).map_err(|e| fail(Errno::from_raw(e.raw_os_error().unwrap_or(0))))?;
+    file.read_to_end(&mut bytes).map_err(|error| fail(errno_of(&error)))?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > limit {
         return Err(unusable(format!("is larger than {limit} bytes")));
     }
@@ -265,10 +267,6 @@ fn version(stat: &FileStat) -> Version {
     [stat.st_dev.into(), stat.st_ino.into(), stat.st_size.into(), modified, modified_nsec, changed, changed_nsec]
 }
 
-fn errno_of(error: &std::io::Error) -> Errno {
-    Errno::from_raw(error.raw_os_error().unwrap_or(0))
-}
-
 /// Checks that a program is a regular file of root's that, like every directory above it, only root may write. Then
 /// nobody else can change between this look and its execution what the path leads to.
 pub fn check_program(path: &Path) -> Result<(), FileError> {
@@ -281,8 +279,8 @@ pub fn check_program(path: &Path) -> Result<(), FileError> {
     check_writers(path, &stat, Writers::RootOnly)
 }
 
-/// Opens a log or a lock for appending, and makes it (mode 0600) where it is missing: a regular file of root's that, like every
-/// directory above it, only root may write.
+/// Opens a log or a lock for appending, and makes it (mode 0600) where it is missing: a regular file of root's that, like
+/// every directory above it, only root may write.
 pub fn open_for_appending(path: &Path) -> Result<File, FileError> {
     let fail = |errno| FileError::from_errno(path, errno);
     let (parent, name) = locate(path)?;
@@ -519,7 +517,7 @@ impl Directory {
             return Err(Errno::ESTALE);
         }
         ftruncate(&fd, 0)?;
-        File::from(fd).write_all(content).map_err(|e| Errno::from_raw(e.raw_os_error().unwrap_or(0)))
+        File::from(fd).write_all(content).map_err(|error| errno_of(&error))
     }
 }
 

@@ -4,14 +4,14 @@
 //! it, take one away, or reach one through it, not even by a descriptor or working directory that is open already (every
 //! look-up asks for permission anew). A name in a frozen directory that is no directory and has no other hard link can be
 //! reached in no other way, so what is seen of it stays true while its owner changes. Directories have other ways in: a
-//! working directory below. Therefore the moment between looking at a directory's owner and freezing it is kept free of
-//! other glexecs that take from the same owner by a lock, and of the caller's signals by a process that the caller cannot signal.
+//! working directory below. Therefore a lock keeps other glexecs that take from the same owner out of the moment between
+//! looking at a directory's owner and freezing it, and the work is done by a process that the caller cannot signal.
 //!
 //! Nothing is reached by path: entries are opened with O_PATH below the directory's descriptor, links are never followed,
 //! and mount points never crossed. All of this needs CAP_CHOWN, CAP_FOWNER (for files with a setuid bit, which the kernel
 //! takes away) and no other capability.
 
-use crate::sys::dir;
+use crate::sys::dir::{self, kind};
 use crate::sys::lock;
 use nix::dir::Dir;
 use nix::errno::Errno;
@@ -138,11 +138,12 @@ impl Tree {
         outcome
     }
 
-    /// Gives what belongs to `from` back to `to`. Nothing of it can be written by anybody else afterwards.
-    pub fn hand_back(&self, from: Owner, to: Owner) -> Result<Back, Errno> {
+    /// Gives what belongs to `from` back to `to`. Nothing of it can be written by anybody else afterwards. An error is about
+    /// the top: what is in the way below it is counted.
+    pub fn hand_back(&self, from: Owner, to: Owner) -> Result<Back, Why> {
         let lock = own_lock()?;
         let mut walk = Walk::new(from, to, Rule::WhatIsTheirs, &lock, MAX_BACK);
-        let _ = walk.directory(self.top.as_fd(), &Here::top(self.mode));
+        walk.directory(self.top.as_fd(), &Here::top(self.mode)).map_err(|obstacle| obstacle.why)?;
         Ok(walk.back)
     }
 }
@@ -316,10 +317,6 @@ impl<'a> Walk<'a> {
         self.note(stat);
         Ok(())
     }
-}
-
-fn kind(stat: &FileStat) -> SFlag {
-    SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT
 }
 
 fn chown(fd: BorrowedFd<'_>, owner: Owner) -> Result<(), Errno> {

@@ -31,6 +31,11 @@ mod unwind;
 
 use nix::errno::Errno;
 
+/// The system's number for an error, EIO where it has none: a write that wrote nothing.
+fn errno_of(error: &std::io::Error) -> Errno {
+    Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))
+}
+
 /// Fills a small array with random bytes from the kernel, getrandom(2).
 pub fn random<const N: usize>() -> Result<[u8; N], Errno> {
     let mut bytes = [0_u8; N];

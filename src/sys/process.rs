@@ -2,14 +2,13 @@
 
 use crate::sys::descriptors;
 use crate::sys::identity::{self, Actor};
-use crate::sys::sandbox;
+use crate::sys::{errno_of, sandbox, supervise};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{ForkResult, Pid, fork, getpid, getppid, pipe2};
+use nix::unistd::{ForkResult, Pid, fork, getpid, pipe2};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -82,11 +81,7 @@ fn confined(how: &Confinement<'_>, parent: Pid, answer_on: OwnedFd, work: impl F
     let close = || {
         keep_only(&answer_on, how.readable).map_err(|e| format!("descriptors: {e}"))?;
         identity::become_for_good(how.actor)?;
-        // A change of ids clears the death signal, so it is asked for now (prctl(2)); the parent may be dead already.
-        set_pdeathsig(Signal::SIGKILL).map_err(|e| format!("PR_SET_PDEATHSIG: {e}"))?;
-        if getppid() != parent {
-            return Err("the parent is gone".to_string());
-        }
+        supervise::die_with(parent)?;
         sandbox::enter(how.readable)
     };
     let (answer, code) = match close() {
@@ -128,7 +123,7 @@ fn read_answer(from: &File, how: &Confinement<'_>) -> Result<Vec<u8>, NoAnswer> 
             Ok(0) => return Ok(answer),
             Ok(n) => answer.extend_from_slice(chunk.get(..n).unwrap_or_default()),
             Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(NoAnswer::System("read", Errno::from_raw(e.raw_os_error().unwrap_or(0)))),
+            Err(e) => return Err(NoAnswer::System("read", errno_of(&e))),
         }
         if answer.len() > how.max_answer {
             return Err(NoAnswer::TooLong(how.max_answer));

@@ -2,7 +2,7 @@
 //! it started.
 
 use crate::sys::identity::{self, Actor};
-use crate::sys::{descriptors, process, supervise};
+use crate::sys::{descriptors, errno_of, process, supervise};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -11,7 +11,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::{Mode, umask};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{ForkResult, Pid, chdir, fork, getpid, getppid, pipe2, setsid};
+use nix::unistd::{ForkResult, Pid, chdir, fork, getpid, pipe2, setsid};
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString, OsStr};
 use std::fs::File;
@@ -123,11 +123,7 @@ fn become_program(program: &Program<'_>, words: &[CString], parent: Pid, ends: [
     let prepare = || -> Result<(), String> {
         setsid().map_err(|e| format!("setsid: {e}"))?;
         identity::become_for_good(program.actor)?;
-        // A change of ids clears the death signal, so it is asked for now (prctl(2)); the parent may be dead already.
-        prctl::set_pdeathsig(Signal::SIGKILL).map_err(|e| format!("PR_SET_PDEATHSIG: {e}"))?;
-        if getppid() != parent {
-            return Err("the parent is gone".to_owned());
-        }
+        supervise::die_with(parent)?;
         prctl::set_no_new_privs().map_err(|e| format!("PR_SET_NO_NEW_PRIVS: {e}"))?;
         for (which, max) in [
             (Resource::RLIMIT_DATA, MAX_MEMORY),
@@ -221,7 +217,7 @@ fn drain(end: &mut Option<File>, into: &mut Vec<u8>, keep: usize) -> Result<(), 
             }
             Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => return Ok(()),
             Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(NoAnswer::System("read", Errno::from_raw(e.raw_os_error().unwrap_or(0)))),
+            Err(e) => return Err(NoAnswer::System("read", errno_of(&e))),
         }
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! What must hold before a setuid program trusts its own privileges.
 
+use crate::sys::kernel;
 use crate::sys::start::proc_text;
 use nix::unistd::geteuid;
 use std::os::unix::fs::MetadataExt;
@@ -25,7 +26,7 @@ const INITIAL_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
 
 /// Checks the process itself.
 pub fn check() -> Result<(), Failed> {
-    if no_new_privs() {
+    if kernel::no_new_privs() {
         return Err(Failed::NoNewPrivs);
     }
     if !geteuid().is_root() {
@@ -43,10 +44,6 @@ pub fn check() -> Result<(), Failed> {
 /// Whether ids mean here what they mean to the machine; `None` where /proc does not tell.
 pub fn in_initial_user_namespace() -> Option<bool> {
     std::fs::metadata("/proc/self/ns/user").ok().map(|namespace| namespace.ino() == INITIAL_USER_NAMESPACE)
-}
-
-fn no_new_privs() -> bool {
-    nix::sys::prctl::get_no_new_privs().unwrap_or(true)
 }
 
 /// Whether somebody else than root traces us. The kernel does not honour the setuid bit under such a tracer, so this

@@ -4,7 +4,6 @@ use crate::sys::start::proc_text;
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, UsageWho, getrusage, setrlimit};
@@ -13,7 +12,9 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
 use nix::sys::stat::Mode;
 use nix::sys::wait::waitpid;
-use nix::unistd::{ForkResult, Gid, Pid, Uid, fork, getpgid, getpid, getsid, setgroups, setresgid, setresuid, setsid};
+use nix::unistd::{
+    ForkResult, Gid, Pid, Uid, fork, getpgid, getpid, getppid, getsid, setgroups, setresgid, setresuid, setsid,
+};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
 
@@ -215,10 +216,11 @@ pub fn release_signals() -> Result<(), Errno> {
     SigSet::empty().thread_set_mask()
 }
 
-/// Asks the kernel to end this process when its parent ends; fails when the parent has ended already.
+/// Asks the kernel to end this process when its parent ends; fails when the parent has ended already. To be called when the
+/// process has its last identity: a change of ids clears what was asked for (prctl(2)).
 pub fn die_with(parent: Pid) -> Result<(), String> {
     prctl::set_pdeathsig(Signal::SIGKILL).map_err(|errno| format!("PR_SET_PDEATHSIG: {errno}"))?;
-    if nix::unistd::getppid() == parent { Ok(()) } else { Err("the monitor is gone".into()) }
+    if getppid() == parent { Ok(()) } else { Err("the parent is gone".into()) }
 }
 
 /// How a process ended.
@@ -337,11 +339,6 @@ pub fn place(pid: Pid) -> Place {
     Place { pid, group: getpgid(Some(pid)).unwrap_or(none), session: getsid(Some(pid)).unwrap_or(none) }
 }
 
-/// The own process.
-pub fn own_pid() -> Pid {
-    getpid()
-}
-
 /// Whether a process is stopped: state `T`.
 pub fn is_stopped(pid: Pid) -> bool {
     stat(pid).state == "T"
@@ -405,6 +402,7 @@ pub fn usage() -> Usage {
 
 /// Ends the process by a signal, so that its parent sees the same wait status; without a core of its own.
 pub fn end_by(signal: i32) -> ! {
+    // Should it fail, the process is not dumpable all the same.
     let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
     crate::sys::start::default_signals();
     self::signal(getpid(), signal);

@@ -1,7 +1,8 @@
 //! A file that becomes the target account's: created or replaced atomically while acting as the target.
 
+use crate::sys::dir::kind;
 use crate::sys::lock::{self, Mechanism, Purpose};
-use crate::sys::random;
+use crate::sys::{errno_of, random};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, renameat};
 use nix::sys::stat::{Mode, SFlag, fchmod, fstatat};
@@ -98,7 +99,7 @@ fn create(dir: &OwnedFd, name: &OsStr, bytes: &[u8]) -> Result<(), Refused> {
         // A default ACL of the directory may have widened the mode.
         fchmod(&fd, Mode::S_IRUSR | Mode::S_IWUSR)?;
         let mut file = File::from(fd);
-        file.write_all(bytes).map_err(|e| Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO)))
+        file.write_all(bytes).map_err(|error| errno_of(&error))
     };
     fill().map_err(|errno| {
         // As in `replace`: the error is told.
@@ -113,8 +114,7 @@ fn lock_existing(dir: &OwnedFd, name: &OsStr, mechanism: Mechanism) -> Result<Op
         Err(Errno::ENOENT) => return Ok(None),
         status => status?,
     };
-    let kind = SFlag::from_bits_truncate(status.st_mode) & SFlag::S_IFMT;
-    if kind != SFlag::S_IFREG || status.st_uid != geteuid().as_raw() {
+    if kind(&status) != SFlag::S_IFREG || status.st_uid != geteuid().as_raw() {
         return Err(Refused::Foreign);
     }
     let open = |access| {

@@ -7,6 +7,7 @@
 set -u
 pool=/etc/grid-security/gridmapdir
 log=/var/log/glexec/glexec.log
+patience=120
 export GLEXEC_CLIENT_CERT=/home/pilot/bob.pem
 payload='grep -E "^(Uid|Gid|Groups|CapPrm|CapBnd):" /proc/self/status > /tmp/ran; if test -e /proc/self/fd/8; then echo LEAK >> /tmp/ran; fi'
 cd /
@@ -16,7 +17,7 @@ while read -r whom inject; do
     find /tmp -maxdepth 1 -name '*x509up*' -delete
     mkdir -m 755 $pool && touch $pool/t{vo,prd}{001..010}
     began=$SECONDS
-    timeout -s KILL 30 strace "$whom" -qq -o /dev/null -u pilot "--inject=$inject" \
+    timeout -s KILL $patience strace "$whom" -qq -o /dev/null -u pilot "--inject=$inject" \
         /usr/sbin/glexec sh -c "$payload" 8< /etc/hostname < /dev/null > /root/out 2> /root/err
     status=$?
     owner=$(stat -c %u:%g /tmp/ran 2> /dev/null)
@@ -30,7 +31,7 @@ while read -r whom inject; do
     claims=$(find $pool -name '.*' -type f -printf 'claim ')
     proxies=$(find /tmp -name '*x509up*' ! -perm 600 -printf '%M ')
     left=$(ps -eo uid=,args= | awk '$1 >= 3000 && $1 < 6000 || /sbin\/glexec/ && !/awk/' | tr '\n' ' ')
-    [ $((SECONDS - began)) -lt 30 ] || left="a call without end $left"
+    [ $((SECONDS - began)) -lt $patience ] || left="a call without end $left"
     again=''
     if [ -n "$leases$claims" ]; then
         again=$(setpriv --reuid=pilot --regid=pilots --clear-groups /usr/sbin/glexec id -un 2>&1 < /dev/null | head -n 1)

@@ -20,9 +20,7 @@ fn a_payload_that_kills_whatever_it_may() {
     ]);
     run.killed_by(Signal::SIGKILL);
     site.wait_until_nobody_is("alice");
-    site.sh(
-        "for try in $(seq 1000); do grep -q event=end /var/log/glexec/glexec.log && exit 0; sleep 0.01; done; exit 1",
-    );
+    site.wait_until_the_end_is_recorded();
     site.last_record().says([("event", "end"), ("signal", "9")]);
     assert!(site.read("/var/log/glexec/glexec.log").starts_with(&log), "what was written before is still there");
     bob.signal(Signal::SIGTERM);
@@ -91,7 +89,7 @@ fn a_descriptor_whose_closing_takes_for_ever_does_not_let_a_payload_run_unsuperv
         running.wait_until(&format!("grep -q '^State:.{killed}' /proc/{front}/status"));
         // Now it is closed: the connection ends with the process.
         slow.signal(Signal::SIGKILL);
-        running.wait_until("grep -q event=end /var/log/glexec/glexec.log");
+        site.wait_until_the_end_is_recorded();
         running.finish().killed_by(Signal::SIGKILL);
         assert!(!site.exists("/tmp/ran"), "{who}");
         nothing_is_amiss(&site, Calls::Exactly(1));
@@ -109,7 +107,7 @@ fn a_payload_that_cannot_close_its_descriptors_does_not_keep_its_end_record_back
     // It is killed, runs nothing any more, and cannot be reaped.
     sleep(Duration::from_secs(5));
     assert_ne!(site.sh("pgrep -u alice || true"), "");
-    running.wait_until("grep -q event=end /var/log/glexec/glexec.log");
+    site.wait_until_the_end_is_recorded();
     site.last_record().says([("event", "end"), ("signal", "9")]);
     running.finish().killed_by(Signal::SIGKILL);
     slow.signal(Signal::SIGKILL);

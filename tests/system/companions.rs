@@ -177,8 +177,9 @@ fn mkgltempdir_fails_when_glexec_refuses_and_leaves_nothing() {
 #[test]
 fn mkgltempdir_that_cannot_say_where_its_directory_is_leaves_none() {
     let site = equipped();
-    for deaf in [">&-", "> /dev/full", "| true"] {
-        let script = format!("/usr/sbin/mkgltempdir made {deaf} 2> /dev/null; sleep 0.5; ls -A");
+    // The third is a pipe whose reader has ended.
+    for deaf in [">&-", "> /dev/full", ">&3"] {
+        let script = format!("exec 3> >(:); wait $!; /usr/sbin/mkgltempdir made {deaf} 2> /dev/null; ls -A");
         alice(&site).sh("mkdir empty; cd empty; mkfifo f; rm f").exits(0);
         let run = alice(&site).cwd("/home/pilot/empty").sh(&script);
         assert_eq!(run.exits(0).stdout(), "", "{deaf}");

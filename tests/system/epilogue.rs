@@ -177,7 +177,7 @@ fn a_killed_front_does_not_keep_it_from_running() {
     let running = alice(&site).start(crate::site::GLEXEC, ["sh", "-c", "touch ~/ready; sleep 1000"]);
     running.wait_until("test -e /home/alice/ready");
     site.pilot().sh(&format!("kill -KILL {}", running.pid_in_site())).exits(0);
-    running.wait_until("grep -q event=end /var/log/glexec/glexec.log");
+    site.wait_until_the_end_is_recorded();
     running.finish().killed_by(Signal::SIGKILL);
     assert_eq!(site.read("/root/rc"), "137\n");
     site.last_record().says([("event", "end"), ("epilogue", "0"), ("signal", "9")]);
@@ -275,6 +275,21 @@ fn one_that_others_could_have_written_refuses_the_call() {
         alice(&site).glexec(["touch", "/tmp/ran"]).refused(202, "epilogue.unusable");
         assert!(!site.exists("/tmp/ran") && !site.exists("/root/ran"), "{spoil}");
     }
+}
+
+#[test]
+fn one_that_others_could_have_written_meanwhile_does_not_run_and_the_log_says_why() {
+    let site = site("touch /root/ran");
+    let running = alice(&site).start(crate::site::GLEXEC, ["sh", "-c", "touch ~/ready; sleep 1000"]);
+    running.wait_until("test -e /home/alice/ready");
+    site.chmod(PROGRAM, 0o757);
+    running.signal(Signal::SIGTERM);
+    let run = running.finish();
+    run.exits(202);
+    assert!(!site.exists("/root/ran"));
+    end(&run).says([("epilogue", "not-started"), ("signal", "15")]);
+    let log = site.read("/var/log/glexec/glexec.log");
+    assert!(log.contains("code=epilogue.failed") && log.contains("can be written by others"), "{log}");
 }
 
 #[test]

@@ -151,10 +151,7 @@ fn killing_the_front_ends_the_whole_tree_and_the_end_is_recorded() {
         site.caller(who).sh(&format!("kill -KILL {}", running.pid_in_site())).exits(0);
         let run = running.finish();
         run.killed_by(Signal::SIGKILL);
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
-        while site.records().iter().all(|record| record["event"] != "end") {
-            assert!(std::time::Instant::now() < deadline, "no end record");
-        }
+        site.wait_until_the_end_is_recorded();
         site.last_record().says([("event", "end"), ("signal", "9")]);
         assert_eq!(site.sh("pgrep -u alice || true"), "", "no process of the payload is left");
     }
@@ -189,14 +186,17 @@ fn a_stopped_front_stops_the_payload_and_a_continued_one_continues_it() {
 #[test]
 fn what_a_thread_of_the_payload_has_started_is_stopped_too_and_asked_to_end() {
     let site = site();
+    // Whoever is asked has time to answer: what is not asked never ends.
+    site.configure(|text| text.replace("linger_grace = \"1s\"", "linger_grace = \"1h\""));
     // The kernel lists a process below the thread that has started it.
     site.write(
         "/usr/bin/threads",
-        "import signal, subprocess, threading, time\n\
+        "import signal, subprocess, threading\n\
          signal.signal(signal.SIGTERM, lambda *_: None)\n\
          job = 'trap \"echo asked; exit\" TERM; touch ~/ready; while :; do sleep 0.01; done'\n\
-         threading.Thread(target=lambda: subprocess.run(['bash', '-c', job]), daemon=True).start()\n\
-         time.sleep(1000)\n",
+         thread = threading.Thread(target=lambda: subprocess.run(['bash', '-c', job]))\n\
+         thread.start()\n\
+         thread.join()\n",
     );
     let running = start(&site, "python3 /usr/bin/threads & wait");
     running.wait_until("test -e /home/alice/ready");
@@ -268,7 +268,7 @@ fn another_call_of_the_same_account_that_traces_the_payload_does_not_keep_its_en
     traced.wait_until("test -e /home/alice/traces");
     traced.signal(Signal::SIGKILL);
     traced.finish().killed_by(Signal::SIGKILL);
-    tracer.wait_until("grep -q event=end /var/log/glexec/glexec.log");
+    site.wait_until_the_end_is_recorded();
     tracer.signal(Signal::SIGTERM);
     tracer.finish().killed_by(Signal::SIGTERM);
 }
@@ -276,11 +276,9 @@ fn another_call_of_the_same_account_that_traces_the_payload_does_not_keep_its_en
 #[test]
 fn what_the_payload_leaves_behind_is_ended_and_counted() {
     let site = site();
-    let run = site.pilot().credential("alice").glexec([
-        "sh",
-        "-c",
-        "setsid sleep 1000 >/dev/null 2>&1 & (trap '' TERM; setsid sleep 1001 & sleep 1002) >/dev/null 2>&1 & sleep 0.1; exit 3",
-    ]);
+    let script = "setsid sleep 1000 >/dev/null 2>&1 & (trap '' TERM; setsid sleep 1001 & sleep 1002) >/dev/null 2>&1 & \
+                  until [ \"$(pgrep -fxcu alice 'sleep 100.')\" = 3 ]; do sleep 0.01; done; exit 3";
+    let run = site.pilot().credential("alice").glexec(["sh", "-c", script]);
     run.exits(3);
     assert_eq!(site.sh("pgrep -u alice || true"), "");
     assert!(end(&run)["killed"].parse::<u32>().unwrap() >= 3, "{run}");

@@ -162,9 +162,11 @@ fn a_plugin_has_no_privilege_and_nothing_of_the_callers() {
 
 #[test]
 fn a_plugin_that_fails_is_a_transient_failure_and_leaves_nothing() {
-    let site = with_lcas("type = \"exec\"\ncommand = [\"/etc/glexec-plugins/it\"]\ntimeout = \"1s\"");
+    let site = with_lcas("type = \"exec\"\ncommand = [\"/etc/glexec-plugins/it\"]\ntimeout = \"60s\"");
     let alice = site.pilot().credential("alice");
     alice.glexec(["id"]).refused(202, "lcas.file-missing");
+    let in_time =
+        |timeout: &str| site.sh(&format!("sed -i 's/^timeout = .*/timeout = \"{timeout}\"/' /etc/glexec.conf"));
     let table = [
         (
             "#!/bin/sh\nsleep 100 & setsid sleep 100 & (setsid sh -c 'sleep 100 & sleep 100' &) ; sleep 100\n",
@@ -180,6 +182,7 @@ fn a_plugin_that_fails_is_a_transient_failure_and_leaves_nothing() {
     ];
     for (script, failure) in table {
         install(&site, "it", script);
+        in_time(if failure == Some("no answer after 1s") { "1s" } else { "60s" });
         let run = alice.clone().reporting().glexec(["true"]);
         match failure {
             Some(why) => {
@@ -191,7 +194,8 @@ fn a_plugin_that_fails_is_a_transient_failure_and_leaves_nothing() {
                 run.succeeds_with("");
             }
         }
-        assert!(run.elapsed < Duration::from_secs(5), "{script}: {:?}", run.elapsed);
+        // Nobody waits for what it has started.
+        assert!(run.elapsed < Duration::from_secs(60), "{script}: {:?}", run.elapsed);
         assert_eq!(site.sh("pgrep -u glexec || true"), "", "{script}");
     }
     site.chmod("/etc/glexec-plugins/it", 0o775);
@@ -202,7 +206,7 @@ fn a_plugin_that_fails_is_a_transient_failure_and_leaves_nothing() {
 
 #[test]
 fn a_plugin_that_forks_without_end_is_bounded_and_ends_with_all_that_it_started() {
-    let site = with_lcas("type = \"exec\"\ncommand = [\"/etc/glexec-plugins/it\"]\ntimeout = \"1s\"");
+    let site = with_lcas("type = \"exec\"\ncommand = [\"/etc/glexec-plugins/it\"]\ntimeout = \"3s\"");
     let alice = site.pilot().credential("alice");
     install(&site, "it", "#!/bin/sh\nprintf '{\"decision\":\"deny\",\"tell_caller\":\"%s\"}' $(ulimit -p)\n");
     assert_eq!(alice.glexec(["id"]).stderr(), "[gLExec]: 4096 (lcas.exec-denied)\n");
@@ -213,7 +217,7 @@ fn a_plugin_that_forks_without_end_is_bounded_and_ends_with_all_that_it_started(
     let run = alice.glexec(["true"]);
     run.refused(202, "lcas.exec-failed");
     assert_eq!(site.sh("pgrep -u glexec || true"), "");
-    assert!(run.elapsed < Duration::from_secs(10), "{:?}", run.elapsed);
+    assert!(run.elapsed < Duration::from_secs(60), "{:?}", run.elapsed);
 }
 
 #[test]

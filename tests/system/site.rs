@@ -4,9 +4,11 @@
 //! run helpers in it: a call forks, joins the namespaces, becomes the caller and executes the program itself, so that
 //! what the test sees (process id, wait status, descriptors) is the program's own.
 
-#![allow(unsafe_code)] // two lines of it, to become the caller between fork and exec
+#![allow(unsafe_code)] // a few lines of it, to become the caller between fork and exec
 
+use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+use nix::libc::{self, c_int};
 use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::{Mode, fstat, umask};
@@ -35,8 +37,10 @@ const LOG_FILE: &str = "/var/log/glexec/glexec.log";
 const SYSLOG_FILE: &str = "/var/log/messages.raw";
 /// Where a program finds the descriptor of [`Caller::reporting`]: higher than any that the harness has open itself.
 const REPORT_FD: i32 = 1000;
-/// No call takes this long; one that does is a failure, not a hanging test run.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Nothing takes this long, on a crowded machine either; what does is a failure, not a hanging test run.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+/// How often what is waited for is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// The folder with credentials and the site's files, made by the first test that asks.
 fn material() -> &'static Path {
@@ -68,6 +72,16 @@ fn built(name: &str) -> PathBuf {
 /// A file of the credentials made for this run, as `certs/alice.pem` or `keys/user.key`: for tests that make more.
 pub fn material_file(name: &str) -> Vec<u8> {
     fs::read(material().join(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+}
+
+/// Waits for something that another process does.
+#[track_caller]
+pub fn eventually(what: &str, happened: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !happened() {
+        assert!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}");
+        thread::sleep(LOOK_EVERY);
+    }
 }
 
 /// An account of the site.
@@ -232,11 +246,22 @@ impl Site {
         run.stdout()
     }
 
+    /// Waits until root finds that this shell condition holds.
+    #[track_caller]
+    pub fn wait_until(&self, condition: &str) {
+        eventually(condition, || Caller::new(self, self.account("root")).sh(condition).code() == Some(0));
+    }
+
     /// Waits until no process of an account is left.
     #[track_caller]
     pub fn wait_until_nobody_is(&self, account: &str) {
-        let gone = format!("pgrep -u {account} > /dev/null || exit 0");
-        self.sh(&format!("for try in $(seq 1000); do {gone}; sleep 0.01; done; exit 1"));
+        self.wait_until(&format!("! pgrep -u {account} > /dev/null"));
+    }
+
+    /// Waits for the end record of the first call: who kills the front does not wait for it.
+    #[track_caller]
+    pub fn wait_until_the_end_is_recorded(&self) {
+        self.wait_until(&format!("grep -q event=end {LOG_FILE}"));
     }
 
     /// Runs glexec-admin as root, as it was built.
@@ -286,14 +311,10 @@ impl Site {
 
     /// All audit records, as soon as there are this many: the syslog daemon writes when it likes.
     pub fn records_awaited(&self, number: usize) -> Vec<Record> {
-        let deadline = Instant::now() + Duration::from_secs(if self.syslog { 5 } else { 0 });
-        loop {
-            let records = self.records();
-            if records.len() >= number || Instant::now() >= deadline {
-                return records;
-            }
-            thread::sleep(Duration::from_millis(2));
+        if self.syslog {
+            eventually("enough audit records", || self.records().len() >= number);
         }
+        self.records()
     }
 
     /// The audit record of the last call.
@@ -313,6 +334,9 @@ impl Site {
         let namespaces: Vec<File> = self.namespaces.iter().map(duplicate).collect();
         let root = duplicate(&self.root);
         let prepare = move || {
+            // What whoever runs the tests has open (make's jobserver, a lock) is no caller's.
+            // SAFETY: marks descriptors as close-on-exec, and closes none.
+            Errno::result(unsafe { libc::syscall(libc::SYS_close_range, 3, c_int::MAX, libc::CLOSE_RANGE_CLOEXEC) })?;
             for namespace in &namespaces {
                 setns(namespace, CloneFlags::empty())?;
             }
@@ -465,7 +489,7 @@ impl<'s> Caller<'s> {
         let step = move || {
             let _alive = (&argv, &env);
             // SAFETY: both arrays are as execve(2) wants them, and the strings live as long as this closure.
-            unsafe { nix::libc::execve(path.as_ptr(), argv_array.as_ptr().cast(), env_array.as_ptr().cast()) };
+            unsafe { libc::execve(path.as_ptr(), argv_array.as_ptr().cast(), env_array.as_ptr().cast()) };
             Err(io::Error::last_os_error())
         };
         self.clone().first(step).glexec::<&str>([])
@@ -584,11 +608,9 @@ impl<'s> Running<'s> {
     }
 
     /// Waits until the site's root finds that this shell condition holds.
+    #[track_caller]
     pub fn wait_until(&self, condition: &str) {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while Caller::new(self.site, self.site.account("root")).sh(condition).code() != Some(0) {
-            assert!(Instant::now() < deadline, "{}: {condition} does not come true", self.what);
-        }
+        self.site.wait_until(condition);
     }
 
     /// Sends a signal to it, as root.

@@ -103,6 +103,30 @@ fn it_comes_back_however_the_call_ends() {
 }
 
 #[test]
+fn the_log_tells_when_it_does_not_come_back() {
+    let site = site();
+    site.sh("mount -t tmpfs none /tmp/job; chown pilot /tmp/job");
+    let running = alice(&site).start(GLEXEC, ["--take", "/tmp/job", "sh", "-c", "touch ~/ready; sleep 1000"]);
+    running.wait_until("test -e /home/alice/ready");
+    site.sh("mount -o remount,ro /tmp/job");
+    running.signal(Signal::SIGTERM);
+    let run = running.finish();
+    run.killed_by(Signal::SIGTERM);
+    assert_eq!(site.sh("stat -c %U /tmp/job"), "alice\n");
+    let log = site.read("/var/log/glexec/glexec.log");
+    assert!(log.contains("code=take.failed") && log.contains("EROFS"), "{log}");
+    assert!(!end(&run).has("handed_back"), "{run}");
+}
+
+#[test]
+fn one_that_the_payload_removes_does_not_come_back_and_that_is_no_failure() {
+    let site = site();
+    taking(&site, "rm -r /tmp/job").exits(0);
+    let log = site.read("/var/log/glexec/glexec.log");
+    assert!(!log.contains("take.failed"), "{log}");
+}
+
+#[test]
 pub fn nothing_that_is_not_the_callers_alone_is_ever_taken() {
     // Each makes something in the tree, as root, that must not change hands.
     for (spoil, code) in [

@@ -219,6 +219,7 @@ fn a_proxy_of_somebody_else_is_not_renewed_whatever_its_mode_or_whoever_holds_it
     // Longer than a lock is waited for, and not as long as two are.
     let held = Flock::lock(site.file(path), FlockArg::LockExclusiveNonblock).unwrap();
     let running = other.start::<&str>(GLEXEC, []);
+    running.wait_until(&format!("ls -l /proc/{}/fd | grep -q {path}", running.pid_in_site()));
     std::thread::sleep(std::time::Duration::from_secs(7));
     drop(held);
     running.finish().refused(201, "target-proxy.locked");

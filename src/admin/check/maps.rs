@@ -12,7 +12,7 @@ use crate::lcmaps::ban_file;
 use crate::lcmaps::map_file::{Files, Line, SiteFiles, all_mappings, lines};
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::sys::dir::FileError;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// How many lines of one file are named.
 const NAMED: usize = 10;
@@ -33,16 +33,13 @@ pub fn check(config: &Config) -> Maps {
     let mut maps = Maps::default();
     let limits = Limits { min_uid: config.glexec.min_uid, min_gid: config.glexec.min_gid };
     let mut names = Names { limits, known: HashMap::new() };
-    let mapping: BTreeSet<_> = site_files::maps(&config.lcmaps).into_iter().map(by_path).collect();
-    for (path, holds) in mapping {
-        maps.file(&path, holds, &mut names);
+    let mapping: BTreeMap<_, _> =
+        site_files::maps(&config.lcmaps).into_iter().map(|(path, holds)| ((path.as_path(), holds), path)).collect();
+    for ((_, holds), path) in mapping {
+        maps.file(path, holds, &mut names);
     }
     maps.findings.extend(config.lcas.plugins().filter_map(list));
     maps
-}
-
-fn by_path((path, holds): (&AbsolutePath, Holds)) -> (std::path::PathBuf, Holds) {
-    (path.as_path().to_owned(), holds)
 }
 
 /// The list of an authorization plug-in.
@@ -84,45 +81,36 @@ impl Names {
 }
 
 impl Maps {
-    fn file(&mut self, path: &std::path::Path, holds: Holds, names: &mut Names) {
-        let subject = path.display().to_string();
-        let bytes = AbsolutePath::try_from(path.to_owned())
-            .map_err(|_| FileError::Missing(path.to_owned()))
-            .and_then(|path| SiteFiles.read(&path));
-        let bytes = match bytes {
-            Ok(bytes) => bytes,
-            Err(error) => {
+    fn file(&mut self, path: &AbsolutePath, holds: Holds, names: &mut Names) {
+        let subject = path.as_path().display().to_string();
+        match (SiteFiles.read(path), holds) {
+            (Err(error), _) => {
                 let reason = match error {
                     FileError::Insecure { .. } => Reason::LcmapsFileInsecure,
                     _ => Reason::LcmapsFileMissing,
                 };
                 self.findings.push(Finding::refused(State::Critical, subject, error.to_string(), reason));
-                return;
             }
-        };
-        if holds == Holds::Banned {
             // What cannot be understood refuses everybody.
-            self.findings.push(match ban_file::fault(&bytes) {
+            (Ok(bytes), Holds::Banned) => self.findings.push(match ban_file::fault(&bytes) {
                 Some(why) => Finding::refused(State::Critical, subject, why, Reason::LcmapsFileMalformed),
                 None => Finding::ok(subject, "can be understood"),
-            });
-            return;
+            }),
+            (Ok(bytes), _) => self.lines(&bytes, holds, subject, names),
         }
+    }
+
+    fn lines(&mut self, bytes: &[u8], holds: Holds, subject: String, names: &mut Names) {
         let mut found = Vec::new();
         let mut seen: HashMap<&[u8], usize> = HashMap::new();
         let mut number = 0_usize;
-        for line in lines(&bytes) {
+        for line in lines(bytes) {
             number = number.saturating_add(1);
             match line {
+                // The line is passed over.
                 Err(bad) => {
-                    // The line is passed over: it gives nobody an account.
-                    let says = bad.to_string();
-                    found.push(Finding::bad(
-                        State::Warning,
-                        subject.clone(),
-                        says,
-                        "correct the line: nobody is mapped by it",
-                    ));
+                    let mend = "correct the line: nobody is mapped by it";
+                    found.push(Finding::bad(State::Warning, subject.clone(), bad.to_string(), mend));
                 }
                 Ok(line) => {
                     if let Some(first) = seen.insert(line.name, line.number) {

@@ -28,8 +28,8 @@ impl Names {
     }
 }
 
-/// Reads a file. A name may stand in double quotes, empty lines and comments (`#`) are skipped, chains of less than two names are dropped: they would
-/// trust whoever has the server's name from any CA.
+/// Reads a file. A name may stand in double quotes; empty lines and comments (`#`) are skipped. Chains of less than two
+/// names are dropped: they would trust whoever has the server's name from any CA.
 pub fn parse(bytes: &[u8]) -> Result<Vec<Names>, &'static str> {
     let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8")?;
     let mut chains: Vec<Vec<String>> = vec![Vec::new()];

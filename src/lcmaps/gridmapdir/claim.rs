@@ -105,12 +105,4 @@ impl Gridmapdir {
         let is_abandoned = |name: &OsStr| marked(name).is_some_and(|(made, _)| made < oldest);
         listing.iter().filter(|(name, _)| is_abandoned(name)).try_for_each(|(name, _)| self.drop_name(name))
     }
-
-    pub(super) fn rename(&self, from: &OsStr, to: &OsStr) -> Outcome<bool> {
-        match self.view.directory().rename_new(from, to) {
-            Ok(()) => Ok(true),
-            Err(Errno::ENOENT) => Ok(false),
-            Err(errno) => Err(self.view.failed("renaming", errno)),
-        }
-    }
 }

@@ -71,10 +71,7 @@ impl Gridmapdir {
 
     /// Step 4, where nobody came.
     pub fn free(&self, aside: SetAside) -> Outcome<()> {
-        match self.view.directory().unlink(&aside.name) {
-            Ok(()) | Err(Errno::ENOENT) => Ok(()),
-            Err(errno) => Err(self.view.failed("freeing an account", errno)),
-        }
+        self.drop_name(&aside.name)
     }
 
     /// Step 4, where somebody did.
@@ -86,7 +83,8 @@ impl Gridmapdir {
         }
     }
 
-    fn renamed(&self, from: &OsStr, to: &OsStr) -> Outcome<bool> {
+    /// Renames a lease; false where it is gone, or the new name is taken.
+    pub(super) fn renamed(&self, from: &OsStr, to: &OsStr) -> Outcome<bool> {
         match self.view.directory().rename_new(from, to) {
             Ok(()) => Ok(true),
             Err(Errno::ENOENT | Errno::EEXIST) => Ok(false),

@@ -258,7 +258,6 @@ fn whoever_comes_second_goes_away_and_leaves_no_trace() {
 fn a_lease_that_its_maker_has_not_confirmed_is_not_used_at_once() {
     let dir = Temporary::pool(2);
     std::fs::File::open(dir.0.join("p001")).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
-    std::thread::sleep(Duration::from_millis(20));
     dir.link("p001", lease("/CN=a").as_str());
     std::thread::scope(|scope| {
         let job = scope.spawn(|| dir.open().lease(&pool("p"), &lease("/CN=a"), &every).unwrap());

@@ -18,8 +18,8 @@ use crate::sys::identity::{Actor, Need};
 use crate::sys::supervise::{self, Ended, Place, Reaped};
 use nix::errno::Errno;
 use nix::sys::signalfd::SignalFd;
-use nix::unistd::{Gid, Group, User};
-use std::ffi::CString;
+use nix::unistd::{Gid, Group, Pid, User};
+use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -57,19 +57,19 @@ pub struct Facts<'a> {
 }
 
 /// How an epilogue ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Done {
     /// By itself.
     Ended(Ended),
     /// It was ended, because it took too long.
     TooLong,
-    /// The system did not let it start.
-    NotStarted(Errno),
+    /// It could not be started, for this reason.
+    NotStarted(String),
 }
 
 impl Done {
     /// How it went, as one word of the end record.
-    pub fn word(self) -> String {
+    pub fn word(&self) -> String {
         match self {
             Done::Ended(Ended::Exited(code)) => code.to_string(),
             Done::Ended(Ended::Signaled(signal)) => format!("signal-{signal}"),
@@ -78,9 +78,14 @@ impl Done {
         }
     }
 
-    /// Whether it did its work.
-    pub fn is_good(self) -> bool {
-        self == Done::Ended(Ended::Exited(0))
+    /// What is wrong, where it did not do its work.
+    pub fn failure(&self) -> Option<Refusal> {
+        let how = match self {
+            Done::Ended(Ended::Exited(0)) => return None,
+            Done::NotStarted(why) => format!("it could not be started: {why}"),
+            Done::Ended(_) | Done::TooLong => format!("it ended as {}", self.word()),
+        };
+        Some(Refusal::new(Reason::EpilogueFailed, "the payload ran, but the site's epilogue failed").detail(how))
     }
 }
 
@@ -136,17 +141,16 @@ impl Epilogue {
         };
         self.environment.extend(variable("TARGET_RC", code.to_string().as_bytes()));
         // Looked at again: days may have passed since the call was checked.
-        let path = Path::new(std::ffi::OsStr::from_bytes(self.program.as_bytes()));
-        if dir::check_program(path).is_err() {
-            return Done::NotStarted(Errno::EPERM);
+        if let Err(why) = dir::check_program(Path::new(OsStr::from_bytes(self.program.as_bytes()))) {
+            return Done::NotStarted(why.to_string());
         }
         match detached::start(&self.program, &self.environment, &self.run_as) {
             Ok(child) => self.wait_for(child, signals),
-            Err(errno) => Done::NotStarted(errno),
+            Err(errno) => Done::NotStarted(errno.to_string()),
         }
     }
 
-    fn wait_for(&self, child: nix::unistd::Pid, signals: &SignalFd) -> Done {
+    fn wait_for(&self, child: Pid, signals: &SignalFd) -> Done {
         let started = Instant::now();
         let tree = Tree { main: child, cgroup: None };
         loop {
@@ -156,7 +160,7 @@ impl Epilogue {
                     return Done::Ended(ended);
                 }
                 // It was the last child, so its end has been missed: never seen to happen.
-                Reaped::NoChildren => return Done::NotStarted(Errno::ECHILD),
+                Reaped::NoChildren => return Done::NotStarted(Errno::ECHILD.to_string()),
                 Reaped::One(..) => {}
                 Reaped::Nobody => {
                     let left = self.timeout.saturating_sub(started.elapsed());
@@ -197,7 +201,7 @@ fn environment(config: &Glexec, user: &User, facts: &Facts<'_>) -> Outcome<Vec<C
     ];
     let mut built: Vec<CString> = Vec::new();
     for (name, value) in own {
-        let mut text = std::ffi::OsString::from(format!("{name}="));
+        let mut text = OsString::from(format!("{name}="));
         text.push(value);
         built.push(c_string(&text.into_vec())?);
     }
@@ -242,9 +246,9 @@ mod tests {
             (Done::Ended(Ended::Exited(3)), "3", false),
             (Done::Ended(Ended::Signaled(9)), "signal-9", false),
             (Done::TooLong, "timeout", false),
-            (Done::NotStarted(Errno::ENOENT), "not-started", false),
+            (Done::NotStarted("x".into()), "not-started", false),
         ] {
-            assert_eq!((done.word().as_str(), done.is_good()), (word, good));
+            assert_eq!((done.word().as_str(), done.failure().is_none()), (word, good));
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::sys::supervise::{self, Arrived, Ended, Event, Heard, Line, Reaped, Se
 use nix::errno::Errno;
 use nix::libc::SIGKILL;
 use nix::sys::signalfd::SignalFd;
-use nix::unistd::{Pid, Uid};
+use nix::unistd::{Pid, Uid, getpid};
 
 /// Exit codes of a payload that would look like glexec's own, and the code they become (design: outcomes).
 pub(super) const OWN_CODES: std::ops::RangeInclusive<i32> = 201..=204;
@@ -47,7 +47,7 @@ pub fn end_orphans(target: Uid, before: &[Pid]) {
         for _ in 0..monitor::REAPED_AT_ONCE {
             let Reaped::One(..) = supervise::reap() else { break };
         }
-        let mut children = supervise::children(supervise::own_pid());
+        let mut children = supervise::children(getpid());
         children.retain(|pid| !before.contains(pid));
         let mut left = supervise::below(children);
         left.retain(|pid| supervise::runs_as(*pid, target));

@@ -28,6 +28,7 @@ use crate::payload::switch::Prepared;
 use crate::payload::take::Take;
 use crate::reason::{self, Reason, Refusal};
 use crate::sys::cgroup::{self, Cgroup};
+use crate::sys::handover::Back;
 use crate::sys::identity::Need;
 use crate::sys::start::Limits;
 use crate::sys::supervise::{self, Ended, Heard, Line, Side};
@@ -36,7 +37,7 @@ use epilogue::{Done, Epilogue};
 use monitor::Tree;
 use nix::errno::Errno;
 use nix::sys::signalfd::SignalFd;
-use nix::unistd::{Gid, Pid, Uid, chdir};
+use nix::unistd::{Gid, Pid, Uid, chdir, getpid};
 use std::time::{Duration, Instant};
 
 /// Over the line, from the monitor: how the payload ended. The first byte says which, the others are the number.
@@ -63,9 +64,9 @@ pub enum Outcome {
 impl Outcome {
     /// A failed epilogue makes the call one of the site's failures, except with a code that would look like glexec's own:
     /// that stands for itself, like a payload's.
-    fn of_failed_epilogue(done: Done) -> Outcome {
+    fn of_failed_epilogue(done: &Done) -> Outcome {
         match done {
-            Done::Ended(Ended::Exited(code)) if front::OWN_CODES.contains(&code) => Outcome::Ran(Ended::Exited(code)),
+            Done::Ended(Ended::Exited(code)) if front::OWN_CODES.contains(code) => Outcome::Ran(Ended::Exited(*code)),
             _ => Outcome::Refused(Reason::EpilogueFailed.class().exit_code().into()),
         }
     }
@@ -137,7 +138,7 @@ pub fn supervise(lingering: Lingering<'_>) -> (Call, Refusal) {
     let prepared = || -> reason::Outcome<_> {
         let signals = supervise::hold_signals().map_err(failed("signalfd"))?;
         let (ours, theirs) = Line::pair().map_err(failed("socketpair"))?;
-        let front = supervise::own_pid();
+        let front = getpid();
         let before = supervise::children(front);
         supervise::adopt_orphans().map_err(failed("PR_SET_CHILD_SUBREAPER"))?;
         let side = supervise::split().map_err(failed("fork"))?;
@@ -207,7 +208,7 @@ fn monitor(mut lingering: Lingering<'_>, line: &Line, front: Pid) -> i32 {
         take.map_or(Ok(()), Take::hand_over)?;
         let cgroup = cgroups.map(|parent| parent.make(&name)).transpose().map_err(unusable_cgroup)?;
         let gate = Line::pair().map_err(failed("socketpair"))?;
-        let monitor = supervise::own_pid();
+        let monitor = getpid();
         match supervise::split() {
             Ok(side) => Ok((signals, gate, cgroup, monitor, side)),
             Err(errno) => {
@@ -228,12 +229,11 @@ fn monitor(mut lingering: Lingering<'_>, line: &Line, front: Pid) -> i32 {
             supervise::end(be_payload(lingering, cgroup.as_ref(), monitor, &theirs))
         }
         Err(refusal) => {
-            // What stays the target's is told in the log by the refusal in progress.
-            let _ = lingering.take.as_mut().and_then(Take::hand_back);
+            hand_back(&mut lingering.take, &mut lingering.call);
             lingering.prepared.undo();
-            let code = lingering.call.refuse(&refusal);
-            let _ = line.say(Outcome::Refused(i32::from(code)).message());
-            i32::from(code)
+            let code = i32::from(lingering.call.refuse(&refusal));
+            tell(line, Outcome::Refused(code));
+            code
         }
     }
 }
@@ -283,6 +283,37 @@ fn begin(line: &Line, gate: &Line) -> Result<(), String> {
     gate.say(message(READY, 0)).map_err(|errno| errno.to_string())
 }
 
+/// Tells the front how the call ended; where it is gone nobody asks.
+fn tell(line: &Line, outcome: Outcome) {
+    let _ = line.say(outcome.message());
+}
+
+/// Gives the directory of `--take` back where the target has it, and tells the log what does not go back.
+fn hand_back(take: &mut Option<Take>, call: &mut Call) -> Option<Back> {
+    match take.as_mut().and_then(Take::hand_back)? {
+        Ok(back) => {
+            if back.kept > 0 {
+                call.note(&format!("{} entries of the directory of --take stay as they are", back.kept));
+            }
+            Some(back)
+        }
+        Err(failure) => {
+            call.complain(&failure);
+            None
+        }
+    }
+}
+
+/// Lets go of what is the caller's, and of every capability that is not needed any more.
+fn let_go(needs: &[Need]) -> Result<(), String> {
+    supervise::leave_session()
+        .and_then(|()| descriptors::release_standard())
+        .and_then(|()| chdir("/"))
+        .map_err(|errno| errno.to_string())
+        .and_then(|()| identity::keep_capabilities(needs))
+}
+
+/// The monitor's life from the payload's beginning to its end record.
 fn watch(
     lingering: Lingering<'_>,
     signals: &SignalFd,
@@ -295,13 +326,8 @@ fn watch(
     call.release_report();
     epilogue.iter_mut().for_each(|epilogue| epilogue.note(supervise::place(front), supervise::place(payload.main)));
     let needs: &[Need] = if take.is_some() { &[Need::ChangeOwner] } else { &[] };
-    let released = supervise::leave_session()
-        .and_then(|()| descriptors::release_standard())
-        .and_then(|()| chdir("/"))
-        .map_err(|errno| errno.to_string())
-        .and_then(|()| identity::keep_capabilities(needs));
     let grace = config.linger_grace.duration();
-    let (over, executed) = match released.and_then(|()| begin(line, &gate)) {
+    let (over, executed) = match let_go(needs).and_then(|()| begin(line, &gate)) {
         Ok(()) => {
             let over = monitor::watch(signals, line, front, &payload, grace);
             // An exec closes the other end without a word.
@@ -325,33 +351,20 @@ fn watch(
     let mut record = Record::end(call.id());
     record.payload(payload.main.as_raw());
     record.ended(&over, started.elapsed(), &supervise::usage());
-    match take.as_mut().and_then(Take::hand_back) {
-        None => {}
-        Some(Ok(back)) => {
-            record.handed_back(&back);
-            if back.kept > 0 {
-                let text = format!("{} entries of the directory of --take stay as they are", back.kept);
-                call.note(&text);
-            }
-        }
-        Some(Err(errno)) => {
-            let sentence = "the directory of --take stays the target account's";
-            call.complain(&Refusal::new(Reason::TakeFailed, sentence).detail(errno.to_string()));
-        }
+    if let Some(back) = hand_back(&mut take, &mut call) {
+        record.handed_back(&back);
     }
     // Where nothing was executed there is nothing to clean up.
     if let Some(epilogue) = epilogue.filter(|_| executed) {
         let done = epilogue.run(signals, over.ended);
-        record.epilogue(done);
-        if !done.is_good() {
-            let sentence = "the payload ran, but the site's epilogue failed";
-            let failure = Refusal::new(Reason::EpilogueFailed, sentence).detail(format!("it ended as {}", done.word()));
+        record.epilogue(&done);
+        if let Some(failure) = done.failure() {
             call.complain(&failure);
-            outcome = Outcome::of_failed_epilogue(done);
+            outcome = Outcome::of_failed_epilogue(&done);
         }
     }
     call.record_end(&record, config);
-    let _ = line.say(outcome.message());
+    tell(line, outcome);
     0
 }
 

@@ -7,7 +7,7 @@ use crate::sys::cgroup::Cgroup;
 use crate::sys::supervise::{self, Ended, Event, Heard, Line, Reaped};
 use nix::libc::{SIGCONT, SIGKILL, SIGSTOP, SIGTERM};
 use nix::sys::signalfd::SignalFd;
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getpid};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -20,8 +20,8 @@ pub(super) const KILL_STEP: Duration = Duration::from_millis(1);
 
 /// How long ended processes that cannot be reaped are waited for.
 const LET_GO: Duration = Duration::from_secs(1);
-/// The same for those that are ending: to give back much memory takes seconds, a file system of a caller's (FUSE) that does not
-/// answer to a close takes for ever.
+/// The same for those that are ending: to give back much memory takes seconds, a file system of a caller's (FUSE) that does
+/// not answer to a close takes for ever.
 const LET_END: Duration = Duration::from_secs(10);
 /// How many ended processes are reaped before anything else is looked at: several processes that do nothing but fork let
 /// more end than one can reap, and must not keep the monitor from ending them.
@@ -48,7 +48,7 @@ pub struct Tree {
 impl Tree {
     /// Every process that is left: below the monitor, whose children orphans become, and in the cgroup.
     fn left(&self) -> Vec<Pid> {
-        let mut left = supervise::descendants(supervise::own_pid());
+        let mut left = supervise::descendants(getpid());
         left.extend(self.in_cgroup());
         left
     }
@@ -65,10 +65,10 @@ impl Tree {
         self.cgroup.iter().for_each(Cgroup::kill);
         // Those first that a single look shows, the youngest before it is somebody else: thousands that have ended make
         // the walk below them slow.
-        for pid in supervise::children(supervise::own_pid()).into_iter().rev() {
+        for pid in supervise::children(getpid()).into_iter().rev() {
             supervise::signal(pid, SIGKILL);
         }
-        for pid in supervise::descendants(supervise::own_pid()) {
+        for pid in supervise::descendants(getpid()) {
             supervise::signal(pid, SIGKILL);
         }
     }
@@ -135,55 +135,79 @@ pub fn watch(signals: &SignalFd, line: &Line, front: Pid, payload: &Tree, grace:
 }
 
 /// Ends every process that is left: asks, waits, kills. Orphans become children of the monitor, so when it has no child
-/// left, and nobody is in the cgroup, there is nothing left. Who kills the front, at the other end of the line, waits no longer.
-pub fn end_all(tree: &Tree, mut ended: Option<Ended>, mut grace: Duration, line: Option<&Line>) -> Over {
+/// left, and nobody is in the cgroup, there is nothing left. Whoever kills the front, at the other end of the line, waits no
+/// longer.
+pub fn end_all(tree: &Tree, ended: Option<Ended>, mut grace: Duration, line: Option<&Line>) -> Over {
     let started = Instant::now();
-    let mut asked = BTreeSet::new();
-    let mut killed: u64 = 0;
-    // Those in the cgroup that are not below the monitor, who so never learns how they ended.
-    let mut strangers = BTreeSet::new();
+    let mut ending = Ending { main: ended, ..Ending::default() };
     let mut unreaped = None;
-    loop {
-        let mut found = Reaped::Nobody;
-        for _ in 0..REAPED_AT_ONCE {
-            found = supervise::reap();
-            match found {
-                Reaped::One(pid, how) if pid == tree.main => ended = Some(how),
-                Reaped::One(_, Ended::Signaled(SIGTERM | SIGKILL)) => killed = killed.saturating_add(1),
-                Reaped::One(..) => {}
-                Reaped::NoChildren | Reaped::Nobody => break,
-            }
-        }
-        if found == Reaped::NoChildren {
-            if tree.has_empty_cgroup() {
-                break;
-            }
-            strangers.extend(tree.in_cgroup());
-        }
-        if started.elapsed() >= grace {
-            if started.elapsed() >= grace.saturating_add(LET_GO) {
-                let left = tree.left();
-                if !left.is_empty() && unreaped.get_or_insert_with(Unreaped::new).are_all(&left) {
-                    break;
-                }
-            }
-            tree.kill();
-            std::thread::sleep(KILL_STEP);
-        } else {
-            for pid in tree.left() {
-                if asked.insert(pid) {
-                    supervise::signal(pid, SIGTERM);
-                    supervise::signal(pid, SIGCONT);
-                }
-            }
+    while !ending.is_complete(tree) {
+        if started.elapsed() < grace {
+            ending.ask(tree);
             match line {
                 Some(line) if line.ends_within(GRACE_STEP) => grace = Duration::ZERO,
                 Some(_) => {}
                 None => std::thread::sleep(GRACE_STEP),
             }
+            continue;
+        }
+        if started.elapsed() >= grace.saturating_add(LET_GO) {
+            let left = tree.left();
+            if !left.is_empty() && unreaped.get_or_insert_with(Unreaped::new).are_all(&left) {
+                break;
+            }
+        }
+        tree.kill();
+        std::thread::sleep(KILL_STEP);
+    }
+    ending.over()
+}
+
+/// What is known of processes that are being ended.
+#[derive(Default)]
+struct Ending {
+    main: Option<Ended>,
+    asked: BTreeSet<Pid>,
+    killed: u64,
+    /// Those in the cgroup that are not below the monitor, who so never learns how they ended.
+    strangers: BTreeSet<Pid>,
+}
+
+impl Ending {
+    /// Reaps what has ended; true when nothing is left.
+    fn is_complete(&mut self, tree: &Tree) -> bool {
+        for _ in 0..REAPED_AT_ONCE {
+            match supervise::reap() {
+                Reaped::One(pid, how) if pid == tree.main => self.main = Some(how),
+                Reaped::One(_, Ended::Signaled(SIGTERM | SIGKILL)) => self.killed = self.killed.saturating_add(1),
+                Reaped::One(..) => {}
+                Reaped::Nobody => return false,
+                Reaped::NoChildren => {
+                    let complete = tree.has_empty_cgroup();
+                    if !complete {
+                        self.strangers.extend(tree.in_cgroup());
+                    }
+                    return complete;
+                }
+            }
+        }
+        false
+    }
+
+    /// Asks everybody once, whoever is stopped too.
+    fn ask(&mut self, tree: &Tree) {
+        for pid in tree.left() {
+            if self.asked.insert(pid) {
+                supervise::signal(pid, SIGTERM);
+                supervise::signal(pid, SIGCONT);
+            }
         }
     }
-    let strangers = u64::try_from(strangers.len()).unwrap_or(u64::MAX);
-    // A payload whose end was not seen was killed with its tree.
-    Over { ended: ended.unwrap_or(Ended::Signaled(SIGKILL)), killed: killed.saturating_add(strangers) }
+
+    fn over(&self) -> Over {
+        let strangers = u64::try_from(self.strangers.len()).unwrap_or(u64::MAX);
+        // A payload whose end was not seen was killed with its tree.
+        let ended = self.main.unwrap_or(Ended::Signaled(SIGKILL));
+        Over { ended, killed: self.killed.saturating_add(strangers) }
+    }
 }

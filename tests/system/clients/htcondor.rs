@@ -2,7 +2,7 @@
 //! _update_proxy, _cleanup).
 
 use super::{eventually, in_both_modes, nothing_runs_as};
-use crate::site::{Caller, Run, Running, Site};
+use crate::site::{Caller, PATIENCE, Run, Running, Site};
 use nix::libc::SYS_recvmsg;
 use nix::sys::signal::Signal;
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
@@ -10,7 +10,6 @@ use std::fs::File;
 use std::io::{IoSlice, Read, Seek, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
 
 /// The sandbox; the starter keeps its own part in `SB.condor`.
 const SB: &str = "/execute/dir_1";
@@ -75,12 +74,12 @@ impl<'s> Starter<'s> {
 
 fn sockets() -> (UnixStream, UnixStream) {
     let (ours, theirs) = UnixStream::pair().unwrap();
-    ours.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    ours.set_read_timeout(Some(PATIENCE)).unwrap();
     (ours, theirs)
 }
 
-/// Tells that it runs, then waits; bash itself would ignore SIGQUIT.
-const WAITING: &str = "echo ready >&0; exec sleep 1000";
+/// Tells that it runs, then waits. Not bash, which ignores SIGQUIT, and loses other signals that come just before its exec.
+const WAITING: [&str; 3] = ["/bin/dash", "-c", "echo ready >&0; exec sleep 1000"];
 
 #[test]
 fn condor_setup_streams_the_sandbox_in() {
@@ -174,7 +173,7 @@ fn condor_kills_the_process_it_started_as_the_mapped_user() {
         starter.set_up().exits(0);
         for signal in [Signal::SIGTERM, Signal::SIGKILL, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGUSR1] {
             let (mut ours, theirs) = sockets();
-            let job = starter.run(theirs, &["/bin/bash", "-c", WAITING]);
+            let job = starter.run(theirs, &WAITING);
             ours.read_exact(&mut [0; 6]).unwrap();
             starter.kill(&signal.as_str()[3..], job.pid_in_site());
             job.finish().killed_by(signal);
@@ -190,7 +189,7 @@ fn condor_lets_a_job_handle_the_signal_and_sees_its_exit_code() {
         starter.set_up().exits(0);
         let (mut ours, theirs) = sockets();
         let job = starter
-            .run(theirs, &["/bin/bash", "-c", "trap 'exit 3' TERM; echo ready >&0; while read -r _ <&0; do :; done"]);
+            .run(theirs, &["/bin/bash", "-c", "trap 'exit 3' TERM; echo ready >&0; while :; do sleep 0.01; done"]);
         ours.read_exact(&mut [0; 6]).unwrap();
         starter.kill("TERM", job.pid_in_site());
         job.finish().exits(3);
@@ -316,7 +315,7 @@ fn condor_starter_may_signal_a_lingering_job_whose_proxy_has_expired() {
     let starter = Starter::new(&site);
     starter.set_up().exits(0);
     let (mut ours, theirs) = sockets();
-    let job = starter.run(theirs, &["/bin/bash", "-c", WAITING]);
+    let job = starter.run(theirs, &WAITING);
     ours.read_exact(&mut [0; 6]).unwrap();
     let expired = starter.pilot.clone().credential("alice-expired");
     let kill = format!("kill -TERM {}", job.pid_in_site());

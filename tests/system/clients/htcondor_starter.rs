@@ -1,12 +1,11 @@
 //! HTCondor's older GLEXEC_STARTER: the whole starter runs as the mapped user (glexec_starter.linux.cpp).
 
 use super::in_both_modes;
-use crate::site::{Caller, Site};
+use crate::site::{Caller, PATIENCE, Site};
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use std::io::{self, IoSlice, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
 
 /// The directory of the target's that the set-up step makes.
 const DIR: &str = "/execute/dir_1.glexec";
@@ -52,7 +51,7 @@ fn pilot(site: &Site) -> Caller<'_> {
 /// A socket whose peer will get this environment as its first message.
 fn sockets(environment: &str) -> (UnixStream, OwnedFd) {
     let (mut ours, theirs) = UnixStream::pair().unwrap();
-    ours.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    ours.set_read_timeout(Some(PATIENCE)).unwrap();
     ours.write_all(&i32::try_from(environment.len()).unwrap().to_ne_bytes()).unwrap();
     ours.write_all(environment.as_bytes()).unwrap();
     (ours, theirs.into())

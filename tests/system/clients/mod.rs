@@ -15,9 +15,7 @@ mod panda;
 mod probe;
 mod wmcore;
 
-use crate::site::Site;
-use std::thread;
-use std::time::{Duration, Instant};
+use crate::site::{Site, eventually};
 
 /// Tries a contract in a site of each mode.
 fn in_both_modes(contract: impl Fn(&Site)) {
@@ -29,16 +27,6 @@ fn in_both_modes(contract: impl Fn(&Site)) {
             site.linger();
         }
         contract(&site);
-    }
-}
-
-/// Waits for something that another process does.
-#[track_caller]
-fn eventually(what: &str, happened: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !happened() {
-        assert!(Instant::now() < deadline, "{what}: not within 20 seconds");
-        thread::sleep(Duration::from_millis(2));
     }
 }
 
