@@ -71,12 +71,15 @@ impl Call {
         }
     }
 
-    /// Refuses a call that would hand the caller's descriptors on, and a GLEXEC_REPORT_FD that names no descriptor: the
-    /// caller would wait for a line that never comes.
+    /// Refuses a call that would hand the caller's descriptors on.
     pub fn check_descriptors(&self) -> Outcome<()> {
         self.closed.map_err(|errno| {
             Refusal::new(Reason::SelfStartup, "glexec could not start safely").detail(format!("close_range: {errno}"))
-        })?;
+        })
+    }
+
+    /// Refuses a GLEXEC_REPORT_FD that names no descriptor: the caller would wait for a line that never comes.
+    pub fn check_report(&self) -> Outcome<()> {
         if self.report_usable {
             return Ok(());
         }

@@ -1,6 +1,6 @@
 //! The audit record: one a call, never forged by what a caller says, never suppressed by what a caller does.
 
-use crate::site::{Caller, Record, Run, Site};
+use crate::site::{Caller, GLEXEC, Record, Run, Site};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use serde_json::json;
@@ -146,6 +146,39 @@ fn records_are_bounded_and_payloads_are_not() {
         refused.refused(201, "command.not-found");
         assert!(refused.stderr().len() < 1000 && refused.record()["command"].len() <= 256, "{refused}");
     }
+}
+
+/// A call that says what the record of a call should have, whatever becomes of it.
+fn telling(site: &Site) -> Caller<'_> {
+    alice(site).env("GLEXEC_ID", "job 7").env("PBS_JOBID", "42").cwd("/tmp")
+}
+
+#[test]
+fn a_command_line_that_is_refused_is_recorded_where_the_site_looks() {
+    for site in [Site::new(), Site::with_syslog()] {
+        site.set("syslog_facility = \"LOG_LOCAL3\"");
+        for bad in [&["--frobnicate", "id"][..], &["-V"], &["--take", "/tmp"]] {
+            let run = telling(&site).glexec(bad);
+            run.refused(201, "invocation.usage");
+            run.record().says([("glexec_id", "job 7"), ("batch", "PBS_JOBID=42"), ("cwd", "/tmp")]);
+        }
+        let run = telling(&site).env("GLEXEC_REPORT_FD", "99").glexec(["id", "-u"]);
+        run.refused(201, "invocation.report-fd");
+        run.record().says([("command", "id"), ("args", "-u"), ("glexec_id", "job 7"), ("cwd", "/tmp")]);
+    }
+}
+
+#[test]
+fn what_is_refused_before_there_is_a_configuration_is_recorded_with_its_command() {
+    let site = Site::with_syslog();
+    let recorded = |run: &Run, code: &str| {
+        run.refused(202, code);
+        run.record().says([("command", "id"), ("args", "-u"), ("glexec_id", "job 7"), ("batch", "PBS_JOBID=42")]);
+    };
+    recorded(&telling(&site).run("/usr/bin/setpriv", ["--no-new-privs", GLEXEC, "id", "-u"]), "self.no-new-privs");
+    site.set("nonsense = 1");
+    recorded(&telling(&site).glexec(["id", "-u"]), "config.invalid");
+    telling(&site).glexec(["--frobnicate"]).refused(201, "invocation.usage");
 }
 
 #[test]
@@ -376,7 +409,7 @@ fn the_report_ends_when_the_payload_begins() {
 
 #[test]
 fn a_report_that_nobody_can_read_is_refused_or_ignored() {
-    let site = Site::with_syslog(); // it is refused before the configuration is read
+    let site = Site::new();
     for bad in ["", "x", "-1", "0", "1", "2", "3 ", "99", "2147483648", "99999999999999999999"] {
         alice(&site).env("GLEXEC_REPORT_FD", bad).glexec(["true"]).refused(201, "invocation.report-fd");
     }

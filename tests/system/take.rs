@@ -153,7 +153,7 @@ fn the_directory_itself_must_be_the_callers_and_within_everybodys_reach() {
         alice(&site).glexec(["--take", dir, "touch", "/tmp/ran"]).refused(201, code);
         assert!(!site.exists("/tmp/ran"), "{dir}");
     }
-    alice(&site).glexec(["--take", "/tmp/job"]).refused_without_record(201, "invocation.usage");
+    alice(&site).glexec(["--take", "/tmp/job"]).refused(201, "invocation.usage");
     assert_eq!(site.sh("find /tmp/job /home/pilot/closed ! -user pilot"), "");
 }
 
