@@ -11,12 +11,15 @@ use std::os::unix::ffi::OsStrExt;
 /// What ends a text that was cut.
 const CUT: &str = "...";
 
-/// Longest path or command in a sentence, in bytes.
+/// Longest word of the caller's in a sentence, in bytes.
 const MAX_IN_SENTENCE: usize = 200;
 
-/// A path or command of the caller's as sentences have it.
+/// A word of the caller's (a path, a command) as sentences have it; an empty one is seen by its quotes.
 pub fn in_sentence(text: impl AsRef<OsStr>) -> String {
-    visible(text.as_ref().as_bytes(), MAX_IN_SENTENCE)
+    match text.as_ref().as_bytes() {
+        b"" => "\"\"".into(),
+        bytes => visible(bytes, MAX_IN_SENTENCE),
+    }
 }
 
 /// Makes bytes visible: control characters, bytes that are not UTF-8, and characters that reorder or break lines become
