@@ -136,7 +136,10 @@ fn records_are_bounded_and_payloads_are_not() {
         let run = pilot.glexec(["/usr/bin/printf", "%s", &long]);
         assert!(run.exits(0).stdout().len() == long.len());
         let record = run.record();
-        assert!(record["args"].len() <= 1024 && record["glexec_id"].len() <= 256, "{record:?}");
+        assert!(record["args"].len() <= 1024 && record["glexec_id"].len() == 256, "{record:?}");
+        let just_so = "x".repeat(256);
+        let run = alice(&site).env("GLEXEC_ID", &just_so).glexec(["true"]);
+        assert_eq!(run.record()["glexec_id"], just_so);
         let count = pilot.glexec(["sh", "-c", "echo $#", "sh"].map(str::to_owned).into_iter().chain(many.clone()));
         let record = count.succeeds_with("5000\n").record();
         assert!(record["args"].starts_with("-c 'echo $#' sh 0 1 2") && record["args"].ends_with(" ..."), "{record:?}");
