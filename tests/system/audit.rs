@@ -1,6 +1,6 @@
 //! The audit record: one a call, never forged by what a caller says, never suppressed by what a caller does.
 
-use crate::site::{Caller, GLEXEC, Record, Run, Site};
+use crate::site::{Caller, GLEXEC, Record, Run, Site, material_file};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use serde_json::json;
@@ -236,6 +236,20 @@ fn records_are_written_at_every_level() {
         site.pilot().credential("rita").glexec(["true"]).refused(203, "credential.revoked");
         site.configure(|text| text.replace(&format!("log_level = {level}\n"), ""));
     }
+}
+
+#[test]
+fn a_note_says_whose_proxy_it_is_about() {
+    let site = Site::with(|site| site.append("/etc/glexec.conf", "\n[credentials]\nbad_ac = \"ignore\"\n"));
+    let noted = |caller: Caller, whose: &str| {
+        caller.glexec(["true"]);
+        let log = site.read("/var/log/glexec/glexec.log");
+        assert!(log.contains(&format!(": {whose}VOMS attributes are ignored (bad_ac): voms.ac-expired: ")), "{log}");
+    };
+    noted(alice(&site).own_proxy("bob-ac-expired"), "the pilot's proxy: ");
+    let source = material_file("proxies/bob-ac-expired.pem");
+    noted(site.pilot().credential("bob").file_in("GLEXEC_SOURCE_PROXY", "source.pem", &source), "the source proxy: ");
+    noted(site.pilot().credential("bob-ac-expired"), "");
 }
 
 #[test]
