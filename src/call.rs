@@ -16,6 +16,7 @@ use crate::sys::identity::Need;
 use crate::sys::self_check::Failed;
 use crate::sys::start::{self, Inherited, Limits};
 use crate::sys::{identity, self_check};
+use crate::trail::Trail;
 use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, geteuid, getpid};
 use std::io::Write;
@@ -110,12 +111,30 @@ impl Call {
         for note in known.trail.notes() {
             self.note(&note);
         }
+        if self.log().wants(LogLevel::Info) {
+            self.follow(&known.trail);
+        }
+    }
+
+    /// Tells the log what each plug-in found and answered.
+    fn follow(&mut self, trail: &Trail) {
+        for step in &trail.steps {
+            let title = format!("{} plug-in {}", step.side, step.plugin);
+            for seen in &step.seen {
+                self.tell(LogLevel::Debug, &format!("{title}: {seen}"));
+            }
+            self.tell(LogLevel::Info, &format!("{title}: {}", step.in_words()));
+        }
     }
 
     /// Tells the log what an administrator may want to know.
     pub fn note(&mut self, text: &str) {
+        self.tell(LogLevel::Warning, text);
+    }
+
+    fn tell(&mut self, level: LogLevel, text: &str) {
         let text = format!("call={}: {text}", self.id);
-        self.log().message(LogLevel::Warning, &text);
+        self.log().message(level, &text);
     }
 
     /// Writes the record that permits the call; with `audit_required` nothing runs without it.

@@ -239,6 +239,29 @@ fn records_are_written_at_every_level() {
 }
 
 #[test]
+fn the_level_says_how_much_of_a_decision_is_in_the_log() {
+    let site = Site::new();
+    let answers = ["LCAS plug-in userban on the user: yes", "LCMAPS plug-in localaccount localaccount: yes"];
+    let refusal = "LCMAPS plug-in voms_localgroup vomsgroups: no, your proxy carries no VOMS attributes";
+    let found = "LCMAPS plug-in localaccount localaccount: /etc/grid-security/grid-mapfile line ";
+    for level in 1..=5 {
+        site.sh("rm -f /var/log/glexec/glexec.log");
+        site.set(&format!("log_level = {level}"));
+        let record = alice(&site).glexec(["true"]).succeeds_with("").record();
+        let log = site.read("/var/log/glexec/glexec.log");
+        for text in answers.into_iter().chain([refusal]) {
+            assert_eq!(
+                log.contains(&format!("]: call={}: {text}", record["call"])),
+                level >= 4,
+                "{level}: {text}\n{log}"
+            );
+        }
+        assert_eq!(log.contains(found), level == 5, "{level}: {log}");
+        site.configure(|text| text.replace(&format!("log_level = {level}\n"), ""));
+    }
+}
+
+#[test]
 fn a_note_says_whose_proxy_it_is_about() {
     let site = Site::with(|site| site.append("/etc/glexec.conf", "\n[credentials]\nbad_ac = \"ignore\"\n"));
     let noted = |caller: Caller, whose: &str| {
