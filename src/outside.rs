@@ -36,6 +36,14 @@ pub struct Exec {
     pub timeout: Duration,
 }
 
+impl Exec {
+    /// A text about the program, for the log: a site may have several. Without a text its name alone.
+    pub fn about(&self, text: &str) -> String {
+        let program = self.program.as_path().display();
+        if text.is_empty() { program.to_string() } else { format!("{program}: {text}") }
+    }
+}
+
 /// Why a program could not be asked, or did not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Failed {
@@ -200,7 +208,7 @@ pub fn ask(exec: &Exec, question: &Question<'_>, programs: &dyn Programs) -> Res
     answer(&said).map_err(|why| {
         let stderr = String::from_utf8_lossy(&said.errors);
         let why = if stderr.trim().is_empty() { why } else { format!("{why}; it says: {}", stderr.trim()) };
-        Failed::Nonsense(format!("{}: {why}", exec.program.as_path().display()))
+        Failed::Nonsense(exec.about(&why))
     })
 }
 
