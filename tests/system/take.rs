@@ -130,6 +130,9 @@ pub fn nothing_that_is_not_the_callers_alone_is_ever_taken() {
         );
         assert_eq!(listing(&site), before, "{spoil}");
         assert!(!site.exists("/tmp/ran"));
+        // It is known only after the start record: without another one the call would seem to run on.
+        end(&run).says([("status", "201"), ("killed", "0")]);
+        assert!(!end(&run).has("payload_pid"), "{run}");
     }
 }
 
