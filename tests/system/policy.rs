@@ -216,8 +216,15 @@ fn a_plugin_that_fails_is_a_transient_failure_and_leaves_nothing() {
     }
     site.chmod("/etc/glexec-plugins/it", 0o775);
     alice.glexec(["id"]).refused(202, "lcas.insecure-permissions");
-    site.chmod("/etc/glexec-plugins/it", 0o644);
+    site.chmod("/etc/glexec-plugins/it", 0o700);
     alice.glexec(["id"]).refused(202, "lcas.exec-failed");
+    // Nobody may execute it: that is no matter of time.
+    site.chmod("/etc/glexec-plugins/it", 0o644);
+    let run = alice.glexec(["id"]);
+    assert!(
+        run.refused(202, "lcas.file-missing").record()["reason"].ends_with("is not executable (chmod a+x)"),
+        "{run}"
+    );
 }
 
 #[test]
