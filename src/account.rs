@@ -132,8 +132,9 @@ fn entry(user: User) -> Result<UserEntry, LookupFailed> {
         uid: user.uid.as_raw(),
         gid: user.gid.as_raw(),
         groups: groups.into_iter().map(Gid::as_raw).collect(),
-        home: user.dir,
-        shell: user.shell,
+        // Login programs take these for fields that are empty, passwd(5); a home that is relative would be the caller's to place.
+        home: if user.dir.is_absolute() { user.dir } else { "/".into() },
+        shell: if user.shell.as_os_str().is_empty() { "/bin/sh".into() } else { user.shell },
     })
 }
 

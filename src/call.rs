@@ -16,6 +16,7 @@ use crate::sys::identity::Need;
 use crate::sys::self_check::Failed;
 use crate::sys::start::{self, Inherited, Limits};
 use crate::sys::{identity, self_check};
+use crate::trail::Trail;
 use nix::unistd::{Gid, Uid, geteuid, getpid};
 use std::fmt::Display;
 use std::io::Write;
@@ -35,6 +36,7 @@ pub struct Call {
     log: Option<Log>,
     report: Reporter,
     descriptors: Outcome<()>,
+    report_fd: Outcome<()>,
     recorded: bool,
 }
 
@@ -56,16 +58,16 @@ impl Call {
             _ => (inherited.uid.as_raw(), inherited.gid.as_raw()),
         };
         record.process(uid, gid, getpid().as_raw());
-        let descriptors = match closed {
-            Err(errno) => Err(not_started("close_range", errno)),
-            Ok(()) if wanted == ReportFd::Unset || report.is_some() => Ok(()),
-            Ok(()) => {
+        let report_fd = match wanted == ReportFd::Unset || report.is_some() {
+            true => Ok(()),
+            false => {
                 let sentence = "GLEXEC_REPORT_FD is not the number of an open descriptor of 3 or above";
                 Err(Refusal::new(Reason::InvocationReportFd, sentence))
             }
         };
         Call {
-            descriptors,
+            descriptors: closed.map_err(|errno| not_started("close_range", errno)),
+            report_fd,
             report: Reporter::new(report),
             uid: inherited.uid,
             gid: inherited.gid,
@@ -77,10 +79,14 @@ impl Call {
         }
     }
 
-    /// Refuses a call that would hand the caller's descriptors on, and a GLEXEC_REPORT_FD that names no descriptor: the
-    /// caller would wait for a line that never comes.
+    /// Refuses a call that would hand the caller's descriptors on.
     pub fn check_descriptors(&self) -> Outcome<()> {
         self.descriptors.clone()
+    }
+
+    /// Refuses a GLEXEC_REPORT_FD that names no descriptor: the caller would wait for a line that never comes.
+    pub fn check_report(&self) -> Outcome<()> {
+        self.report_fd.clone()
     }
 
     /// From here on the configured destination is used.
@@ -106,12 +112,30 @@ impl Call {
         for note in known.trail.notes() {
             self.note(&note);
         }
+        if self.log().wants(LogLevel::Info) {
+            self.follow(&known.trail);
+        }
+    }
+
+    /// Tells the log what each plug-in found and answered.
+    fn follow(&mut self, trail: &Trail) {
+        for step in &trail.steps {
+            let title = format!("{} plug-in {}", step.side, step.plugin);
+            for seen in &step.seen {
+                self.tell(LogLevel::Debug, &format!("{title}: {seen}"));
+            }
+            self.tell(LogLevel::Info, &format!("{title}: {}", step.in_words()));
+        }
     }
 
     /// Tells the log what an administrator may want to know.
     pub fn note(&mut self, text: &str) {
+        self.tell(LogLevel::Warning, text);
+    }
+
+    fn tell(&mut self, level: LogLevel, text: &str) {
         let text = format!("call={}: {text}", self.id);
-        self.log().message(LogLevel::Warning, &text);
+        self.log().message(level, &text);
     }
 
     /// Writes the record that permits the call; with `audit_required` nothing runs without it.

@@ -36,6 +36,14 @@ pub struct Exec {
     pub timeout: Duration,
 }
 
+impl Exec {
+    /// A text about the program, for the log: a site may have several. Without a text its name alone.
+    pub fn about(&self, text: &str) -> String {
+        let program = self.program.as_path().display();
+        if text.is_empty() { program.to_string() } else { format!("{program}: {text}") }
+    }
+}
+
 /// Why a program could not be asked, or did not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Failed {
@@ -200,7 +208,7 @@ pub fn ask(exec: &Exec, question: &Question<'_>, programs: &dyn Programs) -> Res
     answer(&said).map_err(|why| {
         let stderr = String::from_utf8_lossy(&said.errors);
         let why = if stderr.trim().is_empty() { why } else { format!("{why}; it says: {}", stderr.trim()) };
-        Failed::Nonsense(format!("{}: {why}", exec.program.as_path().display()))
+        Failed::Nonsense(exec.about(&why))
     })
 }
 
@@ -232,7 +240,9 @@ fn answer(said: &Said) -> Result<Answer, String> {
         (Some(Decision::Permit), true) => Err("exit status 1, but the answer permits".to_owned()),
         (None, true) => Err("exit status 1, but the answer does not deny".to_owned()),
         (Some(Decision::Deny), _) if names == Names::default() => {
-            Ok(Answer::Deny { message: line.message.unwrap_or_default(), tell_caller: line.tell_caller })
+            // Words of blanks are none: the caller would hear nothing.
+            let tell_caller = line.tell_caller.filter(|words| !words.trim().is_empty());
+            Ok(Answer::Deny { message: line.message.unwrap_or_default(), tell_caller })
         }
         (Some(Decision::Deny), _) => Err("a denial with an account".to_owned()),
         (None, false) if names == Names::default() => Err("the answer decides nothing".to_owned()),
@@ -279,6 +289,9 @@ mod tests {
         assert_eq!(says(0, "{\"decision\":\"permit\"}\n"), Ok(Answer::Permit(Names::default())));
         assert_eq!(says(0, r#"{"decision":"deny","message":"why"}"#), deny("why", None));
         assert_eq!(says(1, r#"{"decision":"deny","tell_caller":"go away"}"#), deny("", Some("go away")));
+        for silent in ["", " ", "\\n"] {
+            assert_eq!(says(1, &format!(r#"{{"decision":"deny","tell_caller":"{silent}"}}"#)), deny("", None));
+        }
         let names = Names { account: Some("a".into()), group: Some("g".into()), groups: Some(vec!["h".into()]) };
         assert_eq!(says(0, r#"{"account":"a","group":"g","groups":["h"]}"#), Ok(Answer::Permit(names)));
     }

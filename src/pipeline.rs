@@ -34,8 +34,14 @@ pub fn main() -> u8 {
     }
 }
 
+/// Refuses a command line that asks for nothing, where the site looks for refusals: in its log, if it can be found.
 fn refuse(inherited: &Inherited, refusal: Refusal) -> u8 {
-    Call::begin(inherited).refuse(&refusal)
+    let mut call = Call::begin(inherited);
+    call.record.wish(None, inherited.cwd.as_deref(), &call.environment);
+    if let Ok(config) = call::harden(inherited).and_then(|_| load::load()) {
+        call.open_log(&config.glexec);
+    }
+    call.refuse(&refusal)
 }
 
 fn answer(inherited: &Inherited, payload: Option<&Payload>) -> u8 {
@@ -74,6 +80,7 @@ struct Authorized {
 
 /// Decides, prepares and records.
 fn authorize(call: &mut Call, inherited: &Inherited, payload: Option<&Payload>) -> Outcome<Authorized> {
+    call.record.wish(payload, inherited.cwd.as_deref(), &call.environment);
     let limits = call::harden(inherited)?;
     call.check_descriptors()?;
 
@@ -82,7 +89,7 @@ fn authorize(call: &mut Call, inherited: &Inherited, payload: Option<&Payload>) 
     let needs = [epilogue::need(&config.glexec), take.map(|_| Need::ChangeOwner)];
     call::settle(&needs.into_iter().flatten().collect::<Vec<_>>())?;
     call.open_log(&config.glexec);
-    call.record.wish(payload, inherited.cwd.as_deref(), &call.environment);
+    call.check_report()?;
 
     let (uid, gid, groups, cwd) = (inherited.uid, inherited.gid, &inherited.groups, inherited.cwd.as_deref());
     let matter = Matter { uid, gid, groups, cwd, payload, purpose: Purpose::Call };

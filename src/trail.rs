@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use crate::reason::Outcome;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// What a plug-in found on its way to an answer.
@@ -52,6 +53,17 @@ impl Seen {
     }
 }
 
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Seen::Line { file, number, says } => write!(f, "{} line {number}: {says}", file.display()),
+            Seen::PassedOver { file, why } => write!(f, "{}: {why}; passed over", file.display()),
+            Seen::Lease { path, of } => write!(f, "{} leads to {of}", path.display()),
+            Seen::NoLease { path, pool } => write!(f, "{} does not exist yet; the pool is {pool}", path.display()),
+        }
+    }
+}
+
 /// Which side of the policy a plug-in is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
@@ -59,6 +71,15 @@ pub enum Side {
     Authorization,
     /// LCMAPS: which account.
     Mapping,
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Side::Authorization => "LCAS",
+            Side::Mapping => "LCMAPS",
+        })
+    }
 }
 
 /// One plug-in's answer.
@@ -72,6 +93,16 @@ pub struct Step {
     pub seen: Vec<Seen>,
     /// What it answered.
     pub answer: Outcome<()>,
+}
+
+impl Step {
+    /// The answer in words, with what only the log may tell.
+    pub fn in_words(&self) -> String {
+        match &self.answer {
+            Ok(()) => "yes".into(),
+            Err(refusal) => format!("no, {} ({})", refusal.for_log(), refusal.reason()),
+        }
+    }
 }
 
 /// All answers so far.

@@ -411,7 +411,7 @@ fn answered(step: &Step) -> Answered {
             Side::Mapping => "lcmaps",
         },
         plugin: step.plugin.clone(),
-        seen: step.seen.iter().map(told).collect(),
+        seen: step.seen.iter().map(ToString::to_string).collect(),
         answer: match &step.answer {
             Ok(()) => Answer::Yes,
             Err(refusal) => Answer::No {
@@ -420,15 +420,6 @@ fn answered(step: &Step) -> Answered {
                 detail: refusal.only_for_log().filter(|detail| !detail.is_empty()).map(str::to_owned),
             },
         },
-    }
-}
-
-fn told(seen: &Seen) -> String {
-    match seen {
-        Seen::Line { file, number, says } => format!("{} line {number}: {says}", file.display()),
-        Seen::PassedOver { file, why } => format!("{}: {why}; passed over", file.display()),
-        Seen::Lease { path, of } => format!("{} leads to {of}", path.display()),
-        Seen::NoLease { path, pool } => format!("{} does not exist yet; the pool is {pool}", path.display()),
     }
 }
 

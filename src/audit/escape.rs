@@ -10,12 +10,15 @@ use std::os::unix::ffi::OsStrExt;
 /// What ends a text that was cut.
 const CUT: &str = "...";
 
-/// Longest path or command in a sentence, in bytes.
+/// Longest word of the caller's in a sentence, in bytes.
 const MAX_IN_SENTENCE: usize = 200;
 
-/// A path or command of the caller's as sentences have it.
+/// A word of the caller's (a path, a command) as sentences have it; an empty one is seen by its quotes.
 pub fn in_sentence(text: impl AsRef<OsStr>) -> String {
-    visible(text.as_ref().as_bytes(), MAX_IN_SENTENCE)
+    match text.as_ref().as_bytes() {
+        b"" => "\"\"".into(),
+        bytes => visible(bytes, MAX_IN_SENTENCE),
+    }
 }
 
 /// Makes bytes visible: control characters, bytes that are not UTF-8, and characters that reorder or break lines become
@@ -23,25 +26,40 @@ pub fn in_sentence(text: impl AsRef<OsStr>) -> String {
 /// [`quoted`] puts before quotes.
 pub fn visible(bytes: &[u8], max: usize) -> String {
     let mut text = String::new();
-    let mut room = max.saturating_sub(CUT.len());
+    let mut room = Room { max, quotes: 0, end: 0 };
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
-            let end = text.len();
             push(&mut text, c);
-            room = room.saturating_sub(usize::from(c == '"'));
-            if text.len() > room {
-                return cut(text, end);
+            room.quotes = room.quotes.saturating_add(usize::from(c == '"'));
+            if !room.holds(&text) {
+                return cut(text, room.end);
             }
         }
         for byte in chunk.invalid() {
-            let end = text.len();
             text.push_str(&format!("\\x{byte:02x}"));
-            if text.len() > room {
-                return cut(text, end);
+            if !room.holds(&text) {
+                return cut(text, room.end);
             }
         }
     }
     text
+}
+
+/// How much of a text there is room for, and where it ends if more comes than that.
+struct Room {
+    max: usize,
+    quotes: usize,
+    end: usize,
+}
+
+impl Room {
+    fn holds(&mut self, text: &str) -> bool {
+        let taken = text.len().saturating_add(self.quotes);
+        if taken <= self.max.saturating_sub(CUT.len()) {
+            self.end = text.len();
+        }
+        taken <= self.max
+    }
 }
 
 fn push(text: &mut String, c: char) {
@@ -219,6 +237,28 @@ mod tests {
         for (text, expected) in table {
             assert_eq!(quoted(text), expected);
         }
+    }
+
+    #[test]
+    fn only_what_is_too_long_is_cut() {
+        let table = [
+            ("12345678", 8, "12345678"),
+            ("123456789", 8, "12345..."),
+            ("12345\n", 9, "12345\\x0a"),
+            ("1234567\n", 9, "123456..."),
+            ("1234\"6", 7, "1234\"6"),
+            ("1234\"67", 7, "1234..."),
+            ("\u{f6}\u{f6}\u{f6}", 6, "\u{f6}\u{f6}\u{f6}"),
+            ("\u{f6}\u{f6}\u{f6}\u{f6}", 6, "\u{f6}..."),
+        ];
+        for (text, max, expected) in table {
+            assert_eq!(visible(text.as_bytes(), max), expected, "{text:?}");
+            assert_eq!(shortened(visible(text.as_bytes(), 100), max), expected, "{text:?}");
+        }
+        assert_eq!(
+            [in_sentence(""), in_sentence("a\nb"), in_sentence("x".repeat(200))],
+            ["\"\"", "a\\x0ab", &"x".repeat(200)]
+        );
     }
 
     proptest! {

@@ -80,9 +80,14 @@ impl Log {
         self.write(severity, &record.line(), record.fields())
     }
 
+    /// Whether messages of this level are written.
+    pub fn wants(&self, level: LogLevel) -> bool {
+        level <= self.level
+    }
+
     /// Writes a message when the level asks for it. A message that cannot be written is not worth a refusal.
     pub fn message(&self, level: LogLevel, text: &str) {
-        if level <= self.level {
+        if self.wants(level) {
             let _ = self.write(level, &visible(text.as_bytes(), MAX_TEXT), &[]);
         }
     }

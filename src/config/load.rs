@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use crate::config::Config;
-use crate::config::credentials::Credentials;
+use crate::config::credentials::{Credentials, PilotProxy};
 use crate::config::glexec::Glexec;
 use crate::config::plugins::{self, ConfigError, PolicyNames};
 use crate::lcas;
@@ -119,6 +119,10 @@ fn check(file: File) -> Result<Config, ConfigError> {
             let message = format!("{key} needs linger = true: without it nothing of glexec is left to {what}");
             return Err(ConfigError { message, span: Some(path.span()) });
         }
+    }
+    if let (PilotProxy::Ignored, Some(span)) = (credentials.pilot_proxy, lcas.judges_pilots()) {
+        let message = "this needs the pilot's own proxy, which pilot_proxy = \"ignored\" does not look at";
+        return Err(ConfigError { message: message.into(), span: Some(span) });
     }
     // What is not used is checked all the same.
     let lcas = if glexec.use_lcas { lcas.check()? } else { lcas.check().map(|_| lcas::Plan::default())? };

@@ -72,6 +72,7 @@ pub struct Context<'a> {
     /// How many bytes of CRLs have been read.
     pub crl_bytes: Cell<usize>,
     notes: RefCell<Vec<String>>,
+    about: Cell<Option<&'static str>>,
 }
 
 impl<'a> Context<'a> {
@@ -87,6 +88,7 @@ impl<'a> Context<'a> {
             authorities: RefCell::default(),
             crl_bytes: Cell::new(0),
             notes,
+            about: Cell::new(None),
         }
     }
 
@@ -137,11 +139,19 @@ impl<'a> Context<'a> {
         crls
     }
 
+    /// Says whose file is judged from now on, where it is not the user's client certificate.
+    pub fn turn_to(&self, what: &'static str) {
+        self.about.set(Some(what));
+    }
+
     /// Adds a line for the log, as long as there are not too many.
     pub fn note(&self, text: String) {
         let mut notes = self.notes.borrow_mut();
         if notes.len() < MAX_NOTES {
-            notes.push(text);
+            notes.push(match self.about.get() {
+                Some(what) => format!("{what}: {text}"),
+                None => text,
+            });
         }
     }
 

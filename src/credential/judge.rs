@@ -82,7 +82,7 @@ pub fn judge(question: &Question, policy: &Credentials, trust: &Trust, now: i64)
     let context = Context::new(policy, trust, now);
     let user = examine(&context, question.user, question.key, Whose::User)?;
     if let Some(source) = question.source.filter(|source| *source != question.user) {
-        let source = examine(&context, source, question.key, Whose::User).map_err(|r| r.about("the source proxy"))?;
+        let source = examine_other(&context, "the source proxy", source, question.key, Whose::User)?;
         if !source.is_same_person(&user) {
             let text = format!(
                 "the source proxy stands for {}, the client certificate for {}: they must be of the same user and CA",
@@ -97,10 +97,7 @@ pub fn judge(question: &Question, policy: &Credentials, trust: &Trust, now: i64)
             return Err(Refusal::new(Reason::CredentialPilotMissing, text));
         }
         (PilotProxy::Ignored, _) | (PilotProxy::Optional, None) => None,
-        (_, Some(pilot)) => {
-            let judged = examine(&context, pilot, KeyRule::Required, Whose::Pilot);
-            Some(judged.map_err(|refusal| refusal.about("the pilot's proxy"))?)
-        }
+        (_, Some(pilot)) => Some(examine_other(&context, "the pilot's proxy", pilot, KeyRule::Required, Whose::Pilot)?),
     };
     Ok(Answer { user, pilot, notes: context.into_notes() })
 }
@@ -109,6 +106,12 @@ pub fn judge(question: &Question, policy: &Credentials, trust: &Trust, now: i64)
 enum Whose {
     User,
     Pilot,
+}
+
+/// Judges a file beside the client certificate; what is said of it names it.
+fn examine_other(context: &Context, what: &'static str, file: &[u8], key: KeyRule, whose: Whose) -> Outcome<Identity> {
+    context.turn_to(what);
+    examine(context, file, key, whose).map_err(|refusal| refusal.about(what))
 }
 
 /// Judges one proxy file.

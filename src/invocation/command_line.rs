@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use crate::audit::escape::in_sentence;
 use crate::reason::{Outcome, Reason, Refusal};
 use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, Command, ValueHint};
@@ -89,7 +90,7 @@ pub fn parse(arguments: &[OsString]) -> Outcome<Ask> {
     let definition = definition().no_binary_name(true);
     let mut matches = definition.try_get_matches_from(arguments).map_err(|error| {
         let option = error.get(clap::error::ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
-        let sentence = format!("unknown or misused option {option:?}; see glexec --help");
+        let sentence = format!("unknown or misused option {}; see glexec --help", in_sentence(&option));
         Refusal::new(Reason::InvocationUsage, sentence)
     })?;
     if matches.get_flag("help") {

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use crate::audit::escape::in_sentence;
 use crate::lcmaps::Mode;
 use crate::reason::{Outcome, Reason, Refusal};
 use std::ffi::{OsStr, OsString};
@@ -117,7 +118,8 @@ impl Environment {
             Some(mode) if mode == "lcmaps_get_account" => Mode::GetAccount,
             Some(mode) if mode == "lcmaps_verify_account" => Mode::VerifyAccount,
             Some(other) => {
-                let sentence = format!("GLEXEC_MODE={other:?} is not known");
+                let shown = in_sentence(other);
+                let sentence = format!("GLEXEC_MODE={shown} is neither lcmaps_get_account nor lcmaps_verify_account");
                 return Err(Refusal::new(Reason::InvocationMode, sentence));
             }
         };

@@ -18,13 +18,13 @@ pub(super) fn judge(
     let question = Question::new(("lcas", who), user, pilot, context.call);
     match outside::ask(exec, &question, context.programs) {
         Ok(Answer::Permit(names)) if names == Names::default() => Ok(()),
-        Ok(Answer::Permit(_)) => Err(failed("an account is nothing that an LCAS plug-in gives")),
+        Ok(Answer::Permit(_)) => Err(failed(&exec.about("an account is nothing that an LCAS plug-in gives"))),
         Ok(Answer::Deny { message, tell_caller }) => {
             let sentence = tell_caller.unwrap_or_else(|| "the site does not let you run here".to_owned());
-            Err(Refusal::new(Reason::LcasExecDenied, sentence).detail(message))
+            Err(Refusal::new(Reason::LcasExecDenied, sentence).detail(exec.about(&message)))
         }
         Err(Failed::Unusable(error)) => Err(super::file_refusal(&error)),
-        Err(Failed::NoAnswer(error)) => Err(failed(&format!("{}: {error}", exec.program.as_path().display()))),
+        Err(Failed::NoAnswer(error)) => Err(failed(&exec.about(&error.to_string()))),
         Err(Failed::Nonsense(why)) => Err(failed(&why)),
     }
 }

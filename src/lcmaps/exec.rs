@@ -19,10 +19,10 @@ pub(super) fn run(exec: &Exec, context: &Context<'_>, gathered: &mut Gathered) -
         Ok(Answer::Permit(names)) => gather(&names, context, gathered),
         Ok(Answer::Deny { message, tell_caller }) => {
             let sentence = tell_caller.unwrap_or_else(|| no_mapping().sentence().to_owned());
-            Err(Refusal::new(Reason::LcmapsExecDenied, sentence).detail(message))
+            Err(Refusal::new(Reason::LcmapsExecDenied, sentence).detail(exec.about(&message)))
         }
         Err(Failed::Unusable(error)) => Err(gridmapdir::file_refusal(&error)),
-        Err(Failed::NoAnswer(error)) => Err(failed(&format!("{}: {error}", exec.program.as_path().display()))),
+        Err(Failed::NoAnswer(error)) => Err(failed(&exec.about(&error.to_string()))),
         Err(Failed::Nonsense(why)) => Err(failed(&why)),
     }
 }

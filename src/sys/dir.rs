@@ -267,16 +267,30 @@ fn version(stat: &FileStat) -> Version {
     [stat.st_dev.into(), stat.st_ino.into(), stat.st_size.into(), modified, modified_nsec, changed, changed_nsec]
 }
 
-/// Checks that a program is a regular file of root's that, like every directory above it, only root may write. Then
-/// nobody else can change between this look and its execution what the path leads to.
+/// Checks that a program is what [`check_file`] wants, and that somebody may execute it.
 pub fn check_program(path: &Path) -> Result<(), FileError> {
+    let anybody = Mode::S_IXUSR | Mode::S_IXGRP | Mode::S_IXOTH;
+    match Mode::from_bits_truncate(stat_file(path)?.st_mode).intersects(anybody) {
+        true => Ok(()),
+        false => Err(FileError::Unusable { path: path.into(), why: "is not executable (chmod a+x)".into() }),
+    }
+}
+
+/// Checks that something is a regular file of root's that, like every directory above it, only root may write. Then
+/// nobody else can change between this look and its use what the path leads to.
+pub fn check_file(path: &Path) -> Result<(), FileError> {
+    stat_file(path).map(drop)
+}
+
+fn stat_file(path: &Path) -> Result<FileStat, FileError> {
     let fail = |errno| FileError::from_errno(path, errno);
     let (parent, name) = locate(path)?;
     let stat = fstatat(&parent, name.as_os_str(), AtFlags::AT_SYMLINK_NOFOLLOW).map_err(fail)?;
     if kind(&stat) != SFlag::S_IFREG {
         return Err(FileError::Unusable { path: path.into(), why: "is not a regular file".into() });
     }
-    check_writers(path, &stat, Writers::RootOnly)
+    check_writers(path, &stat, Writers::RootOnly)?;
+    Ok(stat)
 }
 
 /// Opens a log or a lock for appending, and makes it (mode 0600) where it is missing: a regular file of root's that, like

@@ -1,6 +1,6 @@
 //! The audit record: one a call, never forged by what a caller says, never suppressed by what a caller does.
 
-use crate::site::{Caller, Record, Run, Site};
+use crate::site::{Caller, GLEXEC, Record, Run, Site, material_file};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use serde_json::json;
@@ -136,7 +136,10 @@ fn records_are_bounded_and_payloads_are_not() {
         let run = pilot.glexec(["/usr/bin/printf", "%s", &long]);
         assert!(run.exits(0).stdout().len() == long.len());
         let record = run.record();
-        assert!(record["args"].len() <= 1024 && record["glexec_id"].len() <= 256, "{record:?}");
+        assert!(record["args"].len() <= 1024 && record["glexec_id"].len() == 256, "{record:?}");
+        let just_so = "x".repeat(256);
+        let run = alice(&site).env("GLEXEC_ID", &just_so).glexec(["true"]);
+        assert_eq!(run.record()["glexec_id"], just_so);
         let count = pilot.glexec(["sh", "-c", "echo $#", "sh"].map(str::to_owned).into_iter().chain(many.clone()));
         let record = count.succeeds_with("5000\n").record();
         assert!(record["args"].starts_with("-c 'echo $#' sh 0 1 2") && record["args"].ends_with(" ..."), "{record:?}");
@@ -146,6 +149,39 @@ fn records_are_bounded_and_payloads_are_not() {
         refused.refused(201, "command.not-found");
         assert!(refused.stderr().len() < 1000 && refused.record()["command"].len() <= 256, "{refused}");
     }
+}
+
+/// A call that says what the record of a call should have, whatever becomes of it.
+fn telling(site: &Site) -> Caller<'_> {
+    alice(site).env("GLEXEC_ID", "job 7").env("PBS_JOBID", "42").cwd("/tmp")
+}
+
+#[test]
+fn a_command_line_that_is_refused_is_recorded_where_the_site_looks() {
+    for site in [Site::new(), Site::with_syslog()] {
+        site.set("syslog_facility = \"LOG_LOCAL3\"");
+        for bad in [&["--frobnicate", "id"][..], &["-V"], &["--take", "/tmp"]] {
+            let run = telling(&site).glexec(bad);
+            run.refused(201, "invocation.usage");
+            run.record().says([("glexec_id", "job 7"), ("batch", "PBS_JOBID=42"), ("cwd", "/tmp")]);
+        }
+        let run = telling(&site).env("GLEXEC_REPORT_FD", "99").glexec(["id", "-u"]);
+        run.refused(201, "invocation.report-fd");
+        run.record().says([("command", "id"), ("args", "-u"), ("glexec_id", "job 7"), ("cwd", "/tmp")]);
+    }
+}
+
+#[test]
+fn what_is_refused_before_there_is_a_configuration_is_recorded_with_its_command() {
+    let site = Site::with_syslog();
+    let recorded = |run: &Run, code: &str| {
+        run.refused(202, code);
+        run.record().says([("command", "id"), ("args", "-u"), ("glexec_id", "job 7"), ("batch", "PBS_JOBID=42")]);
+    };
+    recorded(&telling(&site).run("/usr/bin/setpriv", ["--no-new-privs", GLEXEC, "id", "-u"]), "self.no-new-privs");
+    site.set("nonsense = 1");
+    recorded(&telling(&site).glexec(["id", "-u"]), "config.invalid");
+    telling(&site).glexec(["--frobnicate"]).refused(201, "invocation.usage");
 }
 
 #[test]
@@ -200,6 +236,43 @@ fn records_are_written_at_every_level() {
         site.pilot().credential("rita").glexec(["true"]).refused(203, "credential.revoked");
         site.configure(|text| text.replace(&format!("log_level = {level}\n"), ""));
     }
+}
+
+#[test]
+fn the_level_says_how_much_of_a_decision_is_in_the_log() {
+    let site = Site::new();
+    let answers = ["LCAS plug-in userban on the user: yes", "LCMAPS plug-in localaccount localaccount: yes"];
+    let refusal = "LCMAPS plug-in voms_localgroup vomsgroups: no, your proxy carries no VOMS attributes";
+    let found = "LCMAPS plug-in localaccount localaccount: /etc/grid-security/grid-mapfile line ";
+    for level in 1..=5 {
+        site.sh("rm -f /var/log/glexec/glexec.log");
+        site.set(&format!("log_level = {level}"));
+        let record = alice(&site).glexec(["true"]).succeeds_with("").record();
+        let log = site.read("/var/log/glexec/glexec.log");
+        for text in answers.into_iter().chain([refusal]) {
+            assert_eq!(
+                log.contains(&format!("]: call={}: {text}", record["call"])),
+                level >= 4,
+                "{level}: {text}\n{log}"
+            );
+        }
+        assert_eq!(log.contains(found), level == 5, "{level}: {log}");
+        site.configure(|text| text.replace(&format!("log_level = {level}\n"), ""));
+    }
+}
+
+#[test]
+fn a_note_says_whose_proxy_it_is_about() {
+    let site = Site::with(|site| site.append("/etc/glexec.conf", "\n[credentials]\nbad_ac = \"ignore\"\n"));
+    let noted = |caller: Caller, whose: &str| {
+        caller.glexec(["true"]);
+        let log = site.read("/var/log/glexec/glexec.log");
+        assert!(log.contains(&format!(": {whose}VOMS attributes are ignored (bad_ac): voms.ac-expired: ")), "{log}");
+    };
+    noted(alice(&site).own_proxy("bob-ac-expired"), "the pilot's proxy: ");
+    let source = material_file("proxies/bob-ac-expired.pem");
+    noted(site.pilot().credential("bob").file_in("GLEXEC_SOURCE_PROXY", "source.pem", &source), "the source proxy: ");
+    noted(site.pilot().credential("bob-ac-expired"), "");
 }
 
 #[test]
@@ -376,7 +449,7 @@ fn the_report_ends_when_the_payload_begins() {
 
 #[test]
 fn a_report_that_nobody_can_read_is_refused_or_ignored() {
-    let site = Site::with_syslog(); // it is refused before the configuration is read
+    let site = Site::new();
     for bad in ["", "x", "-1", "0", "1", "2", "3 ", "99", "2147483648", "99999999999999999999"] {
         alice(&site).env("GLEXEC_REPORT_FD", bad).glexec(["true"]).refused(201, "invocation.report-fd");
     }

@@ -191,6 +191,7 @@ fn one_that_the_system_does_not_let_the_payload_have_refuses_the_call_too() {
         let before = site.calls();
         let run = site.alice().glexec(["touch", "/tmp/ran"]);
         run.refused_without_record(202, "cgroup.unusable");
+        end(&run).says([("status", "202")]);
         assert!(site.read("/var/log/glexec/glexec.log").contains("code=cgroup.unusable"), "{run}");
         assert_eq!(site.sh("ls /tmp"), "", "neither payload nor proxy: {spoil}");
         assert_eq!(site.calls(), before, "{spoil}");

@@ -96,6 +96,12 @@ fn a_mistake_is_told_with_its_file_line_and_column() {
         ("[nosuch]\n", "config.invalid", ":1:2: ", "nosuch"),
         ("[[lcas.plugin]]\ntype = \"userban\"\n", "config.invalid", "", "file"),
         ("[glexec]\nlcmaps_get_account_policy = \"other\"\n", "config.invalid", ":2:29: ", "other"),
+        (
+            "[credentials]\npilot_proxy = \"ignored\"\n[[lcas.plugin]]\ntype = \"userban\"\nfile = \"/b\"\nsubject = \"both\"\n",
+            "config.invalid",
+            ":6:11: ",
+            "pilot_proxy",
+        ),
     ];
     let table = table.map(|(text, code, place, word)| (text.as_bytes(), code, place, word));
     let not_text: (&[u8], _, _, _) = (b"[glexec]\n# le caf\xe9\n", "config.syntax", ":2:9: ", "UTF-8");
@@ -318,6 +324,12 @@ fn the_pilots_own_proxy_is_judged_as_the_site_wants() {
     alice(&required).own_proxy("pilot").glexec(["id", "-un"]).succeeds_with("alice\n");
     let ignored = rule("pilot_proxy = \"ignored\"");
     alice(&ignored).own_proxy("alice-expired").glexec(["id", "-un"]).succeeds_with("alice\n");
+    // It judges the call, not the pilot.
+    ignored.append(
+        "/etc/glexec.conf",
+        "[[lcas.plugin]]\ntype = \"check_executable\"\ncommands = [\"/usr/bin/id\"]\nsubject = \"pilot\"\n",
+    );
+    alice(&ignored).glexec(["id", "-un"]).succeeds_with("alice\n");
 }
 
 #[test]

@@ -244,7 +244,7 @@ fn options_end_at_the_first_operand() {
 
 #[test]
 fn unknown_options_are_refused() {
-    let site = Site::with_syslog();
+    let site = Site::new();
     for bad in [&["-x"][..], &["--frobnicate", "id"], &["-hx"], &["--help=1"], &["-", "-x"]] {
         if bad == ["-", "-x"] {
             alice(&site).glexec(bad).refused(201, "command.not-found");
@@ -252,6 +252,31 @@ fn unknown_options_are_refused() {
             alice(&site).glexec(bad).refused(201, "invocation.usage");
         }
     }
+}
+
+#[test]
+fn a_sentence_is_short_and_names_what_it_is_about_whatever_the_caller_says() {
+    let site = Site::new();
+    let long = "x".repeat(100_000);
+    let (option, path) = (format!("--{long}"), format!("/{long}"));
+    for (variable, argument, code) in [
+        (("GLEXEC_MODE", &long), "id", "invocation.mode"),
+        (("GLEXEC_SOURCE_PROXY", &path), "id", "credential.unreadable"),
+        (("GLEXEC_TARGET_PROXY", &path), "id", "target-proxy.not-writable"),
+        (("GLEXEC_ID", &long), &option, "invocation.usage"),
+        (("GLEXEC_ID", &long), &path, "command.not-found"),
+    ] {
+        let run = alice(&site).env(variable.0, variable.1).reporting().glexec([argument]);
+        let (said, reported) = (run.refused(201, code).stderr(), run.reported());
+        let message = reported["message"].as_str().unwrap_or_default();
+        assert!(said.len() < 400 && message.len() < 400 && message.contains("xxx..."), "{run}");
+    }
+    for (name, says) in [("", "GLEXEC_MODE=\"\" is neither"), ("a\u{202e}b", "GLEXEC_MODE=a\\u{202e}b is neither")] {
+        let run = alice(&site).env("GLEXEC_MODE", name).glexec(["id"]);
+        assert!(run.refused(201, "invocation.mode").stderr().contains(says), "{run}");
+    }
+    let run = alice(&site).glexec([""]);
+    assert!(run.refused(201, "command.not-found").stderr().contains(" \"\": the target account"), "{run}");
 }
 
 #[test]

@@ -265,6 +265,7 @@ fn one_that_others_could_have_written_refuses_the_call() {
         format!("chown alice {PROGRAM}"),
         "chmod 777 /usr/libexec".to_owned(),
         format!("rm {PROGRAM}"),
+        format!("chmod 644 {PROGRAM}"),
         format!("rm {PROGRAM}; mkdir {PROGRAM}"),
         format!("mv {PROGRAM} /tmp/x; ln -s /tmp/x {PROGRAM}"),
         "sed -i 's/^epilogue = .*/&\\nepilogue_user = \"nosuch\"/' /etc/glexec.conf".to_owned(),

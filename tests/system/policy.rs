@@ -144,6 +144,26 @@ fn the_example_plugins_work() {
 }
 
 #[test]
+fn the_log_says_which_program_of_the_sites_refused() {
+    let site = with_lcas("type = \"exec\"\ncommand = [\"/etc/glexec-plugins/yes\"]");
+    site.configure(|text| {
+        text.to_owned() + "\n[[lcas.plugin]]\ntype = \"exec\"\ncommand = [\"/etc/glexec-plugins/no\"]\n"
+    });
+    install(&site, "yes", "#!/bin/sh\nexit 0\n");
+    let says = |program: &str, code: &str, exit: i32, text: &str| {
+        install(&site, "no", program);
+        let run = site.pilot().credential("alice").glexec(["id"]);
+        let record = run.refused(exit, code).record();
+        assert!(record["reason"].ends_with(text), "{record:?}");
+    };
+    says("#!/bin/sh\nexit 1\n", "lcas.exec-denied", 203, "on the user: /etc/glexec-plugins/no");
+    let message = "#!/bin/sh\necho '{\"decision\": \"deny\", \"message\": \"not today\"}'\n";
+    says(message, "lcas.exec-denied", 203, "/etc/glexec-plugins/no: not today");
+    let account = "#!/bin/sh\necho '{\"account\": \"alice\"}'\n";
+    says(account, "lcas.exec-failed", 202, "/etc/glexec-plugins/no: an account is nothing that an LCAS plug-in gives");
+}
+
+#[test]
 fn a_plugin_has_no_privilege_and_nothing_of_the_callers() {
     let site = with_lcas("type = \"exec\"\ncommand = [\"/etc/glexec-plugins/self\"]");
     let script = r#"#!/bin/bash
@@ -200,8 +220,15 @@ fn a_plugin_that_fails_is_a_transient_failure_and_leaves_nothing() {
     }
     site.chmod("/etc/glexec-plugins/it", 0o775);
     alice.glexec(["id"]).refused(202, "lcas.insecure-permissions");
-    site.chmod("/etc/glexec-plugins/it", 0o644);
+    site.chmod("/etc/glexec-plugins/it", 0o700);
     alice.glexec(["id"]).refused(202, "lcas.exec-failed");
+    // Nobody may execute it: that is no matter of time.
+    site.chmod("/etc/glexec-plugins/it", 0o644);
+    let run = alice.glexec(["id"]);
+    assert!(
+        run.refused(202, "lcas.file-missing").record()["reason"].ends_with("is not executable (chmod a+x)"),
+        "{run}"
+    );
 }
 
 #[test]

@@ -162,6 +162,20 @@ fn the_working_directory_is_the_targets_home_or_the_root() {
 }
 
 #[test]
+fn fields_that_the_account_database_leaves_empty_are_what_login_programs_take_them_for() {
+    for site in Site::in_both_modes() {
+        let says = |line: &str| {
+            site.sh(&format!("sed -i 's,^alice:.*,{line},' /etc/passwd; mkdir -p /home/pilot/relative"));
+            alice(&site).glexec(["sh", "-c", "pwd; echo $HOME $SHELL"]).exits(0).stdout()
+        };
+        assert_eq!(says("alice:x:3000:3000::/home/alice:"), "/home/alice\n/home/alice /bin/sh\n");
+        assert_eq!(says("alice:x:3000:3000:::/bin/bash"), "/\n/ /bin/bash\n");
+        // The caller stands above a directory of this name.
+        assert_eq!(says("alice:x:3000:3000::relative:/bin/bash"), "/\n/ /bin/bash\n");
+    }
+}
+
+#[test]
 fn descriptors_above_two_are_closed() {
     for site in Site::in_both_modes() {
         let open = "exec 3</etc/hostname 4<.. 7>mine 42>&1 250<&0; ";

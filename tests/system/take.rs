@@ -154,6 +154,9 @@ pub fn nothing_that_is_not_the_callers_alone_is_ever_taken() {
         );
         assert_eq!(listing(&site), before, "{spoil}");
         assert!(!site.exists("/tmp/ran"));
+        // It is known only after the start record: without another one the call would seem to run on.
+        end(&run).says([("status", "201"), ("killed", "0")]);
+        assert!(!end(&run).has("payload_pid"), "{run}");
     }
 }
 
@@ -177,7 +180,7 @@ fn the_directory_itself_must_be_the_callers_and_within_everybodys_reach() {
         alice(&site).glexec(["--take", dir, "touch", "/tmp/ran"]).refused(201, code);
         assert!(!site.exists("/tmp/ran"), "{dir}");
     }
-    alice(&site).glexec(["--take", "/tmp/job"]).refused_without_record(201, "invocation.usage");
+    alice(&site).glexec(["--take", "/tmp/job"]).refused(201, "invocation.usage");
     assert_eq!(site.sh("find /tmp/job /home/pilot/closed ! -user pilot"), "");
 }
 

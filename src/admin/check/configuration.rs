@@ -10,7 +10,7 @@ use crate::config::{Config, load};
 use crate::invocation::white_list::Pattern;
 use crate::reason::Reason;
 use crate::sys::cgroup::Parent;
-use crate::sys::dir::{Directory, FileError, Writers, check_program};
+use crate::sys::dir::{Directory, FileError, Writers, check_file, check_program};
 use crate::sys::plain;
 use nix::sys::statvfs::FsFlags;
 use std::path::Path;
@@ -140,7 +140,7 @@ fn log(config: &Config) -> Finding {
             let trusted = Directory::open_trusted(folder, Writers::RootOnly).map(drop);
             let there = plain::permissions(path).is_ok();
             let bad = |says: String| Finding::refused(State::Critical, subject.clone(), says, Reason::AuditUnavailable);
-            match trusted.and_then(|()| if there { check_program(path) } else { Ok(()) }) {
+            match trusted.and_then(|()| if there { check_file(path) } else { Ok(()) }) {
                 Err(error) => bad(error.to_string()),
                 Ok(()) if plain::mounted(folder).is_ok_and(|flags| flags.contains(FsFlags::ST_RDONLY)) => {
                     bad("its file system is read-only".to_owned())

@@ -6,6 +6,7 @@ use super::{ConfigError, Given, exec, only_own_options, required};
 use crate::config::values::{AbsolutePath, Lifetime};
 use crate::lcas::{Configured, Format, Plan, Plugin, Whose};
 use serde::Deserialize;
+use std::ops::Range;
 use toml::Spanned;
 
 /// The types of LCAS plug-ins.
@@ -31,6 +32,11 @@ impl Kind {
             Kind::Exec => "exec",
         }
     }
+
+    /// Whether it judges people; the others judge the call, whatever `subject` says.
+    fn is_personal(self) -> bool {
+        !matches!(self, Kind::Timeslots | Kind::CheckExecutable)
+    }
 }
 
 /// One plug-in with the options of all types.
@@ -38,7 +44,7 @@ impl Kind {
 #[serde(deny_unknown_fields)]
 struct Table {
     r#type: Spanned<Kind>,
-    subject: Option<Whose>,
+    subject: Option<Spanned<Whose>>,
     file: Option<Spanned<AbsolutePath>>,
     format: Option<Spanned<Format>>,
     commands: Option<Spanned<Vec<AbsolutePath>>>,
@@ -54,6 +60,13 @@ pub struct Lcas {
 }
 
 impl Lcas {
+    /// Where it says that somebody is judged by the pilot's own proxy.
+    pub fn judges_pilots(&self) -> Option<Range<usize>> {
+        let personal = self.plugin.iter().filter(|plugin| plugin.get_ref().r#type.get_ref().is_personal());
+        let subjects = personal.filter_map(|plugin| plugin.get_ref().subject.as_ref());
+        subjects.filter(|subject| *subject.get_ref() != Whose::User).map(Spanned::span).next()
+    }
+
     /// Checks the plug-ins and gives the plan that authorization follows.
     pub fn check(&self) -> Result<Plan, ConfigError> {
         self.plugin.iter().map(plugin).collect::<Result<_, _>>().map(Plan::new)
@@ -85,5 +98,5 @@ fn plugin(table: &Spanned<Table>) -> Result<Configured, ConfigError> {
         },
         Kind::Exec => Plugin::Exec(exec(&table.command, &table.timeout, kind.name(), span.clone())?),
     };
-    Ok(Configured { plugin, whose: table.subject.unwrap_or(Whose::User) })
+    Ok(Configured { plugin, whose: table.subject.as_ref().map_or(Whose::User, |subject| *subject.get_ref()) })
 }

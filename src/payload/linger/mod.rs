@@ -34,7 +34,7 @@ use crate::sys::start::Limits;
 use crate::sys::supervise::{self, Ended, Heard, Line, Side};
 use crate::sys::{descriptors, identity};
 use epilogue::{Done, Epilogue};
-use monitor::Tree;
+use monitor::{Over, Tree};
 use nix::errno::Errno;
 use nix::sys::signalfd::SignalFd;
 use nix::unistd::{Gid, Pid, Uid, chdir, getpid};
@@ -134,7 +134,8 @@ fn unusable_cgroup(why: String) -> Refusal {
 }
 
 /// Splits into the three processes. Ends each of them itself; returns only when the split did not work.
-pub fn supervise(lingering: Lingering<'_>) -> (Call, Refusal) {
+pub fn supervise(mut lingering: Lingering<'_>) -> (Call, Refusal) {
+    let started = Instant::now();
     let prepared = || -> reason::Outcome<_> {
         let signals = supervise::hold_signals().map_err(failed("signalfd"))?;
         let (ours, theirs) = Line::pair().map_err(failed("socketpair"))?;
@@ -155,6 +156,7 @@ pub fn supervise(lingering: Lingering<'_>) -> (Call, Refusal) {
         }
         Err(refusal) => {
             lingering.prepared.undo();
+            record_refused(&mut lingering.call, lingering.config, &refusal, started);
             (lingering.call, refusal)
         }
     }
@@ -231,11 +233,20 @@ fn monitor(mut lingering: Lingering<'_>, line: &Line, front: Pid) -> i32 {
         Err(refusal) => {
             hand_back(&mut lingering.take, &mut lingering.call);
             lingering.prepared.undo();
+            record_refused(&mut lingering.call, lingering.config, &refusal, started);
             let code = i32::from(lingering.call.refuse(&refusal));
             tell(line, Outcome::Refused(code));
             code
         }
     }
+}
+
+/// Writes the end record of a call that is refused after its start record: it has the exit code of the call.
+fn record_refused(call: &mut Call, config: &Glexec, refusal: &Refusal, started: Instant) {
+    let ended = Ended::Exited(refusal.reason().class().exit_code().into());
+    let mut record = Record::end(call.id());
+    record.ended(&Over { ended, killed: 0 }, started.elapsed(), &supervise::usage());
+    call.record_end(&record, config);
 }
 
 /// The payload's process until it is the payload; returns its exit code when it could not become it.
