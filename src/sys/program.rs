@@ -2,12 +2,12 @@
 //! it started.
 
 use crate::sys::identity::{self, Actor};
-use crate::sys::{descriptors, errno_of, process, supervise};
+use crate::sys::{descriptors, errno_of, process, sandbox, supervise};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::resource::Resource;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::{Mode, umask};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -133,9 +133,7 @@ fn become_program(program: &Program<'_>, words: &[CString], parent: Pid, ends: [
             (Resource::RLIMIT_FSIZE, MAX_FILE),
             (Resource::RLIMIT_CORE, 0),
         ] {
-            // The caller's limit, where that is lower and root may not raise it: in a container.
-            let set = getrlimit(which).and_then(|(_, hard)| setrlimit(which, max.min(hard), max.min(hard)));
-            set.map_err(|e| format!("{which:?}: {e}"))?;
+            sandbox::lower_limit(which, max)?;
         }
         chdir("/").map_err(|e| format!("chdir: {e}"))?;
         umask(Mode::from_bits_truncate(0o077));

@@ -3,8 +3,9 @@
 
 use crate::sys::filter::{self, Rule};
 use landlock::{ABI, Access, AccessFs, CompatLevel, Compatible, PathBeneath, Ruleset, RulesetAttr, RulesetCreatedAttr};
+use nix::errno::Errno;
 use nix::sys::prctl;
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::os::fd::BorrowedFd;
 
 /// Memory that the sandboxed process may allocate, in bytes: a 256 KiB credential and CRLs of 24 MiB fit with room.
@@ -33,7 +34,17 @@ fn limit_resources() -> Result<(), String> {
         (Resource::RLIMIT_FSIZE, 0),
         (Resource::RLIMIT_CORE, 0),
     ];
-    limits.into_iter().try_for_each(|(which, max)| setrlimit(which, max, max).map_err(|e| format!("{which:?}: {e}")))
+    limits.into_iter().try_for_each(|(which, max)| lower_limit(which, max))
+}
+
+/// Limits a process for good, once it has its last identity. Where the caller's hard limit is lower, and root could not raise
+/// it (in a container), that one stays.
+pub(super) fn lower_limit(which: Resource, max: libc::rlim_t) -> Result<(), String> {
+    let lowered = match setrlimit(which, max, max) {
+        Err(Errno::EPERM) => getrlimit(which).and_then(|(_, hard)| setrlimit(which, hard, hard)),
+        outcome => outcome,
+    };
+    lowered.map_err(|errno| format!("{which:?}: {errno}"))
 }
 
 /// Landlock: the rights of its first version are a must (Linux 5.13), newer ones are taken where the kernel has them.
