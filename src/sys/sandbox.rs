@@ -41,7 +41,10 @@ fn limit_resources() -> Result<(), String> {
 /// it (in a container), that one stays.
 pub(super) fn lower_limit(which: Resource, max: libc::rlim_t) -> Result<(), String> {
     let lowered = match setrlimit(which, max, max) {
-        Err(Errno::EPERM) => getrlimit(which).and_then(|(_, hard)| setrlimit(which, hard, hard)),
+        Err(Errno::EPERM) => getrlimit(which).and_then(|(_, hard)| match hard < max {
+            true => setrlimit(which, hard, hard),
+            false => Err(Errno::EPERM),
+        }),
         outcome => outcome,
     };
     lowered.map_err(|errno| format!("{which:?}: {errno}"))
