@@ -105,6 +105,14 @@ pub fn write(old: &Old, policies: &Database, out: &mut Output) {
                 Ok(_) => out.set(key, &quoted(&value.to_ascii_uppercase())),
                 Err(why) => look(key, value, &why, out),
             },
+            "lcmaps_verify_account_policy" if lacks(value, policies) => {
+                look(
+                    key,
+                    value,
+                    "not in lcmaps.db, so that nobody was ever verified: the policy for mapping is taken",
+                    out,
+                );
+            }
             "lcmaps_get_account_policy" | "lcmaps_verify_account_policy" => {
                 policy_named |= key == "lcmaps_get_account_policy";
                 let policy = one_policy(key, value, policies, out);
@@ -149,11 +157,17 @@ fn default_policies(old: &Old, policies: &Database, policy_named: bool, out: &mu
             out.comment(&format!("LOOK: policy {} was tried, too, where {} failed: join them", other.name, first.name));
         }
     }
-    if old.get("lcmaps_verify_account_policy").is_none() {
+    if old.get("lcmaps_verify_account_policy").is_none_or(|names| lacks(names, policies)) {
         let get = old.get("lcmaps_get_account_policy").map_or(first.name.as_str(), |names| first_of(names, policies));
         let get = safe(get);
         out.set("lcmaps_verify_account_policy", &quoted(&get));
     }
+}
+
+/// Whether the database was read and has none of these policies.
+fn lacks(names: &str, policies: &Database) -> bool {
+    let has = |name: &str| policies.policies.iter().any(|policy| policy.name == name);
+    !policies.policies.is_empty() && !names.split(':').any(has)
 }
 
 /// The policy that was tried first: of several names the one that comes first in the database.

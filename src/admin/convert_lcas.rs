@@ -44,17 +44,12 @@ pub fn write(plugins: &[Plugin], out: &mut Output) {
                 out.set("file", &file("timeslots.db"));
             }
             "voms" => {
-                if words.iter().any(|word| word.trim_start_matches('-') == "use_user_dn") {
-                    out.comment(
-                        "LOOK: use_user_dn: nobody passes by DN here; a list of type userallow can name people",
-                    );
-                }
                 if let Some(value @ ("no" | "always")) = option("gacl_use_voms_dn") {
                     out.comment(&format!(
                         "LOOK: gacl_use_voms_dn {value}: unknown here; the vomsdir says which server is trusted"
                     ));
                 }
-                voms(&option, out);
+                voms(&option, words.iter().any(|word| word.trim_start_matches('-') == "use_user_dn"), out);
             }
             "check_executable" => {
                 if option("exec").is_none() {
@@ -86,14 +81,24 @@ fn refuse(out: &mut Output) {
     out.set("command", &list([REPLACE_ME]));
 }
 
-fn voms<'a>(option: &impl Fn(&str) -> Option<&'a str>, out: &mut Output) {
+fn voms<'a>(option: &impl Fn(&str) -> Option<&'a str>, use_user_dn: bool, out: &mut Output) {
     let file = option("authfile").unwrap_or("/etc/grid-security/grid-mapfile");
     let suffix = file.rsplit('.').next().unwrap_or_default();
     out.set("type", "\"voms\"");
     out.set("file", &quoted(&absolute(file)));
     match option("authformat").unwrap_or(if suffix == "gacl" { "gacl" } else { "simple" }) {
-        "gacl" => out.set("format", "\"gacl\""),
-        "simple" => out.set("format", "\"simple\""),
+        "gacl" => {
+            out.set("format", "\"gacl\"");
+            if use_user_dn {
+                out.comment("use_user_dn: a GACL names people with <person>");
+            }
+        }
+        "simple" => {
+            out.set("format", "\"simple\"");
+            if use_user_dn {
+                out.set("use_user_dn", "true");
+            }
+        }
         other => {
             out.comment(&format!("LOOK: the format {other} is not known; write the list as GACL"));
             out.set("format", "\"gacl\"");

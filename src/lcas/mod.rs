@@ -45,6 +45,15 @@ pub enum Format {
     Gacl,
 }
 
+/// What becomes of a proxy without VOMS attributes in a `voms` plug-in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WithoutVoms {
+    /// It is refused.
+    Refused,
+    /// It passes where the list has the person's name (`use_user_dn`).
+    ByName,
+}
+
 /// A plug-in with its checked options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Plugin {
@@ -64,6 +73,8 @@ pub enum Plugin {
         file: AbsolutePath,
         /// How it is written.
         format: Format,
+        /// Whether it may have people's names as well.
+        without: WithoutVoms,
     },
     /// When anybody may run.
     Timeslots {
@@ -116,7 +127,7 @@ impl Plugin {
         match self {
             Plugin::Userban { file } => userban::judge(file, &identity.subject, context),
             Plugin::Userallow { file } => userallow::judge(file, &identity.subject, context),
-            Plugin::Voms { file, format } => voms::judge(file, *format, identity, context),
+            Plugin::Voms { file, format, without } => voms::judge(file, *format, *without, identity, context),
             Plugin::Timeslots { file } => timeslots::judge(file, context),
             Plugin::CheckExecutable { .. } => check_executable::judge(context),
             Plugin::Exec(exec) => exec::judge(exec, who, user, pilot, context),
@@ -368,11 +379,12 @@ mod tests {
     #[test]
     fn each_list_has_its_own_faults() {
         let file: AbsolutePath = PathBuf::from("/list").try_into().unwrap();
+        let voms = |format| Plugin::Voms { file: file.clone(), format, without: WithoutVoms::Refused };
         let table = [
             (Plugin::Userban { file: file.clone() }, "\"/CN=a\"\n", "\"CN=a\"\n"),
             (Plugin::Userallow { file: file.clone() }, "\"/CN=a\"\n", "\"/CN=a\n"),
-            (Plugin::Voms { file: file.clone(), format: Format::Simple }, "\"/vo\"\n", "\"/vo\n"),
-            (Plugin::Voms { file: file.clone(), format: Format::Gacl }, "<gacl></gacl>", "\"/vo\"\n"),
+            (voms(Format::Simple), "\"/vo\"\n", "\"/vo\n"),
+            (voms(Format::Gacl), "<gacl></gacl>", "\"/vo\"\n"),
             (Plugin::Timeslots { file: file.clone() }, "* * * * * *\n", "* * * * *\n"),
         ];
         for (plugin, good, bad) in table {
@@ -415,7 +427,7 @@ mod tests {
         let exec = Exec { program: file.clone(), arguments: vec![], timeout: std::time::Duration::from_secs(1) };
         let plugins = [
             Plugin::Userallow { file: file.clone() },
-            Plugin::Voms { file, format: Format::Simple },
+            Plugin::Voms { file, format: Format::Simple, without: WithoutVoms::Refused },
             Plugin::Exec(exec),
         ];
         let fqans = vec!["/vo".to_owned().try_into().unwrap()];

@@ -3,22 +3,26 @@
 #![forbid(unsafe_code)]
 
 use super::userallow::is_listed;
-use super::{Context, Format, gacl, malformed};
+use super::{Context, Format, WithoutVoms, gacl, malformed};
 use crate::config::values::AbsolutePath;
 use crate::credential::identity::Identity;
 use crate::lcmaps::subject::Subject;
 use crate::reason::{Outcome, Reason, Refusal};
 
-/// Refuses a person of whose VOMS attributes the list has none.
+/// Refuses a person of whose VOMS attributes the list has none; one without any passes by name where that is enough.
 pub(super) fn judge(
     path: &AbsolutePath,
     format: Format,
+    without: WithoutVoms,
     identity: &Identity,
     context: &mut Context<'_>,
 ) -> Outcome<()> {
     let permitted = match format {
         Format::Simple => {
-            let subjects: Vec<Subject> = identity.fqans.iter().map(Subject::fqan).collect();
+            let subjects: Vec<Subject> = match without {
+                WithoutVoms::ByName if identity.fqans.is_empty() => vec![Subject::mapped(&identity.subject)],
+                _ => identity.fqans.iter().map(Subject::fqan).collect(),
+            };
             is_listed(path, &subjects, context)?
         }
         Format::Gacl => gacl::permits(&context.read(path)?, identity).map_err(|why| malformed(path, &why))?,
@@ -31,7 +35,8 @@ pub(super) fn judge(
         false => "none of your VOMS attributes may run here",
     };
     let fqans: Vec<&str> = identity.fqans.iter().map(|fqan| fqan.as_str()).collect();
-    let detail = format!("{} has none of [{}]", path.as_path().display(), fqans.join(", "));
+    let name = (without == WithoutVoms::ByName).then(|| format!(" nor {}", identity.subject)).unwrap_or_default();
+    let detail = format!("{} has none of [{}]{name}", path.as_path().display(), fqans.join(", "));
     Err(Refusal::new(Reason::LcasVoms, sentence).detail(detail))
 }
 
@@ -45,7 +50,7 @@ mod tests {
 
     #[test]
     fn one_listed_attribute_is_enough() {
-        let list: &'static [u8] = b"\"/vo/Role=pilot/*\"\n\"/other/*\" .mapping\n/short\n";
+        let list: &'static [u8] = b"/CN=a\n\"/vo/Role=pilot/*\"\n\"/other/*\" .mapping\n/short\n";
         let gacl: &'static [u8] =
             b"<gacl><entry><voms-cred><vo>vo</vo></voms-cred><allow><read/></allow></entry></gacl>";
         let table = [
@@ -65,8 +70,28 @@ mod tests {
             let (identity, call) = (Identity { fqans, ..who("/CN=a") }, Circumstances::default());
             let (plan, memory) = (Plan::default(), Memory(Some(file)));
             let mut context = context(&plan, &memory, &call);
-            let outcome = judge(&path, format, &identity, &mut context);
+            let outcome = judge(&path, format, WithoutVoms::Refused, &identity, &mut context);
             assert_eq!(outcome.err().map(|r| r.reason()), expected, "{format:?} {:?}", identity.fqans);
+        }
+    }
+
+    #[test]
+    fn by_name_passes_only_who_has_no_attributes() {
+        let list: &'static [u8] = b"\"/CN=a\" .mapping\n\"/vo/*\"\n";
+        let table = [
+            ("/CN=a", &[][..], None),
+            ("/CN=b", &[], Some(Reason::LcasVoms)),
+            ("/CN=b", &["/vo/Role=NULL/Capability=NULL"], None),
+            ("/CN=a", &["/other/Role=NULL/Capability=NULL"], Some(Reason::LcasVoms)),
+        ];
+        let path = PathBuf::from("/list").try_into().unwrap();
+        for (name, fqans, expected) in table {
+            let fqans = fqans.iter().map(|fqan| (*fqan).to_owned().try_into().unwrap()).collect();
+            let (identity, call) = (Identity { fqans, ..who(name) }, Circumstances::default());
+            let (plan, memory) = (Plan::default(), Memory(Some(list)));
+            let mut context = context(&plan, &memory, &call);
+            let outcome = judge(&path, Format::Simple, WithoutVoms::ByName, &identity, &mut context);
+            assert_eq!(outcome.err().map(|r| r.reason()), expected, "{name} {:?}", identity.fqans);
         }
     }
 }

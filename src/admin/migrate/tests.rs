@@ -151,6 +151,7 @@ fn a_computing_element_with_lcas() {
             "file = \"/etc/lcas/ban_users.db\"",
             "format = \"gacl\"",
             "format = \"simple\"",
+            "use_user_dn = true",
             "commands = [\"/bin/cat\", \"/bin/cp\", \"/usr/bin/id\"]",
             "command = [\"/etc/glexec/replace-me\"]",
             "dummy_username = \"nobody\"",
@@ -215,6 +216,17 @@ fn a_name_may_stand_for_another_variable_or_for_a_module() {
 }
 
 #[test]
+fn where_the_policy_for_verifying_never_was_there_the_one_for_mapping_stands_for_it() {
+    let named = "[glexec]\nlcmaps_get_account_policy = get\nlcmaps_verify_account_policy = verify\n";
+    let text = convert(named, "x = \"lcmaps_dummy_bad.mod\"\nget:\nx -> x1\n", "");
+    loads(&text);
+    says(&text, &["lcmaps_get_account_policy = \"get\"", "lcmaps_verify_account_policy = \"get\""]);
+    assert!(text.contains("# LOOK: lcmaps_verify_account_policy = verify: not in lcmaps.db"), "{text}");
+    // Of a database that was not read nobody knows what it has.
+    says(&convert(named, "", ""), &["lcmaps_verify_account_policy = \"verify\""]);
+}
+
+#[test]
 fn of_several_policies_that_are_named_the_first_in_the_database_is_taken() {
     let lcmaps = "x = \"lcmaps_dummy_bad.mod\"\na:\nx -> x1\nb:\nx -> x2\n";
     let text = convert("[glexec]\nlcmaps_get_account_policy = b:a\n", lcmaps, "");
@@ -234,7 +246,7 @@ fn what_an_lcas_plugin_could_do_and_cannot_here_is_said() {
     let lcas = "pluginname=lcas_voms.mod,pluginargs=\"-authfile /a -use_user_dn -gacl_use_voms_dn no\"\n\
         pluginname=lcas_check_executable.mod\n";
     let text = convert("", "", lcas);
-    for what in ["LOOK: use_user_dn: ", "LOOK: gacl_use_voms_dn no: ", "LOOK: no -exec"] {
+    for what in ["LOOK: gacl_use_voms_dn no: ", "LOOK: no -exec"] {
         assert!(text.contains(what), "{what} expected in\n{text}");
     }
 }

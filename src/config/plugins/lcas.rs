@@ -4,7 +4,7 @@
 
 use super::{ConfigError, Given, exec, only_own_options, required};
 use crate::config::values::{AbsolutePath, Lifetime};
-use crate::lcas::{Configured, Format, Plan, Plugin, Whose};
+use crate::lcas::{Configured, Format, Plan, Plugin, Whose, WithoutVoms};
 use serde::Deserialize;
 use std::ops::Range;
 use toml::Spanned;
@@ -47,6 +47,7 @@ struct Table {
     subject: Option<Spanned<Whose>>,
     file: Option<Spanned<AbsolutePath>>,
     format: Option<Spanned<Format>>,
+    use_user_dn: Option<Spanned<bool>>,
     commands: Option<Spanned<Vec<AbsolutePath>>>,
     command: Option<Spanned<Vec<String>>>,
     timeout: Option<Spanned<Lifetime>>,
@@ -79,6 +80,7 @@ fn plugin(table: &Spanned<Table>) -> Result<Configured, ConfigError> {
     let options = [
         Given::new("file", &table.file, &[Kind::Userban, Kind::Userallow, Kind::Timeslots, Kind::Voms]),
         Given::new("format", &table.format, &[Kind::Voms]),
+        Given::new("use_user_dn", &table.use_user_dn, &[Kind::Voms]),
         Given::new("commands", &table.commands, &[Kind::CheckExecutable]),
         Given::new("command", &table.command, &[Kind::Exec]),
         Given::new("timeout", &table.timeout, &[Kind::Exec]),
@@ -88,10 +90,7 @@ fn plugin(table: &Spanned<Table>) -> Result<Configured, ConfigError> {
     let plugin = match kind {
         Kind::Userban => Plugin::Userban { file: file()? },
         Kind::Userallow => Plugin::Userallow { file: file()? },
-        Kind::Voms => Plugin::Voms {
-            file: file()?,
-            format: table.format.as_ref().map_or(Format::Simple, |format| *format.get_ref()),
-        },
+        Kind::Voms => Plugin::Voms { file: file()?, format: format(table), without: without_voms(table)? },
         Kind::Timeslots => Plugin::Timeslots { file: file()? },
         Kind::CheckExecutable => Plugin::CheckExecutable {
             commands: required("commands", &table.commands, kind.name(), span.clone())?.clone(),
@@ -99,4 +98,19 @@ fn plugin(table: &Spanned<Table>) -> Result<Configured, ConfigError> {
         Kind::Exec => Plugin::Exec(exec(&table.command, &table.timeout, kind.name(), span.clone())?),
     };
     Ok(Configured { plugin, whose: table.subject.as_ref().map_or(Whose::User, |subject| *subject.get_ref()) })
+}
+
+fn format(table: &Table) -> Format {
+    table.format.as_ref().map_or(Format::Simple, |format| *format.get_ref())
+}
+
+fn without_voms(table: &Table) -> Result<WithoutVoms, ConfigError> {
+    match table.use_user_dn.as_ref().filter(|wanted| *wanted.get_ref()) {
+        Some(wanted) if format(table) == Format::Gacl => {
+            let message = "use_user_dn is for lists of format \"simple\": a GACL names people with <person>";
+            Err(ConfigError::invalid(message, wanted.span()))
+        }
+        Some(_) => Ok(WithoutVoms::ByName),
+        None => Ok(WithoutVoms::Refused),
+    }
 }
