@@ -30,13 +30,18 @@ pub(super) fn judge(
     if permitted {
         return Ok(());
     }
-    let sentence = match identity.fqans.is_empty() {
-        true => "your proxy carries no VOMS attributes, which the site requires",
-        false => "none of your VOMS attributes may run here",
-    };
     let fqans: Vec<&str> = identity.fqans.iter().map(|fqan| fqan.as_str()).collect();
-    let name = (without == WithoutVoms::ByName).then(|| format!(" nor {}", identity.subject)).unwrap_or_default();
-    let detail = format!("{} has none of [{}]{name}", path.as_path().display(), fqans.join(", "));
+    let (sentence, lacks) = match (without, fqans.as_slice()) {
+        (WithoutVoms::ByName, []) => {
+            let sentence = "your proxy carries no VOMS attributes, and your name is not on the site's list";
+            (sentence, format!("does not have {}", identity.subject))
+        }
+        (WithoutVoms::Refused, []) => {
+            ("your proxy carries no VOMS attributes, which the site requires", "has none of []".into())
+        }
+        (_, fqans) => ("none of your VOMS attributes may run here", format!("has none of [{}]", fqans.join(", "))),
+    };
+    let detail = format!("{} {lacks}", path.as_path().display());
     Err(Refusal::new(Reason::LcasVoms, sentence).detail(detail))
 }
 
