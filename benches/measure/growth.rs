@@ -4,12 +4,13 @@ use crate::case::{Callers, Case, measure};
 use crate::figures::Group;
 use crate::forge::pem;
 use crate::grid::Grid;
-use crate::site::{GRIDMAPDIR, Site, forget, give, leases};
+use crate::site::{GRIDMAPDIR, Site, empty_record, forget, give, leases};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 pub const MAP: &str = "lines in the grid-mapfile, ours the last";
 pub const POOL: &str = "accounts in the pool, nearly all leased: ours is leased";
+pub const POOL_LINKED: &str = "accounts in the pool, nearly all leased: ours is a lease of the C library's";
 pub const POOL_FIRST: &str = "accounts in the pool, nearly all leased: first lease";
 pub const PASSWD: &str = "accounts in /etc/passwd";
 pub const CAS: &str = "CAs in the CA directory";
@@ -40,6 +41,7 @@ pub fn run(site: Site, callers: &mut Callers, rounds: usize) -> Vec<Group> {
     let groups = [
         (MAP, growing.map_lines()),
         (POOL, growing.pools(|_| Box::new(|| {}))),
+        (POOL_LINKED, growing.pools(|pool| Box::new(move || empty_record(&pool, LEASED)))),
         (POOL_FIRST, growing.pools(|pool| Box::new(move || forget(&pool, LEASED)))),
         (CAS, growing.authorities()),
         (CRL, growing.revocations()),

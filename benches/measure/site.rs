@@ -54,6 +54,16 @@ pub fn leases(gridmapdir: &str) -> Vec<String> {
     names.filter(|name| name.starts_with('%')).collect()
 }
 
+/// Makes a lease look as the C library's do: it writes nothing into the account's file.
+pub fn empty_record(gridmapdir: &str, whose: &str) {
+    for lease in leases(gridmapdir).iter().filter(|lease| lease.contains(whose)) {
+        let account = format!("{gridmapdir}/{lease}");
+        if fs::metadata(&account).unwrap().len() > 0 {
+            fs::write(&account, "").unwrap();
+        }
+    }
+}
+
 /// Forgets whom an account was leased to, by a part of the lease's name.
 pub fn forget(gridmapdir: &str, whose: &str) {
     for lease in leases(gridmapdir).iter().filter(|lease| lease.contains(whose)) {

@@ -42,12 +42,13 @@
 //! the exact name of whom this program leased it to, when, and its own name; nobody else reads it. Where the record proves
 //! that the lease is another person's, the mapping is refused. A lease that the C library made has no record and proves
 //! nothing. The account's name is a hint: where the file has two names, the lease and that one, the account is found
-//! without a look at the whole directory.
+//! without a look at the whole directory. For a lease without a record each machine notes it for itself ([`note`]).
 
 #![forbid(unsafe_code)]
 
 mod claim;
 mod names;
+mod note;
 mod overview;
 mod pool;
 mod record;
@@ -175,6 +176,7 @@ impl Gridmapdir {
                 Held::Account(account, entry) if pool.has(&account) => {
                     let settled = entry.changed <= entry.modified || attempt >= ATTEMPTS;
                     if settled && self.view.is_for(lease)? && self.touch(lease)? {
+                        note::write(entry.inode, &account, listing.len());
                         return Ok(Some(account));
                     }
                 }

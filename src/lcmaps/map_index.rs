@@ -11,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+use super::NOTES;
 use super::fnmatch;
 use super::map_file::{self, BYTE_ORDER_MARK, Lookup, MAX_FILE, MapFile, Matching, Wanted, understood};
 use super::subject::Subject;
@@ -21,8 +22,6 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// Where indexes are: root's alone, and empty after a boot.
-const DIRECTORY: &str = "/run/glexec";
 /// From this size on, in bytes, a file has an index: going through less costs no more than looking into one.
 const LARGE: u64 = 256 * 1024;
 /// How long a file must have been as it is, in seconds, before an index is made of it.
@@ -57,7 +56,7 @@ pub fn open(path: &AbsolutePath) -> Result<MapFile, FileError> {
     }
     let name = OsString::from(format!("{:016x}", digest(SEED, path.as_path().as_os_str().as_bytes())));
     // Whatever is wrong with the index or its directory, the file is there.
-    let directory = Directory::open_private(Path::new(DIRECTORY)).ok();
+    let directory = Directory::open_private(Path::new(NOTES)).ok();
     let index = directory.as_ref().and_then(|directory| directory.open_file(&name, MAX_FILE).ok());
     let pages = index.as_ref().and_then(|index| pages(index, &source.version()));
     if let (Some(index), Some(pages @ 1..)) = (index, pages) {

@@ -194,6 +194,9 @@ fn file(path: &str) -> Option<&'static str> {
         _ if below("/var/log/glexec/glexec.log") => "the log",
         _ if below("/tmp/x509up_u") => "the target proxy",
         _ if below("/etc/grid-security/gridmapdir/") => "an account's record",
+        "/run/glexec/." => "a file without a name",
+        _ if below("/run/glexec/#") => "a file without a name",
+        _ if below("/run/glexec/lease-") => "a note",
         _ if below("/run/glexec/") => "an index",
         _ => return None,
     })
@@ -332,7 +335,9 @@ fn step(call: &Call) -> Option<String> {
         }
         "unlinkat" => Some(format!("remove {}", call.paths().first().and_then(|path| file(path)).unwrap_or("?"))),
         "renameat" | "renameat2" => fixed("rename in the gridmapdir"),
-        "linkat" if call.paths().iter().any(|path| path.starts_with("/run/glexec/")) => fixed("link an index"),
+        "linkat" if call.paths().iter().any(|path| path.starts_with("/run/glexec/")) => {
+            Some(format!("link {}", call.paths().last().and_then(|path| file(path)).unwrap_or("?")))
+        }
         "linkat" => fixed("link in the gridmapdir"),
         "mkdirat" => Some(format!("make {}", call.paths().first()?)),
         _ => Some(format!("{}({})", call.name, call.arguments)),
@@ -420,21 +425,52 @@ fn a_call_makes_the_documented_system_calls_in_order() {
 /// What a call does besides where a map file is large: it makes an index of it, and then uses that one (lcmaps/map_index.rs).
 const OF_AN_INDEX: [&[&str]; 2] = [
     &[
-        "root: create an index",
+        "root: create a file without a name",
         "root: link an index",
         "root: make /run/glexec",
         "root: read an index",
         "root: remove an index",
-        "root: write an index",
+        "root: write a file without a name",
     ],
     &["root: make /run/glexec", "root: read an index"],
 ];
 
-#[test]
-fn a_large_map_adds_the_steps_of_its_index_and_no_others() {
+/// What a call does besides where the C library made the lease in a large gridmapdir: it looks for the account and notes
+/// it, and then uses that note (lcmaps/gridmapdir/note.rs).
+const OF_A_NOTE: [&[&str]; 2] = [
+    &[
+        "root: create a file without a name",
+        "root: link a note",
+        "root: make /run/glexec",
+        "root: remove a note",
+        "root: write a file without a name",
+    ],
+    &["root: read a note"],
+];
+
+/// What two calls do in a site that calls in the usual one do not.
+fn beside_the_usual(site: &Site) -> [Vec<String>; 2] {
     let in_two_calls = |site: &Site| -> [BTreeSet<(String, String)>; 2] {
         [traced(site), traced_again(site)].map(|processes| steps(&processes[0]).into_iter().collect())
     };
+    let [[first, second], [usual, usual_again]] = [site, &Site::new()].map(in_two_calls);
+    [(first, usual), (second, usual_again)]
+        .map(|(call, usual)| call.difference(&usual).map(|(who, step)| format!("{who}: {step}")).collect())
+}
+
+#[test]
+fn a_lease_of_the_c_librarys_adds_the_steps_of_its_note_and_no_others() {
+    let large = Site::with(|site| {
+        site.sh(&format!(
+            "cd {GRIDMAPDIR}; touch tvo{{1000..1300}}; touch -d '2 days ago' *; \
+            ln tprd001 '%2fdc%3dorg%2fdc%3dexample%2fo%3dgrid%2fcn%3dbob%20brown:production:testvo'; touch tprd001"
+        ));
+    });
+    assert_eq!(beside_the_usual(&large), OF_A_NOTE);
+}
+
+#[test]
+fn a_large_map_adds_the_steps_of_its_index_and_no_others() {
     let large = Site::with(|site| {
         let others = (0..5000).map(|n| format!("\"/DC=org/DC=example/O=Grid/OU=people/CN=Somebody {n}\" grace\n"));
         let map = others.collect::<String>() + &site.read("/etc/grid-security/grid-mapfile");
@@ -442,11 +478,7 @@ fn a_large_map_adds_the_steps_of_its_index_and_no_others() {
         // Of what has changed in the last two seconds no index is made.
         std::thread::sleep(Duration::from_millis(3100));
     });
-    let usual = in_two_calls(&Site::new());
-    for ((call, usual), expected) in in_two_calls(&large).iter().zip(&usual).zip(OF_AN_INDEX) {
-        let besides: Vec<_> = call.difference(usual).map(|(who, step)| format!("{who}: {step}")).collect();
-        assert_eq!(besides, expected);
-    }
+    assert_eq!(beside_the_usual(&large), OF_AN_INDEX);
 }
 
 /// Holds a generated part of the page, from its mark to the next one, and the program together.

@@ -122,6 +122,32 @@ fn nothing_is_destroyed_without_a_yes() {
     assert_eq!(listed(&site).len(), 0);
 }
 
+#[test]
+fn a_lease_of_the_c_librarys_keeps_its_account_whatever_a_note_says() {
+    let lease = "%2fdc%3dorg%2fdc%3dexample%2fo%3dgrid%2fcn%3dbob%20brown:production:testvo";
+    let site = Site::with(|site| {
+        site.sh(&format!("cd {DIRECTORY}; touch tvo{{1000..1300}}; ln tprd007 {lease}; touch tprd007"));
+    });
+    let note = || site.sh("cat /run/glexec/lease-*");
+    bob(&site).succeeds_with("tprd007\n");
+    assert_eq!(note(), "tprd007");
+    for wrong in ["tprd003", "nobody", "../tprd007", "%2f", "root", ""] {
+        site.sh(&format!("printf %s '{wrong}' > $(echo /run/glexec/lease-*)"));
+        bob(&site).succeeds_with("tprd007\n");
+        assert_eq!(note(), "tprd007", "it is noted anew after {wrong:?}");
+    }
+    for spoil in
+        ["chmod 666 $it", "chown pilot $it", "rm $it; mkdir $it", "rm $it; mkfifo $it", "head -c 9999 /dev/zero > $it"]
+    {
+        site.sh(&format!("it=$(echo /run/glexec/lease-*); rm -r $it; printf %s tprd003 > $it; {spoil}"));
+        bob(&site).succeeds_with("tprd007\n");
+    }
+    // Another account's lease by the same name.
+    site.sh(&format!("rm -r /run/glexec/*; cd {DIRECTORY}; rm {lease}; ln tprd004 {lease}; touch tprd004"));
+    bob(&site).succeeds_with("tprd004\n");
+    assert_eq!(site.sh(&format!("find {DIRECTORY} -type f -size +0 | wc -l")), "0\n", "no record is made up");
+}
+
 /// Everybody who runs as an account runs there alone, whatever is taken back meanwhile.
 #[test]
 fn accounts_that_are_taken_back_while_calls_lease_never_have_two_holders() {

@@ -4,6 +4,7 @@
 
 use super::file_refusal;
 use super::names::{is_mark, marked, seconds_now};
+use super::note;
 use super::pool::{Inconsistency, Pool};
 use super::record::{self, MAX_RECORD, Record};
 use crate::account;
@@ -153,14 +154,15 @@ impl View {
         }
     }
 
-    /// The account of a lease as its record has it, where that is certain: a file with two names, which are the lease and
-    /// this account, has no other. It saves looking for the account in a directory with thousands.
-    fn recorded_account(&self, lease: &OsStr, entry: Entry) -> Outcome<Option<String>> {
+    /// The account of a lease as its record or a note has it, where that is certain: a file with two names, which are the
+    /// lease and this account, has no other. It saves looking for the account in a directory with thousands.
+    fn known_account(&self, lease: &OsStr, entry: Entry) -> Outcome<Option<String>> {
         if entry.links != 2 {
             return Ok(None);
         }
         let recorded = self.record(lease).ok().flatten().and_then(|record| record.account);
-        let Some(account) = recorded.filter(|name| account::is_name(name) && lease != name.as_str()) else {
+        let told = recorded.or_else(|| note::read(entry.inode));
+        let Some(account) = told.filter(|name| account::is_name(name) && lease != name.as_str()) else {
             return Ok(None);
         };
         let is_its = self.entry(account.as_ref())?.is_some_and(|named| named.inode == entry.inode);
@@ -173,7 +175,7 @@ impl View {
         if !entry.regular {
             return Ok((Held::Conflict("it is not a regular file".to_owned()), Listing::new()));
         }
-        if let Some(account) = self.recorded_account(lease, entry)? {
+        if let Some(account) = self.known_account(lease, entry)? {
             return Ok((Held::Account(account, entry), Listing::new()));
         }
         let listing = self.listing()?;
