@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-pub mod escape;
-pub mod field;
 pub mod log;
 pub mod record;
+
+pub use glexec_core::{escape, field};

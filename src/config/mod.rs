@@ -2,11 +2,12 @@
 
 #![forbid(unsafe_code)]
 
-pub mod credentials;
 pub mod glexec;
 pub mod load;
 pub mod plugins;
 pub mod values;
+
+pub use glexec_core::credentials;
 
 use credentials::Credentials;
 use glexec::Glexec;

@@ -13,7 +13,6 @@ pub(crate) mod context;
 pub mod digest;
 pub mod ecdsa;
 pub mod files;
-pub mod identity;
 mod judge;
 pub mod key;
 pub mod name;
@@ -24,4 +23,5 @@ pub mod trust;
 pub mod verifier;
 pub mod voms;
 
+pub use glexec_core::identity;
 pub use judge::{Answer, KeyRule, Question, Trust, judge};

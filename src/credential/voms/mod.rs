@@ -8,7 +8,7 @@
 
 pub mod ac;
 pub mod lsc;
-pub mod vo;
+pub use glexec_core::vo;
 
 use crate::config::credentials::BadAc;
 use crate::credential::asn1::{Cursor, Malformed, only, tag};

@@ -1,8 +1,6 @@
 //! Who a credential stands for: what the verifier answers and everybody after it works with.
 
-#![forbid(unsafe_code)]
-
-use crate::credential::voms::vo;
+use crate::vo;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

@@ -1,7 +1,5 @@
 //! Text from callers and credentials, made safe for one line of a log.
 
-#![forbid(unsafe_code)]
-
 use memchr::memchr2;
 use std::borrow::Cow;
 use std::ffi::OsStr;

@@ -1,7 +1,5 @@
 //! VOs: their names are names of directories.
 
-#![forbid(unsafe_code)]
-
 /// Whether a text is the name of a VO. It becomes the name of a directory, and so must not be `.`, `..` or hidden.
 pub fn is_vo(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');

@@ -3,8 +3,6 @@
 //! Every way in which glexec says no is one line here: a stable dotted code, the class (exit code), whether trying
 //! again can help, and what it means. `docs/reasons.md` is held together with this table by a test.
 
-#![forbid(unsafe_code)]
-
 use std::fmt;
 
 /// Who has to mend it; the numbers are the exit codes that pilot frameworks know.

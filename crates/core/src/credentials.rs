@@ -1,8 +1,6 @@
 //! `[credentials]`: what the verifier accepts.
 
-#![forbid(unsafe_code)]
-
-use crate::config::values::{AbsolutePath, Lifetime};
+use crate::values::{AbsolutePath, Lifetime};
 use serde::Deserialize;
 
 /// A generation of proxy certificates.

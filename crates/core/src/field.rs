@@ -1,7 +1,5 @@
 //! The one catalogue of the fields that a record may have; `docs/audit.md` is held together with it by a test.
 
-#![forbid(unsafe_code)]
-
 use std::fmt;
 
 macro_rules! catalogue {
