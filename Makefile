@@ -10,7 +10,7 @@ TARGET = $(abspath $(or $(CARGO_TARGET_DIR),target))
 PROGRAM = $(TARGET)/release/glexec
 # Unprivileged helpers of the callers; the .pl names are the historic ones, which pilots look for beside glexec.
 COMPANIONS = $(addprefix $(TARGET)/release/,glexec_wrapenv glexec_unwrapenv)
-SHELL_COMPANIONS = $(addprefix src/companions/,glexec_wrap.sh mkgltempdir)
+SHELL_COMPANIONS = $(addprefix crates/companions/,glexec_wrap.sh mkgltempdir)
 # Where `make deb` and `make rpm` leave what they made.
 PACKAGES = $(TARGET)/packages
 ADMIN_PROGRAM = $(TARGET)/release/glexec-admin

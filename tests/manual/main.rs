@@ -7,8 +7,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+#[path = "../site/built.rs"]
+mod built;
 mod roff;
 
+use built::built;
 use clap::{ArgAction, Command};
 use clap_complete::Shell;
 use glexec::reason::Reason;
@@ -153,9 +156,8 @@ fn help(name: &str) -> String {
 
 fn program(name: &str) -> PathBuf {
     match name {
-        "glexec_wrapenv" => env!("CARGO_BIN_EXE_glexec_wrapenv").into(),
-        "glexec_unwrapenv" => env!("CARGO_BIN_EXE_glexec_unwrapenv").into(),
-        _ => path("src/companions").join(name),
+        "glexec_wrapenv" | "glexec_unwrapenv" => built(name),
+        _ => path("crates/companions").join(name),
     }
 }
 

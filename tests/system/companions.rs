@@ -1,24 +1,16 @@
 //! The companions of the callers: `glexec_wrapenv`, `glexec_unwrapenv`, `glexec_wrap.sh` and `mkgltempdir`, as `make install`
 //! puts them.
 
-use crate::site::{Caller, Site};
+use crate::site::{Caller, Site, built};
 use std::fs;
-use std::path::PathBuf;
 
 /// Installs the companions beside glexec, under their own and their historic names.
 pub fn install(site: &Site) {
-    let built = |name: &str| match std::env::var_os("GLEXEC_UNDER_TEST").filter(|path| !path.is_empty()) {
-        Some(glexec) => PathBuf::from(glexec).with_file_name(name),
-        None => match name {
-            "glexec_wrapenv" => env!("CARGO_BIN_EXE_glexec_wrapenv").into(),
-            _ => env!("CARGO_BIN_EXE_glexec_unwrapenv").into(),
-        },
-    };
     for (name, from) in [
         ("glexec_wrapenv", built("glexec_wrapenv")),
         ("glexec_unwrapenv", built("glexec_unwrapenv")),
-        ("glexec_wrap.sh", concat!(env!("CARGO_MANIFEST_DIR"), "/src/companions/glexec_wrap.sh").into()),
-        ("mkgltempdir", concat!(env!("CARGO_MANIFEST_DIR"), "/src/companions/mkgltempdir").into()),
+        ("glexec_wrap.sh", concat!(env!("CARGO_MANIFEST_DIR"), "/crates/companions/glexec_wrap.sh").into()),
+        ("mkgltempdir", concat!(env!("CARGO_MANIFEST_DIR"), "/crates/companions/mkgltempdir").into()),
     ] {
         let path = format!("/usr/sbin/{name}");
         site.write(&path, fs::read(&from).unwrap_or_else(|e| panic!("{}: {e}", from.display())));

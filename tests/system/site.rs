@@ -6,6 +6,11 @@
 
 #![allow(unsafe_code)] // a few lines of it, to become the caller between fork and exec
 
+#[path = "../site/built.rs"]
+mod built;
+
+pub use built::built;
+
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::libc::{self, c_int};
@@ -59,14 +64,6 @@ fn material() -> &'static Path {
 
 fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/site").join(name)
-}
-
-/// One of our programs: beside the one under test, or as cargo has built it.
-fn built(name: &str) -> PathBuf {
-    match option_env_os("GLEXEC_UNDER_TEST") {
-        Some(glexec) => Path::new(&glexec).with_file_name(name),
-        None => Path::new(env!("CARGO_BIN_EXE_glexec")).with_file_name(name),
-    }
 }
 
 /// A file of the credentials made for this run, as `certs/alice.pem` or `keys/user.key`: for tests that make more.
@@ -268,7 +265,7 @@ impl Site {
     pub fn admin<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Run<'_> {
         if !self.exists(ADMIN) {
             // Written by a process of its own: a file that another thread's child still has open cannot be executed.
-            self.write("/run/glexec-admin", fs::read(env!("CARGO_BIN_EXE_glexec-admin")).unwrap());
+            self.write("/run/glexec-admin", fs::read(built("glexec-admin")).unwrap());
             self.sh(&format!("install -m 755 /run/glexec-admin {ADMIN}; rm /run/glexec-admin"));
         }
         Caller::new(self, self.account("root")).env("PATH", "/usr/sbin:/usr/bin").run(ADMIN, args)
@@ -360,10 +357,6 @@ impl Drop for Site {
         self.keeper_stdin = None;
         let _ = self.keeper.wait();
     }
-}
-
-fn option_env_os(name: &str) -> Option<OsString> {
-    std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
 /// Somebody who calls programs in the site.

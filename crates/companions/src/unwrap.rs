@@ -1,6 +1,5 @@
 //! `glexec_unwrapenv`: puts the variables that GLEXEC_ENV carries into the environment and runs a command.
 
-#![forbid(unsafe_code)]
 // Unprivileged, and about the environment and the command of its own user: the rules for the setuid program do not apply.
 #![allow(clippy::disallowed_methods)]
 

@@ -1,7 +1,5 @@
 //! What `glexec_wrapenv` and `glexec_unwrapenv` share: their options, and the variables that they leave alone.
 
-#![forbid(unsafe_code)]
-
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};

@@ -1,0 +1,7 @@
+//! The companion `glexec_wrapenv`.
+
+#![forbid(unsafe_code)]
+
+fn main() -> std::process::ExitCode {
+    glexec_companions::wrap::main()
+}
