@@ -4,7 +4,7 @@
 
 use crate::config::values::{AbsolutePath, Facility, Lifetime, LogLevel, Preserve, SearchPath, Umask};
 use crate::invocation::white_list::Pattern;
-use crate::sys::lock::Mechanism;
+use glexec_core::lock::Mechanism;
 use serde::Deserialize;
 use std::num::NonZeroU32;
 use toml::Spanned;
@@ -17,23 +17,6 @@ pub enum LogDestination {
     Syslog,
     /// `log_file`.
     File,
-}
-
-/// A lock mechanism as it is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum LockName {
-    Flock,
-    Fcntl,
-    Disabled,
-}
-
-fn lock<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Mechanism, D::Error> {
-    Ok(match LockName::deserialize(from)? {
-        LockName::Flock => Mechanism::Flock,
-        LockName::Fcntl => Mechanism::Fcntl,
-        LockName::Disabled => Mechanism::Disabled,
-    })
 }
 
 /// The `[glexec]` table.
@@ -65,10 +48,8 @@ pub struct Glexec {
     /// Callers that may give a credential without private key.
     pub omission_private_key_white_list: Vec<Pattern>,
     /// Lock for reading credentials.
-    #[serde(deserialize_with = "lock")]
     pub input_lock_mechanism: Mechanism,
     /// Lock for replacing the target proxy.
-    #[serde(deserialize_with = "lock")]
     pub target_lock_mechanism: Mechanism,
     /// Smallest user id of a target account.
     pub min_uid: u32,

@@ -5,7 +5,10 @@
 pub mod credentials;
 pub mod escape;
 pub mod field;
+pub mod file_error;
 pub mod identity;
+pub mod lock;
+pub mod program;
 pub mod reason;
 pub mod values;
 pub mod vo;

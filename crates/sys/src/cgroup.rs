@@ -21,7 +21,8 @@ impl Parent {
     /// Opens a directory of the cgroup v2 file system that, like every directory above it, only root may write.
     pub fn find(path: &Path) -> Result<Parent, FileError> {
         let directory = Directory::open_trusted(path, Writers::RootOnly)?;
-        let system = fstatfs(directory.as_fd()).map_err(|errno| FileError::Unreadable { path: path.into(), errno })?;
+        let system = fstatfs(directory.as_fd())
+            .map_err(|errno| FileError::Unreadable { path: path.into(), error: errno.into() })?;
         if system.filesystem_type() != CGROUP2_SUPER_MAGIC {
             let why = "is no directory of a cgroup v2 file system".into();
             return Err(FileError::Unusable { path: path.into(), why });

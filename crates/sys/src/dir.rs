@@ -2,6 +2,7 @@
 
 use crate::sys::errno_of;
 use crate::sys::lock::{self, Mechanism, Purpose};
+pub use glexec_core::file_error::FileError;
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, RenameFlags, openat, readlinkat, renameat, renameat2};
@@ -19,44 +20,11 @@ use std::time::Duration;
 /// Most symbolic links that one path may go through (path_resolution(7) says 40).
 const MAX_LINKS: usize = 40;
 
-/// Why a file that the site provides cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum FileError {
-    /// It does not exist.
-    #[error("{0} does not exist")]
-    Missing(PathBuf),
-    /// Somebody else than root could have written it.
-    #[error("{path}: {why}")]
-    Insecure {
-        /// The file or directory at fault.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// The system does not let us read it.
-    #[error("{path}: {errno}")]
-    Unreadable {
-        /// The file or directory at fault.
-        path: PathBuf,
-        /// What the system said.
-        errno: Errno,
-    },
-    /// It is not a regular file, or larger than it may be.
-    #[error("{path}: {why}")]
-    Unusable {
-        /// The file at fault.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: String,
-    },
-}
-
-impl FileError {
-    fn from_errno(path: &Path, errno: Errno) -> Self {
-        match errno {
-            Errno::ENOENT | Errno::ENOTDIR => FileError::Missing(path.into()),
-            errno => FileError::Unreadable { path: path.into(), errno },
-        }
+/// What an error says of a path.
+fn file_error(path: &Path, errno: Errno) -> FileError {
+    match errno {
+        Errno::ENOENT | Errno::ENOTDIR => FileError::Missing(path.into()),
+        errno => FileError::Unreadable { path: path.into(), error: errno.into() },
     }
 }
 
@@ -96,7 +64,7 @@ const DIRECTORY: OFlag = OFlag::O_DIRECTORY.union(OFlag::O_NOFOLLOW).union(OFlag
 /// Walks to the last component of an absolute path, through symbolic links, and checks every directory on the way.
 /// Returns the open parent and the last component, which is not a link and may be missing.
 fn locate(path: &Path) -> Result<(OwnedFd, OsString), FileError> {
-    let fail = |errno| FileError::from_errno(path, errno);
+    let fail = |errno| file_error(path, errno);
     let root = nix::fcntl::open("/", DIRECTORY | OFlag::O_PATH, Mode::empty()).map_err(fail)?;
     check_writers(Path::new("/"), &fstat(&root).map_err(fail)?, Writers::RootOnly)?;
     let mut here = vec![(root, PathBuf::from("/"))];
@@ -155,7 +123,7 @@ fn steps(path: &Path) -> Vec<OsString> {
 
 /// Checks that an open file is a regular one of at most `limit` bytes that only root may write.
 fn check_regular(path: &Path, fd: &OwnedFd, limit: u64) -> Result<FileStat, FileError> {
-    let stat = fstat(fd).map_err(|errno| FileError::from_errno(path, errno))?;
+    let stat = fstat(fd).map_err(|errno| file_error(path, errno))?;
     let unusable = |why: String| FileError::Unusable { path: path.into(), why };
     if kind(&stat) != SFlag::S_IFREG {
         return Err(unusable("is not a regular file".into()));
@@ -169,7 +137,7 @@ fn check_regular(path: &Path, fd: &OwnedFd, limit: u64) -> Result<FileStat, File
 
 /// Reads at most `limit` bytes of a regular file that only root may write.
 fn read_regular(path: &Path, fd: OwnedFd, limit: u64) -> Result<(Vec<u8>, FileStat), FileError> {
-    let fail = |errno| FileError::from_errno(path, errno);
+    let fail = |errno| file_error(path, errno);
     let unusable = |why: String| FileError::Unusable { path: path.into(), why };
     let stat = check_regular(path, &fd, limit)?;
     let size = u64::try_from(stat.st_size).unwrap_or(u64::MAX);
@@ -202,8 +170,7 @@ pub fn read_trusted(path: &Path, limit: u64) -> Result<TrustedFile, FileError> {
 
 fn open_file(path: &Path) -> Result<OwnedFd, FileError> {
     let (parent, name) = locate(path)?;
-    openat(&parent, name.as_os_str(), READ | OFlag::O_NOFOLLOW, Mode::empty())
-        .map_err(|errno| FileError::from_errno(path, errno))
+    openat(&parent, name.as_os_str(), READ | OFlag::O_NOFOLLOW, Mode::empty()).map_err(|errno| file_error(path, errno))
 }
 
 /// Which version of which file: device, inode, size, and the times of its last modification and change in seconds and
@@ -250,7 +217,7 @@ impl OpenFile {
     /// All of it, under the conditions of [`read_trusted`].
     pub fn read(&self) -> Result<Vec<u8>, FileError> {
         let fd = self.file.as_fd().try_clone_to_owned();
-        let fd = fd.map_err(|error| FileError::from_errno(&self.path, errno_of(&error)))?;
+        let fd = fd.map_err(|error| file_error(&self.path, errno_of(&error)))?;
         read_regular(&self.path, fd, self.limit).map(|(bytes, _)| bytes)
     }
 
@@ -283,7 +250,7 @@ pub fn check_file(path: &Path) -> Result<(), FileError> {
 }
 
 fn stat_file(path: &Path) -> Result<FileStat, FileError> {
-    let fail = |errno| FileError::from_errno(path, errno);
+    let fail = |errno| file_error(path, errno);
     let (parent, name) = locate(path)?;
     let stat = fstatat(&parent, name.as_os_str(), AtFlags::AT_SYMLINK_NOFOLLOW).map_err(fail)?;
     if kind(&stat) != SFlag::S_IFREG {
@@ -296,7 +263,7 @@ fn stat_file(path: &Path) -> Result<FileStat, FileError> {
 /// Opens a log or a lock for appending, and makes it (mode 0600) where it is missing: a regular file of root's that, like
 /// every directory above it, only root may write.
 pub fn open_for_appending(path: &Path) -> Result<File, FileError> {
-    let fail = |errno| FileError::from_errno(path, errno);
+    let fail = |errno| file_error(path, errno);
     let (parent, name) = locate(path)?;
     let flags = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
     let fd =
@@ -354,14 +321,14 @@ impl Directory {
     /// Opens a directory as the process may, without asking who else may write to it: for unprivileged tools.
     pub fn open(path: &Path) -> Result<Self, FileError> {
         let flags = OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let fd = nix::fcntl::open(path, flags, Mode::empty()).map_err(|e| FileError::from_errno(path, e))?;
+        let fd = nix::fcntl::open(path, flags, Mode::empty()).map_err(|e| file_error(path, e))?;
         Ok(Directory { fd, path: path.into() })
     }
 
     /// Opens a directory that, like every directory above it (symbolic links resolved), only root may write; `writers`
     /// says who besides root may write to the directory itself.
     pub fn open_trusted(path: &Path, writers: Writers) -> Result<Self, FileError> {
-        let fail = |errno| FileError::from_errno(path, errno);
+        let fail = |errno| file_error(path, errno);
         let (parent, name) = locate(path)?;
         let fd = openat(&parent, name.as_os_str(), DIRECTORY, Mode::empty()).map_err(fail)?;
         check_writers(path, &fstat(&fd).map_err(fail)?, writers)?;
@@ -381,7 +348,7 @@ impl Directory {
     /// Opens a directory inside this one.
     pub fn subdirectory(&self, name: &OsStr) -> Result<Directory, FileError> {
         let path = self.path.join(name);
-        let fail = |errno| FileError::from_errno(&path, errno);
+        let fail = |errno| file_error(&path, errno);
         let fd = openat(&self.fd, name, OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()).map_err(fail)?;
         check_writers(&path, &fstat(&fd).map_err(fail)?, Writers::RootOnly)?;
         Ok(Directory { fd, path })
@@ -391,7 +358,7 @@ impl Directory {
     /// [`Directory::read`]. Should it grow meanwhile, what is beyond the limit is not there.
     pub fn stream(&self, name: &OsStr, limit: u64) -> Result<impl Read + use<>, FileError> {
         let path = self.path.join(name);
-        let fd = openat(&self.fd, name, READ, Mode::empty()).map_err(|e| FileError::from_errno(&path, e))?;
+        let fd = openat(&self.fd, name, READ, Mode::empty()).map_err(|e| file_error(&path, e))?;
         check_regular(&path, &fd, limit)?;
         Ok(File::from(fd).take(limit))
     }
@@ -400,7 +367,7 @@ impl Directory {
     /// to root and be writable by nobody else.
     pub fn read(&self, name: &OsStr, limit: u64) -> Result<Vec<u8>, FileError> {
         let path = self.path.join(name);
-        let fd = openat(&self.fd, name, READ, Mode::empty()).map_err(|e| FileError::from_errno(&path, e))?;
+        let fd = openat(&self.fd, name, READ, Mode::empty()).map_err(|e| file_error(&path, e))?;
         read_regular(&path, fd, limit).map(|(bytes, _)| bytes)
     }
 
@@ -408,13 +375,13 @@ impl Directory {
     pub fn open_file(&self, name: &OsStr, limit: u64) -> Result<OpenFile, FileError> {
         let path = self.path.join(name);
         let fd = openat(&self.fd, name, READ | OFlag::O_NOFOLLOW, Mode::empty());
-        let fd = fd.map_err(|e| FileError::from_errno(&path, e))?;
+        let fd = fd.map_err(|e| file_error(&path, e))?;
         OpenFile::judged(path, fd, limit)
     }
 
     /// Opens a directory of root's that nobody else may enter, and makes it where it is missing and its parent is trusted.
     pub fn open_private(path: &Path) -> Result<Self, FileError> {
-        let fail = |errno| FileError::from_errno(path, errno);
+        let fail = |errno| file_error(path, errno);
         let (parent, name) = locate(path)?;
         match mkdirat(&parent, name.as_os_str(), Mode::S_IRWXU) {
             Ok(()) | Err(Errno::EEXIST) => {}
@@ -457,7 +424,7 @@ impl Directory {
     /// has for it: usually the one that stat(2) gives, but some layered file systems differ.
     pub fn listing(&self) -> Result<Vec<(OsString, u64)>, FileError> {
         use std::os::unix::ffi::OsStrExt;
-        let fail = |errno| FileError::from_errno(&self.path, errno);
+        let fail = |errno| file_error(&self.path, errno);
         let flags = OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let mut dir = Dir::openat(&self.fd, ".", flags, Mode::empty()).map_err(fail)?;
         let mut names = Vec::new();

@@ -1,22 +1,12 @@
 //! Waiting a bounded time for the lock of a file or directory.
 
+pub use glexec_core::lock::Mechanism;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::unistd::Uid;
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
-
-/// How proxy files are locked; a lock is released when the file is closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mechanism {
-    /// flock(2).
-    Flock,
-    /// fcntl(2) record locks, which also work over NFS.
-    Fcntl,
-    /// No locks.
-    Disabled,
-}
 
 /// What the lock is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use crate::sys::descriptors;
 use crate::sys::identity::{self, Actor};
 use crate::sys::{errno_of, sandbox, supervise};
+pub use glexec_core::program::NoAnswer;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -14,23 +15,6 @@ use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
-
-/// Why there is no answer.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum NoAnswer {
-    /// The system refused a step on our side.
-    #[error("{0}: {1}")]
-    System(&'static str, Errno),
-    /// It took too long.
-    #[error("no answer after {0:?}")]
-    Deadline(Duration),
-    /// It answered more than it may.
-    #[error("the answer is longer than {0} bytes")]
-    TooLong(usize),
-    /// It did not end with exit code 0; the text is the sandbox's complaint where there is one.
-    #[error("{0}")]
-    Died(String),
-}
 
 /// Exit code of a child whose sandbox could not be closed; its answer is then the reason.
 const NO_SANDBOX: i32 = 3;
@@ -56,10 +40,10 @@ pub struct Confinement<'a> {
 
 /// Runs `work` in a forked child that is confined by [`sandbox::enter`] and returns what it answers.
 pub fn ask_confined(how: &Confinement<'_>, work: impl FnOnce() -> Vec<u8>) -> Result<Vec<u8>, NoAnswer> {
-    let (ours, theirs) = pipe2(OFlag::O_CLOEXEC).map_err(|e| NoAnswer::System("pipe", e))?;
+    let (ours, theirs) = pipe2(OFlag::O_CLOEXEC).map_err(|e| NoAnswer::System("pipe", e.to_string()))?;
     let parent = getpid();
     // SAFETY: the process has one thread, so the child may do whatever the parent may.
-    match unsafe { fork() }.map_err(|e| NoAnswer::System("fork", e))? {
+    match unsafe { fork() }.map_err(|e| NoAnswer::System("fork", e.to_string()))? {
         ForkResult::Child => {
             drop(ours);
             let child = AssertUnwindSafe(|| confined(how, parent, theirs, work));
@@ -116,14 +100,14 @@ fn read_answer(from: &File, how: &Confinement<'_>) -> Result<Vec<u8>, NoAnswer> 
         match poll(&mut fds, timeout) {
             Ok(0) => return Err(NoAnswer::Deadline(how.deadline)),
             Err(Errno::EINTR) => continue,
-            Err(errno) => return Err(NoAnswer::System("poll", errno)),
+            Err(errno) => return Err(NoAnswer::System("poll", errno.to_string())),
             Ok(_) => {}
         }
         match (&mut &*from).read(&mut chunk) {
             Ok(0) => return Ok(answer),
             Ok(n) => answer.extend_from_slice(chunk.get(..n).unwrap_or_default()),
             Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(NoAnswer::System("read", errno_of(&e))),
+            Err(e) => return Err(NoAnswer::System("read", errno_of(&e).to_string())),
         }
         if answer.len() > how.max_answer {
             return Err(NoAnswer::TooLong(how.max_answer));
@@ -140,7 +124,7 @@ fn conclude(child: Pid, answer: Result<Vec<u8>, NoAnswer>) -> Result<Vec<u8>, No
     let status = loop {
         match waitpid(child, None) {
             Err(Errno::EINTR) => {}
-            status => break status.map_err(|e| NoAnswer::System("waitpid", e))?,
+            status => break status.map_err(|e| NoAnswer::System("waitpid", e.to_string()))?,
         }
     };
     let answer = answer?;

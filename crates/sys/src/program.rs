@@ -56,18 +56,7 @@ pub struct Program<'a> {
     pub max_answer: usize,
 }
 
-/// What a program said, and how it ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said {
-    /// Exit status.
-    pub status: i32,
-    /// Standard output.
-    pub output: Vec<u8>,
-    /// The beginning of its standard error.
-    pub errors: Vec<u8>,
-}
-
-pub use crate::sys::process::NoAnswer;
+pub use glexec_core::program::{NoAnswer, Said};
 
 /// Our ends of the pipes.
 struct Ends {
@@ -79,10 +68,10 @@ struct Ends {
 /// Runs the program with `document` on its standard input. It counts when it has ended; whatever it has started and left
 /// behind is killed, however the call ends.
 pub fn ask(program: &Program<'_>, document: &[u8]) -> Result<Said, NoAnswer> {
-    let system = |what| move |errno| NoAnswer::System(what, errno);
+    let system = |what| move |errno: Errno| NoAnswer::System(what, errno.to_string());
     let words = std::iter::once(program.path.as_os_str()).chain(program.arguments.iter().map(OsStr::new));
     let words: Result<Vec<CString>, _> = words.map(|word| CString::new(word.as_bytes())).collect();
-    let words = words.map_err(|_| NoAnswer::System("a NUL in an argument", Errno::EINVAL))?;
+    let words = words.map_err(|_| NoAnswer::System("a NUL in an argument", Errno::EINVAL.to_string()))?;
     let pipes = || pipe2(OFlag::O_CLOEXEC).map_err(system("pipe"));
     let (input, output, errors) = (pipes()?, pipes()?, pipes()?);
     let parent = getpid();
@@ -153,7 +142,7 @@ fn converse(program: &Program<'_>, document: &[u8], child: Pid, mut ends: Ends) 
     let started = Instant::now();
     let ended = pidfd(child)?;
     for end in [&ends.input, &ends.output, &ends.errors].into_iter().flatten() {
-        fcntl(end, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(|e| NoAnswer::System("fcntl", e))?;
+        fcntl(end, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(|e| NoAnswer::System("fcntl", e.to_string()))?;
     }
     let (mut unsent, mut output, mut errors) = (document, Vec::new(), Vec::new());
     loop {
@@ -168,7 +157,7 @@ fn converse(program: &Program<'_>, document: &[u8], child: Pid, mut ends: Ends) 
         );
         match poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
             Ok(_) | Err(Errno::EINTR) => {}
-            Err(errno) => return Err(NoAnswer::System("poll", errno)),
+            Err(errno) => return Err(NoAnswer::System("poll", errno.to_string())),
         }
         let over = fds.first().and_then(PollFd::any).unwrap_or(false);
         unsent = send(&mut ends.input, unsent);
@@ -215,7 +204,7 @@ fn drain(end: &mut Option<File>, into: &mut Vec<u8>, keep: usize) -> Result<(), 
             }
             Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => return Ok(()),
             Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(NoAnswer::System("read", errno_of(&e))),
+            Err(e) => return Err(NoAnswer::System("read", errno_of(&e).to_string())),
         }
     }
     Ok(())
@@ -225,7 +214,7 @@ fn drain(end: &mut Option<File>, into: &mut Vec<u8>, keep: usize) -> Result<(), 
 fn pidfd(child: Pid) -> Result<OwnedFd, NoAnswer> {
     // SAFETY: takes two numbers and touches no memory.
     let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, child.as_raw(), 0) });
-    let fd = fd.map_err(|e| NoAnswer::System("pidfd_open", e))?;
+    let fd = fd.map_err(|e| NoAnswer::System("pidfd_open", e.to_string()))?;
     // SAFETY: the kernel has just made the descriptor, and nobody else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as libc::c_int) })
 }
@@ -239,7 +228,7 @@ fn conclude(child: Pid, output: Vec<u8>, errors: Vec<u8>) -> Result<Said, NoAnsw
     loop {
         return match waitpid(child, None) {
             Err(Errno::EINTR) => continue,
-            Err(errno) => Err(NoAnswer::System("waitpid", errno)),
+            Err(errno) => Err(NoAnswer::System("waitpid", errno.to_string())),
             Ok(WaitStatus::Exited(_, NOT_STARTED)) => Err(complaint("it could not be started".to_owned())),
             Ok(WaitStatus::Exited(_, status)) => Ok(Said { status, output, errors }),
             Ok(WaitStatus::Signaled(_, signal, _)) => Err(complaint(format!("signal {signal}"))),

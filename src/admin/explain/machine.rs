@@ -21,9 +21,9 @@ use crate::sys::identity::Actor;
 use crate::sys::plain;
 use crate::sys::process::{self, Confinement};
 use crate::sys::program::Said;
-use nix::errno::Errno;
 use nix::unistd::{Gid, Uid};
 use std::cell::RefCell;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -163,15 +163,18 @@ impl Programs for NotAsked {
     fn ask(&self, exec: &Exec, _: &[u8]) -> Result<Said, Failed> {
         let path = exec.program.as_path();
         self.0.borrow_mut().barred = Some(format!("{}: only root can ask this plug-in", path.display()));
-        Err(Failed::Unusable(FileError::Unreadable { path: path.into(), errno: Errno::EACCES }))
+        Err(Failed::Unusable(FileError::Unreadable { path: path.into(), error: ErrorKind::PermissionDenied.into() }))
     }
 }
 
 impl Watched {
     /// Remembers what the permissions of whoever looks do not reach: a call would see it.
     fn note_barred(&self, error: &FileError) {
-        if let (Eyes::Own, FileError::Unreadable { path, errno: Errno::EACCES | Errno::EPERM }) = (&self.eyes, error) {
-            self.aside.borrow_mut().barred = Some(format!("{}: you may not read it", path.display()));
+        match (&self.eyes, error) {
+            (Eyes::Own, FileError::Unreadable { path, error }) if error.kind() == ErrorKind::PermissionDenied => {
+                self.aside.borrow_mut().barred = Some(format!("{}: you may not read it", path.display()));
+            }
+            _ => {}
         }
     }
 

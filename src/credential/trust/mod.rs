@@ -20,7 +20,6 @@ use crate::credential::name::Name;
 use crate::credential::pem;
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::sys::dir::{Directory, FileError};
-use nix::errno::Errno;
 use std::ffi::OsStr;
 
 /// Most files that share a hash.
@@ -45,7 +44,7 @@ pub fn unreadable(what: &str, error: &FileError) -> Refusal {
         _ => Reason::TrustUnreadable,
     };
     let hint = match error {
-        FileError::Unreadable { errno: Errno::EACCES, .. } => {
+        FileError::Unreadable { error, .. } if error.kind() == std::io::ErrorKind::PermissionDenied => {
             " (to service_user; or a link leads out of the directory)"
         }
         _ => "",
