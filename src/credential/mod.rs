@@ -23,5 +23,5 @@ pub mod trust;
 pub mod verifier;
 pub mod voms;
 
-pub use glexec_core::identity;
+pub use glexec_core::{identity, spelling};
 pub use judge::{Answer, KeyRule, Question, Trust, judge};

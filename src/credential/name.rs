@@ -9,13 +9,14 @@
 //! `.lsc` files and signing policies have written it for twenty years. Both hold because only what could be *read* as
 //! the start of another attribute is escaped: a `/` or `+` inside a value that is followed by `word=` gets a backslash,
 //! and so does every backslash. `CN=Bob` followed by `CN=Alice` is `/CN=Bob/CN=Alice`, a single CN with that slash in
-//! it is `/CN=Bob\/CN=Alice`. One rendering therefore serves every purpose, and [`as_printed`] brings the spellings
-//! of files (`Email=`, `E=`, `USERID=`, `\xC3`) to it.
+//! it is `/CN=Bob\/CN=Alice`. One rendering therefore serves every purpose, and [`as_printed`](crate::credential::spelling::as_printed)
+//! brings the spellings of files (`Email=`, `E=`, `USERID=`, `\xC3`, `\/`) to it.
 
 #![forbid(unsafe_code)]
 
 use crate::credential::asn1::{Cursor, Malformed, only, tag};
 use crate::credential::identity::Dn;
+use crate::credential::spelling::escape;
 use der::oid::ObjectIdentifier;
 
 /// Most RDNs of a name: a proxy chain of 20 adds 20 to the 10 that real names have.
@@ -222,69 +223,6 @@ fn kind(oid: &ObjectIdentifier) -> String {
     }
 }
 
-/// Whether a text could be read as the start of an attribute: a word and an equals sign.
-fn starts_attribute(text: &str) -> bool {
-    let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    text.trim_start_matches(word).starts_with('=')
-}
-
-fn escape(value: &str, out: &mut String) {
-    let mut rest = value.chars();
-    while let Some(c) = rest.next() {
-        if c == '\\' || (matches!(c, '/' | '+') && starts_attribute(rest.as_str())) {
-            out.push('\\');
-        }
-        out.push(c);
-    }
-}
-
-/// Brings a name as `.lsc` files, signing policies and map files spell it to the form that [`Name::text`] has: `Email`
-/// and `E` become `emailAddress`, `USERID` becomes `UID`, and the `\xC3` by which OpenSSL writes bytes beyond ASCII
-/// becomes the character. Everything else, wildcards too, stays as it is.
-pub fn as_printed(text: &str) -> String {
-    let text = unescape_bytes(text);
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text.as_str();
-    while let Some(c) = rest.chars().next() {
-        let escaped = out.ends_with('\\');
-        out.push(c);
-        rest = rest.get(c.len_utf8()..).unwrap_or_default();
-        if c != '/' || escaped || !starts_attribute(rest) {
-            continue;
-        }
-        if let Some((word, after)) = rest.split_once('=') {
-            out.push_str(match word.to_ascii_lowercase().as_str() {
-                "email" | "e" | "emailaddress" => "emailAddress",
-                "userid" | "uid" => "UID",
-                _ => word,
-            });
-            out.push('=');
-            rest = after;
-        }
-    }
-    out
-}
-
-/// Replaces `\xHH` of bytes beyond ASCII; a text whose bytes are then not UTF-8 stays as it was.
-fn unescape_bytes(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let hex = tail.strip_prefix(b"x").and_then(|t| t.get(..2)).and_then(|h| std::str::from_utf8(h).ok());
-        match hex.and_then(|h| u8::from_str_radix(h, 16).ok()).filter(|b| *first == b'\\' && *b >= 0x80) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = tail.get(3..).unwrap_or_default();
-            }
-            None => {
-                bytes.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
-}
-
 /// `asn1_string_canon` of OpenSSL: strings become UTF8String, without spaces at the ends, with single spaces inside, in
 /// lower case (ASCII only). NumericString is not among the types that it touches.
 fn canonical_attribute(oid: &ObjectIdentifier, tag: u8, raw: &[u8], text: &str) -> Vec<u8> {
@@ -462,21 +400,6 @@ mod tests {
         assert_eq!(added(&[alice, one]).as_deref(), Some("1"));
         for wrong in [&[alice][..], &[one], &[alice, one, one], &[alice, other], &[alice, two], &[printable, one]] {
             assert_eq!(added(wrong), None);
-        }
-    }
-
-    #[test]
-    fn the_spellings_of_files_become_the_canonical_one() {
-        for (file, expected) in [
-            ("/DC=org/Email=a@b/CN=x", "/DC=org/emailAddress=a@b/CN=x"),
-            ("/E=a@b/USERID=u/email=c", "/emailAddress=a@b/UID=u/emailAddress=c"),
-            ("/CN=J\\xC3\\xBCrgen", "/CN=Jürgen"),
-            ("/CN=host/foo", "/CN=host/foo"),
-            ("/CN=Bob\\/E=x", "/CN=Bob\\/E=x"),
-            ("/CN=a\\x2Fb", "/CN=a\\x2Fb"),
-            ("/DC=org/*", "/DC=org/*"),
-        ] {
-            assert_eq!(as_printed(file), expected);
         }
     }
 

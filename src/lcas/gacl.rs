@@ -9,6 +9,8 @@
 #![forbid(unsafe_code)]
 
 use crate::credential::identity::{Fqan, Identity};
+use crate::lcmaps::banned::Banned;
+use crate::lcmaps::map_file::Matching;
 use crate::lcmaps::subject::Subject;
 
 /// Deepest nesting; a GACL has four levels.
@@ -131,8 +133,11 @@ impl Condition {
         match self {
             Condition::Anybody => true,
             Condition::Person(dn) => {
-                let of = if denies { Subject::banned } else { Subject::mapped };
-                of(&identity.subject).any(|spelling| spelling == dn.as_bytes())
+                let (person, name) = (&identity.subject, dn.as_bytes());
+                match denies {
+                    true => Banned::person(person).is_meant(name, Matching::Exact),
+                    false => Subject::mapped(person).is(name),
+                }
             }
             Condition::Fqan(wanted) => {
                 identity.fqans.iter().any(|fqan| wanted.iter().any(|spelling| spelling == fqan.as_str()))
@@ -277,11 +282,15 @@ mod tests {
         let mixed = "<entry><person><dn>/CN=host/a</dn></person><allow><read/></allow><deny><list/></deny></entry>";
         let both =
             "<entry><person><dn>/CN=a</dn></person><voms-cred><vo>vo</vo></voms-cred><allow><read/></allow></entry>";
-        let bare = "<entry><person><dn>/CN=a/b</dn></person><deny><read/></deny></entry>";
-        let barely = "<entry><person><dn>/CN=a/b</dn></person><allow><read/></allow></entry>";
+        let bare = "<entry><person><dn>/CN=a/CN=b</dn></person><deny><read/></deny></entry>";
+        let barely = "<entry><person><dn>/CN=a/CN=b</dn></person><allow><read/></allow></entry>";
+        let openssl = "<entry><person><dn>/CN=host\\/a</dn></person><allow><read/></allow></entry>";
         let table: &[(&str, &str, &[&str], bool)] = &[
-            (&[all, bare].concat(), "/CN=a\\/b", &[], false),
-            (barely, "/CN=a\\/b", &[], false),
+            (&[all, bare].concat(), "/CN=a\\/CN=b", &[], false),
+            (barely, "/CN=a\\/CN=b", &[], false),
+            (openssl, "/CN=host/a", &[], true),
+            (&[all, &openssl.replace("allow", "deny")].concat(), "/CN=host/a", &[], false),
+            (openssl, "/CN=host/CN=a", &[], false),
             ("", "/CN=a", &["/vo"], false),
             (vo, "/CN=a", &["/vo"], true),
             (vo, "/CN=a", &["/vo2"], false),
@@ -296,7 +305,7 @@ mod tests {
             (&[bob, vo].concat(), "/CN=Bob", &["/vo"], true),
             (all, "/CN=a", &[], true),
             (mixed, "/CN=host/a", &[], true),
-            (mixed, "/CN=host\\/a", &[], false),
+            (mixed, "/CN=host\\/CN=a", &[], false),
             (both, "/CN=a", &["/vo"], true),
             (both, "/CN=b", &["/vo"], false),
             (both, "/CN=a", &[], false),

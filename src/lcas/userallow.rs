@@ -59,7 +59,11 @@ mod tests {
             (b"\"/CN=A\"\n", "/CN=a", false),
             (b"\"/CN=x\n\"/CN=a\"\n", "/CN=a", true),
             (b"\"/CN=a\n", "/CN=a", false),
-            (b"\"/CN=host/a\"\n", "/CN=host\\/a", false),
+            (b"\"/CN=host\\/a\"\n", "/CN=host/a", true),
+            (b"\"/CN=host\\/*\"\n", "/CN=host/a", true),
+            (b"\"/CN=host\\/*\"\n", "/CN=host/CN=a", false),
+            (b"\"/CN=host/CN=a\"\n", "/CN=host\\/CN=a", false),
+            (b"\"/CN=host\\/CN=a\"\n", "/CN=host/CN=a", false),
         ];
         let path = PathBuf::from("/list").try_into().unwrap();
         for (file, dn, passes) in table {

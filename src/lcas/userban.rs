@@ -8,13 +8,13 @@ use super::{Context, malformed};
 use crate::config::values::AbsolutePath;
 use crate::credential::identity::Dn;
 use crate::lcmaps::ban_file::banning_line;
+use crate::lcmaps::banned::Banned;
 use crate::lcmaps::map_file::Matching;
-use crate::lcmaps::subject::Subject;
 use crate::reason::{Outcome, Reason, Refusal};
 
 /// Refuses a person whom the file bans.
 pub(super) fn judge(path: &AbsolutePath, dn: &Dn, context: &Context<'_>) -> Outcome<()> {
-    match banning_line(&context.read(path)?, &Subject::banned(dn), Matching::Wildcards) {
+    match banning_line(&context.read(path)?, &Banned::person(dn), Matching::Wildcards) {
         Ok(None) => Ok(()),
         Ok(Some(number)) => {
             let line = format!("{dn}: {} line {number}", path.as_path().display());

@@ -5,8 +5,8 @@
 use super::ban_file::banning_line;
 use super::{Context, banned, malformed};
 use crate::config::values::AbsolutePath;
+use crate::lcmaps::banned::Banned;
 use crate::lcmaps::map_file::Matching;
-use crate::lcmaps::subject::Subject;
 use crate::reason::Outcome;
 
 /// The options of `ban_dn`.
@@ -22,7 +22,7 @@ impl BanDn {
     pub(super) fn run(&self, context: &Context<'_>) -> Outcome<()> {
         let bytes = context.read(&self.banmapfile)?;
         let dn = &context.identity.subject;
-        match banning_line(&bytes, &Subject::banned(dn), self.matching) {
+        match banning_line(&bytes, &Banned::person(dn), self.matching) {
             Ok(None) => Ok(()),
             Ok(Some(line)) => Err(banned(&self.banmapfile, line, dn.as_str())),
             Err(why) => Err(malformed(&self.banmapfile, &why)),

@@ -1,17 +1,17 @@
 //! Ban files: people and VOMS attributes that may not run here, in the line format of map files.
 //!
-//! In doubt a line bans: every spelling is looked for ([`Subject::banned`], [`Subject::banned_fqan`]), a name without quotes
+//! In doubt a line bans: every spelling is looked for ([`Banned`]), a name without quotes
 //! that holds blanks is taken whole as well, and a file that cannot be understood to its end refuses everybody, since the
 //! line that bans somebody may be the broken one.
 
 #![forbid(unsafe_code)]
 
-use crate::lcmaps::map_file::{Line, MalformedLine, Matching, lines, stands_for};
-use crate::lcmaps::subject::Subject;
+use crate::lcmaps::banned::Banned;
+use crate::lcmaps::map_file::{Line, MalformedLine, Matching, lines};
 
 /// The number of the first line that bans the subject. The whole file is read even after a match, so that one that is
 /// malformed is noticed on the first day and not when it matters.
-pub fn banning_line(bytes: &[u8], subject: &Subject, matching: Matching) -> Result<Option<usize>, String> {
+pub fn banning_line(bytes: &[u8], subject: &Banned, matching: Matching) -> Result<Option<usize>, String> {
     let mut found = None;
     for line in lines(bytes) {
         let line = understood(line)?;
@@ -29,6 +29,12 @@ pub fn fault(bytes: &[u8]) -> Option<String> {
 
 fn understood(line: Result<Line<'_>, MalformedLine>) -> Result<Line<'_>, String> {
     let line = line.map_err(|malformed| malformed.to_string())?;
+    // The name goes on after what was taken for its end: nobody would be banned.
+    let goes_on = |b: &u8| !matches!(b, b' ' | b'\t' | b',' | b'#');
+    if line.unquoted.is_none() && (line.after.first().is_some_and(goes_on) || line.mappings.contains(&b'"')) {
+        let why = "text after the quote that ends the name: write a quote inside the name as \\\"";
+        return Err(format!("line {}: {why}", line.number));
+    }
     // A name in another notation (`CN=Alice,DC=org`) would never match anybody: that is a mistake, not a ban.
     match line.name.first() {
         Some(b'/' | b'*' | b'?' | b'[') => Ok(line),
@@ -36,8 +42,8 @@ fn understood(line: Result<Line<'_>, MalformedLine>) -> Result<Line<'_>, String>
     }
 }
 
-fn bans(line: &Line<'_>, subject: &Subject, matching: Matching) -> bool {
-    let bans = |name: &[u8]| stands_for(name, subject, matching) || stands_for(name, subject, Matching::Exact);
+fn bans(line: &Line<'_>, subject: &Banned, matching: Matching) -> bool {
+    let bans = |name: &[u8]| subject.is_meant(name, matching);
     bans(line.name)
         || line.unquoted.is_some_and(|whole| {
             let comment = whole.iter().position(|b| *b == b'#').unwrap_or(whole.len());
@@ -51,7 +57,7 @@ mod tests {
     use crate::credential::identity::Dn;
 
     fn verdict(file: &[u8], dn: &str) -> Result<bool, ()> {
-        let subject = Subject::banned(&Dn::try_from(dn.to_owned()).unwrap());
+        let subject = Banned::person(&Dn::try_from(dn.to_owned()).unwrap());
         banning_line(file, &subject, Matching::Wildcards).map(|line| line.is_some()).map_err(|_| ())
     }
 
@@ -78,7 +84,31 @@ mod tests {
             (b"\"/O=x/USERID=a\"", "/O=x/UID=a", Ok(true)),
             (b"\"/O=x/CN=host/a\"", "/O=x/CN=host\\/a", Ok(true)),
             (b"\"/O=x/CN=host\\/a\"", "/O=x/CN=host\\/a", Ok(true)),
-            (b"\"/O=x/CN=host\\/a\"", "/O=x/CN=host/a", Ok(false)),
+            (b"\"/O=x/CN=host\\/a\"", "/O=x/CN=host/a", Ok(true)),
+            (b"/O=x/CN=C\\+\\+", "/O=x/CN=C++", Ok(true)),
+            (b"\"/O=x/CN=http:\\/\\/a\"", "/O=x/CN=http://a", Ok(true)),
+            (b"\"/O=x/CN=http:\\//a\"", "/O=x/CN=http://a", Ok(true)),
+            (b"\"/O=x/CN=host\\/*\"", "/O=x/CN=host/a", Ok(true)),
+            (b"\"/O=x/CN=a\\b\"", "/O=x/CN=a\\\\b", Ok(true)),
+            (b"\"/O=x/CN=Al/CN=Bea\"", "/O=x/CN=Al\\/CN=Bea", Ok(true)),
+            (b"\"/O=x/CN=Al\\/CN=Bea\"", "/O=x/CN=Al/CN=Bea", Ok(false)),
+            (b"\"/O=x/CN=Al\\/CN=Bea\"", "/O=x/CN=Al\\\\/CN=Bea", Ok(true)),
+            (b"\"/O=x/CN=a/serialNumber=7\"", "/O=x/CN=a+serialNumber=7", Ok(true)),
+            (b"\"/O=x/CN=a+serialNumber=7\"", "/O=x/CN=a/serialNumber=7", Ok(false)),
+            (b"\"/O=x/CN=J\\xFCrgen\"", "/O=x/CN=J\u{fc}rgen", Ok(true)),
+            (b"\"/O=x/CN=J\xfcrgen\"", "/O=x/CN=J\u{fc}rgen", Ok(true)),
+            (b"\"/O=x/CN=J\\xc3\\xbcrgen\"", "/O=x/CN=J\u{fc}rgen", Ok(true)),
+            (b"\"/o=x/cn=Alice Adams\"", alice, Ok(true)),
+            (b"\"/O=x/emailaddress=a@x\"", "/O=x/emailAddress=a@x", Ok(true)),
+            (b"\"/O=x/STREET=a/PostalCode=1\"", "/O=x/street=a/postalCode=1", Ok(true)),
+            (b"\"/O=x/STREET=a/PostalCode=*\"", "/O=x/street=a/postalCode=1", Ok(true)),
+            (b"\"/O=x/Email=a@x/emailAddress=b@x\"", "/O=x/emailAddress=a@x/emailAddress=b@x", Ok(true)),
+            (b"\"/O=x/CN=Alice Adams \"", alice, Ok(true)),
+            (b"\"/O=x/CN=Al \\\"Bea\\\"\"", "/O=x/CN=Al \"Bea\"", Ok(true)),
+            (b"/O=x/CN=Al \"Bea\"", "/O=x/CN=Al \"Bea\"", Ok(true)),
+            (b"\"/O=x/CN=Al \"Bea\"\"", alice, Err(())),
+            (b"\"/O=x/CN=Al\" Bea\" x\"", alice, Err(())),
+            (b"\"/O=x/CN=Alice Adams\"#why", alice, Ok(true)),
             (b"\"/O=x/CN=Bob\n", alice, Err(())),
             (b"\"/O=x/CN=Alice Adams\"\n\"/O=x/CN=Bob\n", alice, Err(())),
             (b"CN=Alice Adams,O=x\n", alice, Err(())),
@@ -97,7 +127,7 @@ mod tests {
 
     #[test]
     fn patterns_can_be_turned_off() {
-        let subject = Subject::banned(&Dn::try_from("/O=x/CN=Bob".to_owned()).unwrap());
+        let subject = Banned::person(&Dn::try_from("/O=x/CN=Bob".to_owned()).unwrap());
         let exact = |file: &[u8]| banning_line(file, &subject, Matching::Exact);
         assert_eq!(exact(b"\"/O=x/*\""), Ok(None));
         assert_eq!(exact(b"\n\"/O=x/CN=Bob\""), Ok(Some(2)));
@@ -115,9 +145,10 @@ mod tests {
             (b"/vo", "/vo/g/Role=NULL/Capability=NULL", false),
             (b"/vo/*", "/vo/g/Role=NULL/Capability=NULL", true),
             (b"/vo/Role=pil*", "/vo/Role=pilot/Capability=NULL", true),
+            (b"/vo/role=pilot", "/vo/Role=pilot/Capability=NULL", true),
         ];
         for (file, fqan, expected) in table {
-            let subject = Subject::banned_fqan(&(*fqan).to_owned().try_into().unwrap());
+            let subject = Banned::fqan(&(*fqan).to_owned().try_into().unwrap());
             let line = banning_line(file, &subject, Matching::Wildcards).unwrap();
             assert_eq!(line.is_some(), *expected, "{} {fqan}", String::from_utf8_lossy(file));
         }

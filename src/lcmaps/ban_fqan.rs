@@ -8,8 +8,8 @@
 use super::ban_file::{self, banning_line};
 use super::{Context, banned, malformed};
 use crate::config::values::AbsolutePath;
+use crate::lcmaps::banned::Banned;
 use crate::lcmaps::map_file::Matching;
-use crate::lcmaps::subject::Subject;
 use crate::reason::Outcome;
 
 /// The options of `ban_fqan`.
@@ -28,7 +28,7 @@ impl BanFqan {
         // Also where nothing can be banned: a broken list is noticed whoever comes first.
         ban_file::fault(&bytes).map_or(Ok(()), |why| Err(broken(why)))?;
         for fqan in &context.identity.fqans {
-            let subject = Subject::banned_fqan(fqan);
+            let subject = Banned::fqan(fqan);
             if let Some(line) = banning_line(&bytes, &subject, self.matching).map_err(broken)? {
                 return Err(banned(&self.banmapfile, line, fqan.as_str()));
             }

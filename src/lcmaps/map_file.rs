@@ -94,6 +94,8 @@ pub struct Line<'a> {
     pub mappings: &'a [u8],
     /// Everything from the name on, where the name has no quotes.
     pub unquoted: Option<&'a [u8]>,
+    /// Everything after the name and its quote.
+    pub after: &'a [u8],
 }
 
 /// A line that cannot be understood.
@@ -169,16 +171,19 @@ fn parse(number: usize, line: &[u8]) -> Result<Line<'_>, MalformedLine> {
             (name, rest, Some(line))
         }
     };
+    let after = rest;
     let rest = trim_start(rest, is_separator);
     let end = unprotected(rest, |b| b == b'#').map_err(bad)?.unwrap_or(rest.len());
-    Ok(Line { number, name, mappings: rest.get(..end).unwrap_or(rest), unquoted })
+    Ok(Line { number, name, mappings: rest.get(..end).unwrap_or(rest), unquoted, after })
 }
 
 /// Whether a name of a file stands for the subject.
 pub fn stands_for(name: &[u8], subject: &Subject, matching: Matching) -> bool {
     match matching {
-        Matching::Wildcards if fnmatch::has_wildcard(name) => subject.any(|text| fnmatch::matches(name, text)),
-        _ => subject.any(|text| text == name),
+        Matching::Wildcards if fnmatch::has_wildcard(name) => {
+            subject.any_for(name, |text| fnmatch::matches(name, text))
+        }
+        _ => subject.is(name),
     }
 }
 

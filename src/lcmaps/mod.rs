@@ -8,6 +8,7 @@
 mod ban_dn;
 pub mod ban_file;
 mod ban_fqan;
+pub mod banned;
 mod dummy_bad;
 mod dummy_good;
 mod exec;

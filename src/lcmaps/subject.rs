@@ -1,15 +1,16 @@
-//! A name as it may be spelled in a site's files.
+//! A name as it may be spelled in a site's files that give something: maps and lists of who may.
 //!
 //! The same distinguished name has been written with `/Email=`, `/E=` or `/emailAddress=`, and with `/UID=` or
-//! `/USERID=`, depending on the library of the day. The name that is looked for is therefore spelled in every way, once,
-//! and the file is compared as it stands; so nothing has to be rewritten while lines go by, and a ban cannot be escaped
-//! by a spelling. A `/` inside a value is `\/` in [`Dn`]; historically nobody escaped it, which makes `/CN=a/CN=b`
-//! ambiguous. A map file must use the escaped text: an ambiguous line gives nobody an account. A ban counts for both
-//! readings: an ambiguous line bans whoever it may mean.
+//! `/USERID=`, depending on the library of the day, and OpenSSL 3 puts a backslash before every `/` and `+` of a value. The
+//! name that is looked for is therefore spelled in every way, once, and the file is compared as it stands; so nothing has to
+//! be rewritten while lines go by. A spelling counts only where it reads back as this name ([`as_printed`]): no text is
+//! ever the name of two people. Without its backslash `/CN=a\/CN=b` would be another name, and gives nobody an account.
+//! What bans is compared in [`crate::lcmaps::banned`].
 
 #![forbid(unsafe_code)]
 
 use crate::credential::identity::{Dn, Fqan};
+use crate::credential::spelling::{Piece, as_printed, escape, in_ascii, pieces};
 
 const EMAIL: &[&str] = &["emailAddress", "Email", "E", "EMAILADDRESS", "EMAIL", "email"];
 const UID: &[&str] = &["UID", "USERID", "userId", "uid"];
@@ -17,121 +18,140 @@ const UID: &[&str] = &["UID", "USERID", "userId", "uid"];
 /// A name in all the spellings that count as the same.
 #[derive(Clone, Debug)]
 pub struct Subject {
+    /// Those of the one-line form.
     spellings: Vec<Vec<u8>>,
+    /// Those with other backslashes.
+    escaped: Vec<Vec<u8>>,
 }
 
 impl Subject {
-    /// A distinguished name as map files must have it.
+    /// A distinguished name.
     pub fn mapped(dn: &Dn) -> Self {
-        Subject { spellings: spellings(dn) }
-    }
-
-    /// A distinguished name as ban files may have it.
-    pub fn banned(dn: &Dn) -> Self {
-        let mut all = spellings(dn);
-        if dn.as_str().contains('\\') {
-            let bare: Vec<_> = all.iter().map(|name| unescaped(name)).collect();
-            all.extend(bare);
+        let spellings = Style::Canonical.spellings(dn);
+        let reads_back = |text: &&Vec<u8>| std::str::from_utf8(text).is_ok_and(|text| as_printed(text) == dn.as_str());
+        let others = [Style::AllEscaped, Style::OpenSsl3, Style::Bare, Style::Quoted].map(|style| style.spellings(dn));
+        let mut escaped: Vec<Vec<u8>> = Vec::new();
+        for text in others.iter().flatten().filter(reads_back) {
+            if !spellings.contains(text) && !escaped.contains(text) {
+                escaped.push(text.clone());
+            }
         }
-        Subject { spellings: all }
+        Subject { spellings, escaped }
     }
 
     /// An FQAN, as the server spelled it.
     pub fn fqan(fqan: &Fqan) -> Self {
-        Subject { spellings: vec![fqan.as_str().as_bytes().to_vec()] }
-    }
-
-    /// An FQAN as ban files may have it.
-    pub fn banned_fqan(fqan: &Fqan) -> Self {
-        Subject { spellings: fqan.spellings().into_iter().map(String::into_bytes).collect() }
+        Subject { spellings: vec![fqan.as_str().as_bytes().to_vec()], escaped: Vec::new() }
     }
 
     /// All spellings.
     pub fn spellings(&self) -> impl Iterator<Item = &[u8]> {
-        self.spellings.iter().map(Vec::as_slice)
+        self.spellings.iter().chain(&self.escaped).map(Vec::as_slice)
     }
 
-    /// Whether one of the spellings satisfies a condition.
-    pub fn any(&self, condition: impl Fn(&[u8]) -> bool) -> bool {
-        self.spellings.iter().any(|name| condition(name))
+    /// Whether one of the spellings is this text.
+    pub fn is(&self, name: &[u8]) -> bool {
+        self.spellings().any(|spelling| spelling == name)
+    }
+
+    /// Whether one of the spellings that a pattern is about satisfies a condition: a backslash counts as a character only
+    /// for a pattern that has one.
+    pub fn any_for(&self, pattern: &[u8], condition: impl Fn(&[u8]) -> bool) -> bool {
+        let escaped = if pattern.contains(&b'\\') { self.escaped.as_slice() } else { &[] };
+        self.spellings.iter().chain(escaped).any(|name| condition(name))
     }
 }
 
-/// The components of a one-line name: what follows each `/` that no backslash protects.
-fn components(dn: &str) -> Vec<&str> {
-    let mut parts = Vec::new();
-    let mut start = 0_usize;
-    let mut escaped = false;
-    for (at, c) in dn.char_indices() {
-        if c == '/' && !escaped {
-            parts.extend(dn.get(start..at));
-            start = at.saturating_add(1);
+/// Where a spelling has backslashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Style {
+    /// As glexec prints names.
+    Canonical,
+    /// Before every `/`, `+` and `\`.
+    AllEscaped,
+    /// Before every `/` and `+`.
+    OpenSsl3,
+    /// Nowhere.
+    Bare,
+    /// As glexec prints names, and before quotes, as in a file's quoted name.
+    Quoted,
+}
+
+impl Style {
+    fn value(self, value: &str) -> String {
+        let mut out = String::new();
+        if matches!(self, Style::Canonical | Style::Quoted) {
+            escape(value, &mut out);
+            return if self == Style::Quoted { out.replace('"', "\\\"") } else { out };
         }
-        escaped = c == '\\' && !escaped;
-    }
-    parts.extend(dn.get(start..));
-    parts
-}
-
-/// Whether a component's attribute is one of these names, whatever the case.
-fn value_of<'a>(component: &'a str, names: &[&str]) -> Option<&'a str> {
-    let (name, value) = component.split_once('=')?;
-    names.iter().any(|known| known.eq_ignore_ascii_case(name)).then_some(value)
-}
-
-fn spellings(dn: &Dn) -> Vec<Vec<u8>> {
-    // Files that the C library reads, too, have what is not ASCII as OpenSSL prints it.
-    let historic = dn.historic();
-    let mut all = vec![dn.as_str().as_bytes().to_vec()];
-    if historic != dn.as_str() {
-        all.extend(spellings_of(&historic));
-    }
-    all.extend(spellings_of(dn.as_str()).into_iter().skip(1));
-    all
-}
-
-fn spellings_of(dn: &str) -> Vec<Vec<u8>> {
-    let parts = components(dn);
-    let spelled = |names: &'static [&'static str]| -> &'static [&'static str] {
-        let there = parts.iter().any(|part| value_of(part, names).is_some());
-        if there { names } else { names.get(..1).unwrap_or(names) }
-    };
-    let mut all = vec![dn.as_bytes().to_vec()];
-    for email in spelled(EMAIL) {
-        for uid in spelled(UID) {
-            let spelling = |part: &&str| {
-                let email = value_of(part, EMAIL).map(|value| format!("{email}={value}"));
-                let uid = || value_of(part, UID).map(|value| format!("{uid}={value}"));
-                email.or_else(uid).unwrap_or_else(|| (*part).to_owned())
+        for c in value.chars() {
+            let escaped = match c {
+                '/' | '+' => self != Style::Bare,
+                '\\' => self == Style::AllEscaped,
+                _ => false,
             };
-            let name = parts.iter().map(spelling).collect::<Vec<_>>().join("/").into_bytes();
-            if !all.contains(&name) {
-                all.push(name);
+            out.extend(escaped.then_some('\\').into_iter().chain([c]));
+        }
+        out
+    }
+
+    /// The name in this style, with every word for mail and user id. Files that the C library reads, too, have what is not
+    /// ASCII as OpenSSL prints it.
+    pub(super) fn spellings(self, dn: &Dn) -> Vec<Vec<u8>> {
+        let mut all: Vec<Vec<u8>> = Vec::new();
+        if self == Style::Canonical {
+            all.push(dn.as_str().as_bytes().to_vec());
+        }
+        let pieces = pieces(dn.as_str());
+        let spelled = |names: &'static [&'static str]| -> &'static [&'static str] {
+            let there = pieces.iter().any(|piece| matches!(piece, Piece::Attribute(_, kind) if is_one_of(kind, names)));
+            if there { names } else { names.get(..1).unwrap_or(names) }
+        };
+        for email in spelled(EMAIL) {
+            for uid in spelled(UID) {
+                let name = self.written(&pieces, email, uid);
+                for text in [in_ascii(&name), name] {
+                    if !all.contains(&text.as_bytes().to_vec()) {
+                        all.push(text.into_bytes());
+                    }
+                }
             }
         }
+        all
     }
-    all
+
+    fn written(self, pieces: &[Piece<'_>], email: &str, uid: &str) -> String {
+        let (mut out, mut value) = (String::new(), String::new());
+        for piece in pieces {
+            match piece {
+                Piece::Value(c) => value.push(*c),
+                Piece::Attribute(separator, kind) => {
+                    out.push_str(&self.value(&std::mem::take(&mut value)));
+                    let kind = match kind {
+                        kind if is_one_of(kind, EMAIL) => email,
+                        kind if is_one_of(kind, UID) => uid,
+                        kind => kind,
+                    };
+                    out.push(*separator);
+                    out.push_str(kind);
+                    out.push('=');
+                }
+            }
+        }
+        out + &self.value(&value)
+    }
 }
 
-/// The reading without escapes.
-fn unescaped(name: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(name.len());
-    let mut bytes = name.iter();
-    while let Some(byte) = bytes.next() {
-        match (byte, bytes.as_slice().first()) {
-            (b'\\', Some(next @ (b'/' | b'\\'))) => {
-                out.push(*next);
-                bytes.next();
-            }
-            _ => out.push(*byte),
-        }
-    }
-    out
+fn is_one_of(kind: &str, names: &[&str]) -> bool {
+    names.iter().any(|known| known.eq_ignore_ascii_case(kind))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lcmaps::banned::Banned;
+    use crate::lcmaps::map_file::Matching;
+    use std::collections::HashMap;
 
     fn dn(text: &str) -> Dn {
         Dn::try_from(text.to_owned()).unwrap()
@@ -139,40 +159,100 @@ mod tests {
 
     #[test]
     fn plain_names_have_one_spelling() {
-        assert_eq!(Subject::mapped(&dn("/DC=org/CN=Alice")).spellings, [b"/DC=org/CN=Alice".to_vec()]);
+        assert_eq!(Subject::mapped(&dn("/DC=org/CN=Alice")).spellings().collect::<Vec<_>>(), [b"/DC=org/CN=Alice"]);
     }
 
     #[test]
     fn every_spelling_of_email_and_uid_is_the_same_name() {
         let variants = ["/O=x/UID=a/CN=A/emailAddress=a@x", "/O=x/USERID=a/CN=A/Email=a@x", "/O=x/uid=a/CN=A/E=a@x"];
-        for from in variants {
-            for to in variants {
-                for subject in [Subject::mapped(&dn(from)), Subject::banned(&dn(from))] {
-                    assert!(subject.any(|name| name == to.as_bytes()), "{from} {to}");
-                }
-            }
+        for to in variants {
+            assert!(Subject::mapped(&dn(variants[0])).is(to.as_bytes()), "{to}");
         }
     }
 
     #[test]
     fn a_name_that_is_not_ascii_is_found_as_openssl_prints_it_too() {
-        let subject = Subject::mapped(&dn("/O=x/CN=J\u{fc}rgen/E=a"));
+        let subject = Subject::mapped(&dn("/O=x/CN=J\u{fc}rgen/emailAddress=a"));
         for spelling in ["/O=x/CN=J\u{fc}rgen/Email=a", "/O=x/CN=J\\xC3\\xBCrgen/emailAddress=a"] {
-            assert!(subject.any(|name| name == spelling.as_bytes()), "{spelling}");
+            assert!(subject.is(spelling.as_bytes()), "{spelling}");
         }
     }
 
     #[test]
-    fn an_attribute_inside_a_value_is_not_one() {
-        let subject = Subject::mapped(&dn("/O=x/CN=a\\/E=b"));
-        assert!(!subject.any(|name| name == b"/O=x/CN=a\\/Email=b"));
+    fn names_are_found_as_openssl_3_prints_them_but_a_backslash_goes_on_telling_them_apart() {
+        for (name, file, expected) in [
+            ("/CN=host/a.org", "/CN=host\\/a.org", true),
+            ("/CN=C++", "/CN=C\\+\\+", true),
+            ("/CN=http://x/Email=a", "/CN=http:\\/\\/x/Email=a", false),
+            ("/CN=http://x/emailAddress=a", "/CN=http:\\/\\/x/Email=a", true),
+            ("/CN=J\u{fc}/x", "/CN=J\\xC3\\xBC\\/x", true),
+            ("/CN=a\\\\b", "/CN=a\\b", true),
+            ("/CN=Al \"Bea\"", "/CN=Al \\\"Bea\\\"", true),
+            ("/CN=Al\\/CN=Bea", "/CN=Al\\/CN=Bea", true),
+            ("/CN=Al\\/CN=Bea", "/CN=Al/CN=Bea", false),
+            ("/CN=Al/CN=Bea", "/CN=Al\\/CN=Bea", false),
+            ("/CN=Al\\\\/CN=Bea", "/CN=Al\\/CN=Bea", false),
+            ("/CN=Al+CN=Bea", "/CN=Al\\+CN=Bea", false),
+            ("/CN=a\\/E=b", "/CN=a\\/Email=b", false),
+        ] {
+            assert_eq!(Subject::mapped(&dn(name)).is(file.as_bytes()), expected, "{name} {file}");
+        }
+    }
+
+    /// All texts of up to so many of the characters that a name gives a meaning.
+    fn tricky(longest: usize) -> Vec<String> {
+        let mut all = vec![String::new()];
+        let mut newest = all.clone();
+        for _ in 0..longest {
+            newest = newest.iter().flat_map(|text| "/+\\=E\"".chars().map(move |c| format!("{text}{c}"))).collect();
+            all.extend(newest.clone());
+        }
+        all.retain(|text| !text.is_empty());
+        all
+    }
+
+    /// Names of one and two attributes, as certificates' names are printed.
+    fn names() -> Vec<String> {
+        let attribute = |separator: char, kind: &str, value: &str| {
+            let mut text = format!("{separator}{kind}=");
+            escape(value, &mut text);
+            text
+        };
+        let mut all: Vec<String> = tricky(4).iter().map(|value| attribute('/', "O", value)).collect();
+        for first in tricky(2) {
+            for second in tricky(2) {
+                for (separator, kind) in [('/', "O"), ('+', "O"), ('/', "emailAddress"), ('+', "UID")] {
+                    all.push(attribute('/', "O", &first) + &attribute(separator, kind, &second));
+                }
+            }
+        }
+        all
     }
 
     #[test]
-    fn escaped_slashes_count_both_ways_in_bans_only() {
-        let name = dn("/O=x/CN=host\\/foo");
-        assert!(Subject::banned(&name).any(|name| name == b"/O=x/CN=host/foo"));
-        assert!(Subject::banned(&name).any(|name| name == b"/O=x/CN=host\\/foo"));
-        assert!(!Subject::mapped(&name).any(|name| name == b"/O=x/CN=host/foo"));
+    fn no_text_is_ever_the_name_of_two_people() {
+        let mut whose: HashMap<Vec<u8>, String> = HashMap::new();
+        let all = names();
+        for name in &all {
+            assert_eq!(as_printed(name), *name, "a printed name reads as itself");
+            for spelling in Subject::mapped(&dn(name)).spellings() {
+                if let Some(other) = whose.insert(spelling.to_vec(), name.clone()) {
+                    assert_eq!(other, *name, "{}", String::from_utf8_lossy(spelling));
+                }
+            }
+        }
+        assert!(all.len() > 8_000 && whose.len() > all.len());
+    }
+
+    #[test]
+    fn whatever_gives_a_person_something_could_ban_them_and_so_could_every_print_of_openssl() {
+        for name in names().into_iter().step_by(7) {
+            let (person, banned) = (Subject::mapped(&dn(&name)), Banned::person(&dn(&name)));
+            let printed = [Style::OpenSsl3, Style::Bare].map(|style| style.spellings(&dn(&name)));
+            let all = person.spellings().map(<[u8]>::to_vec).chain(printed.into_iter().flatten());
+            for spelling in all {
+                assert!(banned.is_meant(&spelling, Matching::Exact), "{name} {}", String::from_utf8_lossy(&spelling));
+            }
+        }
     }
 }

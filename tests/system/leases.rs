@@ -82,6 +82,13 @@ fn an_account_is_taken_back_when_nothing_runs_there() {
     assert_eq!(listed(&site), Vec::<Value>::new());
     // What was just freed is taken last.
     bob(&site).succeeds_with("tprd002\n");
+    // Names as OpenSSL 3 prints them; but a backslash goes on telling names apart.
+    site.sh(&format!(
+        "cd {DIRECTORY}; ln tprd003 %2fo%3dx%2fcn%3dhost%2fa; ln tprd004 %2fo%3dx%2fcn%3dhost%5c%2fcn%3da"
+    ));
+    release("/O=x/CN=host/CN=a").exits(1);
+    assert_eq!(release("/O=x/CN=host\\/a").stdout(), "tprd003: free\n");
+    assert_eq!(release("/O=x/CN=host\\/CN=a").stdout(), "tprd004: free\n");
     for (which, says) in [("tprd001", "is free already"), ("nobody", "no account and no lease")] {
         let run = release(which);
         run.exits(1);

@@ -1,5 +1,6 @@
 //! Who a credential stands for: what the verifier answers and everybody after it works with.
 
+use crate::spelling::in_ascii;
 use crate::vo;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -52,14 +53,7 @@ impl Dn {
     /// The name as OpenSSL's X509_NAME_oneline prints it, and so as the C library's leases and map files have it: bytes
     /// that are not ASCII as `\\xHH`.
     pub fn historic(&self) -> String {
-        let mut text = String::new();
-        for byte in self.0.bytes() {
-            match byte.is_ascii() {
-                true => text.push(char::from(byte)),
-                false => text.push_str(&format!("\\x{byte:02X}")),
-            }
-        }
-        text
+        in_ascii(&self.0)
     }
 }
 

@@ -10,5 +10,6 @@ pub mod identity;
 pub mod lock;
 pub mod program;
 pub mod reason;
+pub mod spelling;
 pub mod values;
 pub mod vo;

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use crate::credential::spelling::as_printed;
 use crate::lcmaps::gridmapdir::{Lease, PoolAccount, Standing};
 use percent_encoding::percent_decode_str;
 
@@ -28,8 +29,9 @@ pub fn of(lease: &Lease) -> Holder {
     Holder { name: exact.unwrap_or(decoded), groups: parts.map(str::to_owned).collect(), since }
 }
 
-/// Whether an account, or the holder of its lease, is meant.
+/// Whether an account, or the holder of its lease, is meant. Names count in every spelling; lease names are in lower case.
 pub fn is(account: &PoolAccount, which: &str) -> bool {
     let Standing::Leased(lease) = &account.standing else { return false };
-    account.name == which || (which.starts_with('/') && of(lease).name.eq_ignore_ascii_case(which))
+    account.name == which
+        || (which.starts_with('/') && as_printed(&of(lease).name).eq_ignore_ascii_case(&as_printed(which)))
 }

@@ -7,6 +7,7 @@ use super::record::Read;
 use super::time::SECOND;
 use crate::audit::escape::visible;
 use crate::audit::field::Field;
+use crate::credential::spelling::as_printed;
 
 /// Longer than any value of a record.
 const MAX_VALUE: usize = 4096;
@@ -16,7 +17,7 @@ const MAX_VALUE: usize = 4096;
 pub struct Wanted {
     field: Field,
     /// As it was typed, and as the log would write it.
-    texts: [String; 2],
+    texts: Vec<String>,
     /// Part of a name is enough, in any letter case.
     part: bool,
 }
@@ -24,15 +25,17 @@ pub struct Wanted {
 impl Wanted {
     /// Exactly this value.
     pub fn exact(field: Field, text: &str) -> Self {
-        Wanted { field, texts: [text.to_owned(), visible(text.as_bytes(), MAX_VALUE)], part: false }
+        Wanted { field, texts: vec![text.to_owned(), visible(text.as_bytes(), MAX_VALUE)], part: false }
     }
 
-    /// A distinguished name where it begins with `/`, otherwise a part of one.
+    /// A distinguished name where it begins with `/`, in any spelling; otherwise a part of one.
     pub fn name(field: Field, text: &str) -> Self {
         let mut wanted = Wanted::exact(field, text);
-        if !text.starts_with('/') {
+        if text.starts_with('/') {
+            wanted.texts.push(visible(as_printed(text).as_bytes(), MAX_VALUE));
+        } else {
             wanted.part = true;
-            wanted.texts = wanted.texts.map(|text| text.to_lowercase());
+            wanted.texts = wanted.texts.iter().map(|text| text.to_lowercase()).collect();
         }
         wanted
     }
@@ -117,6 +120,18 @@ mod tests {
         assert!(name("j\u{f6}rg") && name("ORG") && !name("/DC=org") && !name("bob"));
         assert!(fits(Wanted::exact(Field::TargetUser, "tvo001")) && !fits(Wanted::exact(Field::TargetUser, "tvo00")));
         assert!(!fits(Wanted::exact(Field::Vo, "tvo")));
+    }
+
+    #[test]
+    fn names_are_found_as_openssl_3_prints_them() {
+        let line = LINE.replace("J\u{f6}rg \\\\\\\\ M", "host/a.org");
+        let record = Read::parse(&line).unwrap();
+        let fits = |text| {
+            let wanted = vec![Wanted::name(Field::UserDn, text)];
+            filter(wanted).fits(&Envelope { time: 100, host: "w1", text: "" }, &record)
+        };
+        assert!(fits("/DC=org/CN=host/a.org") && fits("/DC=org/CN=host\\/a.org"));
+        assert!(!fits("/DC=org/CN=host\\/CN=a.org"));
     }
 
     #[test]

@@ -11,7 +11,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::credential::name::as_printed;
+use crate::credential::spelling::{as_printed, pattern_as_printed};
 use crate::credential::trust::regex::Regex;
 use crate::credential::trust::signing_policy::Verdict;
 
@@ -40,7 +40,7 @@ pub fn judge(text: &str, owner: &str, issuer: &str, subject: &str) -> Result<Ver
             _ => return Err("an issuer is neither quoted nor SELF".into()),
         };
         // All must be understood, not only ours. Blanks at the ends, which distributions have, are not meant.
-        let regex = Regex::new(&as_printed(pattern.text.trim()))?;
+        let regex = Regex::new(&pattern_as_printed(pattern.text.trim()))?;
         if is_ours {
             silent = false;
             let matches = regex.is_match(subject);

@@ -16,7 +16,7 @@
 
 use crate::config::credentials::Companion;
 use crate::credential::context::{Context, Link};
-use crate::credential::name::as_printed;
+use crate::credential::spelling::{all_escaped, as_printed, pattern_as_printed};
 use crate::credential::trust::{companion, namespaces};
 use crate::reason::{Outcome, Reason, Refusal};
 
@@ -124,7 +124,7 @@ fn read_line(line: &str, issuer: &str, subject: &str, entries: &mut Vec<Entry>) 
     match (keyword, authority) {
         ("pos_rights", "globus") if patterns(value)? == ["CA:sign"] => entry.may_sign = true,
         ("cond_subjects", "globus") => {
-            entry.matches |= patterns(value)?.iter().any(|pattern| is_match(&as_printed(pattern), subject));
+            entry.matches |= patterns(value)?.iter().any(|pattern| is_meant(pattern, subject));
         }
         _ => return Err("it is none of access_id_CA X509, pos_rights globus CA:sign, cond_subjects globus"),
     }
@@ -164,6 +164,14 @@ fn patterns(value: &str) -> Result<Vec<String>, &'static str> {
         rest = after.trim_start();
     }
     Ok(found)
+}
+
+/// Whether a pattern means a name. One with a backslash may be in the spelling of OpenSSL 3, too.
+fn is_meant(pattern: &str, subject: &str) -> bool {
+    let printed = pattern_as_printed(pattern);
+    is_match(&printed, subject)
+        || (printed.contains('\\') && is_match(&printed, &all_escaped(subject)))
+        || (!pattern.contains(['*', '?']) && as_printed(pattern) == subject)
 }
 
 /// Whether a text matches a pattern with `*` and `?`, in time proportional to both lengths.
@@ -221,6 +229,24 @@ mod tests {
             assert_eq!(verdict(&policy(conditions), "/DC=org/CN=A B"), Ok(Verdict::Permitted), "{conditions}");
             assert_eq!(verdict(&policy(conditions), "/DC=orgs/CN=A"), Ok(Verdict::Denied), "{conditions}");
         }
+    }
+
+    #[test]
+    fn names_are_taken_in_the_spelling_of_openssl_3_too_but_a_backslash_goes_on_telling_them_apart() {
+        for (condition, subject, expected) in [
+            ("'/CN=host\\/a.org'", "/CN=host/a.org", Verdict::Permitted),
+            ("'/CN=host\\/*'", "/CN=host/a.org", Verdict::Permitted),
+            ("'/CN=host/*'", "/CN=host/a.org", Verdict::Permitted),
+            ("'/CN=host\\/*'", "/CN=host/CN=a", Verdict::Denied),
+            ("'/CN=Al\\/CN=Bea'", "/CN=Al\\/CN=Bea", Verdict::Permitted),
+            ("'/CN=Al\\/CN=Bea'", "/CN=Al/CN=Bea", Verdict::Denied),
+            ("'/CN=Al/CN=Bea'", "/CN=Al\\/CN=Bea", Verdict::Denied),
+            ("'/CN=a??b'", "/CN=a/b", Verdict::Denied),
+        ] {
+            assert_eq!(verdict(&policy(condition), subject), Ok(expected), "{condition} {subject}");
+        }
+        let slashed = policy("'*'").replace(CA, "/O=A\\/S/CN=CA");
+        assert_eq!(judge(&slashed, "/O=A/S/CN=CA", "/CN=a"), Ok(Verdict::Permitted));
     }
 
     #[test]

@@ -8,7 +8,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::credential::name::as_printed;
+use crate::credential::spelling::as_printed;
 
 /// The names of one chain, the server first; at least two.
 #[derive(Debug, PartialEq, Eq)]
@@ -94,6 +94,7 @@ mod tests {
     fn services_and_mail_addresses_are_compared_in_the_canonical_form() {
         let chain = ["/CN=host/voms.example.org/emailAddress=a@b", "/CN=CA"];
         assert!(fits("/CN=host/voms.example.org/Email=a@b\n/CN=CA\n", &chain, 1));
+        assert!(fits("/CN=host\\/voms.example.org/emailAddress=a@b\n/CN=CA\n", &chain, 1), "as OpenSSL 3 prints it");
         assert!(!fits("/CN=host/voms.example.org/CN=x\n/CN=CA\n", &["/CN=host/voms.example.org\\/CN=x", "/CN=CA"], 1));
     }
 
