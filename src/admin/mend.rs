@@ -38,7 +38,10 @@ pub const MENDS: &[(Reason, &str)] = &[
         Reason::TrustPolicyMissing,
         "install the CA's package anew: a HASH.signing_policy or HASH.namespaces, its own or of a CA above it, has to speak of it",
     ),
-    (Reason::TrustPolicyMalformed, "install the CA's package anew"),
+    (
+        Reason::TrustPolicyMalformed,
+        "correct the line that is named; if the CA's package brought it, tell who made the package",
+    ),
     (Reason::VomsUntrusted, "install the VO's .lsc file in vomsdir/VO/, if the site supports the VO"),
     (Reason::VomsLsc, "write the .lsc file anew: subject and issuer of the VOMS server, one a line"),
     (

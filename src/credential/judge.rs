@@ -117,6 +117,9 @@ fn examine_other(context: &Context, what: &'static str, file: &[u8], key: KeyRul
 /// Judges one proxy file.
 fn examine(context: &Context, file: &[u8], key: KeyRule, whose: Whose) -> Outcome<Identity> {
     let contents = pem::read(file, context.policy.max_chain)?;
+    for label in &contents.foreign {
+        context.note(format!("the file has a block {label:?}, which is no part of a proxy: passed over"));
+    }
     let links = parse(&contents)?;
     check_key(context, &contents, &links, key)?;
     let chain = chain::build(context, links)?;

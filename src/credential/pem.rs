@@ -1,7 +1,9 @@
 //! The proxy file: PEM blocks (RFC 7468) in the orders that grid tools write.
 //!
 //! Certificates keep their order, and the first is the leaf; the key may stand anywhere. Text between blocks is skipped,
-//! lines may end with CR LF. A block of any other kind is refused, because whoever put it there meant something by it.
+//! lines may end with CR LF. A block of another kind belongs to somebody else (DIRAC puts a token beside the proxy) and is
+//! passed over; but one that calls itself a certificate or a private key, of a kind that is not read here, is refused:
+//! whoever put it there meant it to count.
 
 #![forbid(unsafe_code)]
 
@@ -16,6 +18,9 @@ use zeroize::Zeroizing;
 pub const MAX_FILE: usize = 256 * 1024;
 /// Largest private key in DER: RSA with 8192 bits takes 4.7 KiB.
 const MAX_KEY: usize = 16 * 1024;
+/// Most labels of other blocks that are told of, and most characters of one.
+const MAX_FOREIGN: usize = 4;
+const MAX_LABEL: usize = 40;
 
 /// How a private key is wrapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +49,9 @@ pub struct Contents {
     pub certificates: Vec<Vec<u8>>,
     /// The private key.
     pub key: Option<PrivateKey>,
+    /// The labels of the blocks that were passed over, each once, not more than [`MAX_FOREIGN`] and cut to a length; they
+    /// are the caller's bytes.
+    pub foreign: Vec<String>,
 }
 
 /// A block between its BEGIN and END lines.
@@ -62,7 +70,7 @@ pub fn read(file: &[u8], max_chain: usize) -> Outcome<Contents> {
     if file.len() > MAX_FILE {
         return Err(Refusal::new(Reason::CredentialTooLarge, "the proxy file is larger than 256 KiB"));
     }
-    let mut contents = Contents { certificates: Vec::new(), key: None };
+    let mut contents = Contents { certificates: Vec::new(), key: None, foreign: Vec::new() };
     for block in blocks(file).map_err(malformed)? {
         match block.label {
             "CERTIFICATE" if contents.certificates.len() >= max_chain => {
@@ -71,11 +79,20 @@ pub fn read(file: &[u8], max_chain: usize) -> Outcome<Contents> {
             }
             "CERTIFICATE" => contents.certificates.push(decode(block.body).map_err(malformed)?.to_vec()),
             "EC PARAMETERS" => {} // openssl ecparam writes the curve's name before the key, which names it again
-            label => {
+            label if label.ends_with("PRIVATE KEY") => {
                 let key = private_key(label, block.body)?;
                 if contents.key.replace(key).is_some() {
                     let text = "the proxy file holds more than one private key: make a new proxy";
                     return Err(Refusal::new(Reason::CredentialSeveralKeys, text));
+                }
+            }
+            label if label.ends_with("CERTIFICATE") => {
+                return Err(malformed("it has a certificate of a kind that proxy files do not have"));
+            }
+            label => {
+                let label: String = label.chars().take(MAX_LABEL).collect();
+                if contents.foreign.len() < MAX_FOREIGN && !contents.foreign.contains(&label) {
+                    contents.foreign.push(label);
                 }
             }
         }
@@ -115,7 +132,7 @@ fn private_key(label: &str, body: &[u8]) -> Outcome<PrivateKey> {
             let text = "the private key is encrypted: give a proxy, or a key without passphrase";
             return Err(Refusal::new(Reason::CredentialEncryptedKey, text));
         }
-        _ => return Err(malformed("it has a block that is neither a certificate nor an RSA or EC private key")),
+        _ => return Err(malformed("it has a private key that is neither of RSA nor on an elliptic curve")),
     };
     let der = decode(body).map_err(malformed)?;
     if der.len() > MAX_KEY {
@@ -271,7 +288,10 @@ mod tests {
             (format!("{KEY}{CERTIFICATE}{KEY}"), "credential.several-keys"),
             (format!("{CERTIFICATE}{encrypted}"), "credential.encrypted-key"),
             (KEY.replace("RSA PRIVATE", "ENCRYPTED PRIVATE"), "credential.encrypted-key"),
-            (CERTIFICATE.replace("CERTIFICATE", "DH PARAMETERS"), "credential.malformed"),
+            (CERTIFICATE.replace("CERTIFICATE", "DH PARAMETERS"), "credential.no-certificate"),
+            (CERTIFICATE.replace("CERTIFICATE", "TRUSTED CERTIFICATE"), "credential.malformed"),
+            (CERTIFICATE.replace("CERTIFICATE", "DSA PRIVATE KEY"), "credential.malformed"),
+            (format!("{CERTIFICATE}-----BEGIN DIRACX-----\n{{no base64}}\n-----END DIRACX-----\n"), "ok"),
             (CERTIFICATE.replace("END CERT", "END KEY"), "credential.malformed"),
             (CERTIFICATE.replace("-----END CERTIFICATE-----\n", ""), "credential.malformed"),
             (CERTIFICATE.replace("-----END", "----END"), "credential.malformed"),

@@ -151,7 +151,7 @@ pub fn all() -> Vec<Hostile> {
         one(
             "7000 blocks of nothing",
             "-----BEGIN X-----\n-----END X-----\n".repeat(7000).into(),
-            "credential.malformed",
+            "credential.no-certificate",
         ),
         one(
             "130,000 lines in a block",

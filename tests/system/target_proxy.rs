@@ -37,6 +37,17 @@ fn without_a_name_it_is_a_new_file_of_the_targets() {
 }
 
 #[test]
+fn a_block_that_is_no_part_of_the_proxy_is_copied_and_noted() {
+    let site = Site::new();
+    let token = b"-----BEGIN DIRACX-----\neyJhY2Nlc3NfdG9rZW4iOiAiYWJjIn0=\n-----END DIRACX-----\n";
+    let proxy = [&material_file("proxies/alice.pem"), &token[..]].concat();
+    let run = site.pilot().file_in("GLEXEC_CLIENT_CERT", "alice.pem", &proxy).glexec(SHOW);
+    assert!(run.exits(0).stdout_bytes() == [ITS_OWN, &proxy].concat(), "{run}");
+    let log = site.read("/var/log/glexec/glexec.log");
+    assert!(log.contains("the file has a block \"DIRACX\""), "{log}");
+}
+
+#[test]
 fn dev_null_means_no_copy() {
     for site in Site::in_both_modes() {
         at(&site, "/dev/null").glexec(["sh", "-c", "echo ${X509_USER_PROXY-none}"]).succeeds_with("none\n");

@@ -673,6 +673,48 @@ pub fn what_others_can_write_is_not_trusted() {
     case(verdict(&site, &good), FULL, "after the permissions are mended");
 }
 
+pub fn a_ca_may_have_quotes_in_its_name() {
+    let w = World::new();
+    let suffix = |ca: &Cert| format!("{}.signing_policy", hash(&ca.der));
+    let eacl = |ca: &str, pattern: &str| {
+        format!("access_id_CA X509 {ca}\npos_rights globus CA:sign\ncond_subjects globus {pattern}\n")
+    };
+    let called = |subject: &str, policy: &str| {
+        let ca = root(subject, key(whose::ROOT), |_| {});
+        let (organization, _) = subject.rsplit_once('/').unwrap();
+        let user = eec(&format!("{organization}/CN=Alice"), key(whose::ALICE), &ca, |_| {});
+        let site = Site::empty();
+        site.ca(&ca, &[]).put(&suffix(&ca), policy.as_bytes());
+        let faults = glexec::credential::trust::survey::survey(&site.trust(), &Credentials::default(), NOW).unwrap();
+        let said = verdict(&site, &file(&[&proxy(&user, 1), &user]));
+        let is_well = faults.iter().all(|ca| ca.as_ref().is_ok_and(|ca| ca.faults.is_empty()));
+        assert_eq!(is_well, said != "trust.signing-policy-malformed", "check says what calls say");
+        said
+    };
+    let encrypt = "/C=US/O=Let's Encrypt/CN=R3";
+    let alice = "/C=US/O=Let's Encrypt/CN=Alice FullProxy";
+    let shipped = eacl(r"'/C=US/O=Let\'s Encrypt/CN=R3'", r#"'"/C=US/O=Let\'s Encrypt/*" "/DC=org/*"'"#);
+    case(called(encrypt, &shipped), alice, "an apostrophe, with a backslash before it");
+    case(called(encrypt, &shipped.replace("\"'\n", "\" \"/DC=com/*\"'\n")), alice, "and with another pattern");
+    let double = eacl("\"/C=US/O=Let's Encrypt/CN=R3\"", "\"/C=US/O=Let's Encrypt/*\"");
+    case(called(encrypt, &double), alice, "an apostrophe in double quotes");
+    let of_others = eacl(r"'/C=US/O=Let\'s Encrypt/CN=R3'", r#"'"/C=US/O=Let\'s Go/*"'"#);
+    case(called(encrypt, &of_others), "credential.signing-policy", "an apostrophe, and names of others");
+    let bare = shipped.replace('\\', "");
+    case(called(encrypt, &bare), "trust.signing-policy-malformed", "an apostrophe without a backslash");
+    let quoted = eacl(r#"'/O=The "Grid" CA/CN=1'"#, r#"'"/O=The \"Grid\" CA/*"'"#);
+    case(called("/O=The \"Grid\" CA/CN=1", &quoted), "/O=The \"Grid\" CA/CN=Alice FullProxy", "double quotes");
+
+    let ca = root(encrypt, key(whose::SUB), |_| {});
+    let server = eec("/C=US/O=Let's Encrypt/CN=voms.example.org", key(whose::VOMS), &ca, |_| {});
+    let site = w.site();
+    site.ca(&ca, &[]).put(&suffix(&ca), shipped.as_bytes());
+    site.lsc("testvo", &format!("/C=US/O=Let's Encrypt/CN=voms.example.org\n{encrypt}\n"));
+    let attributes = ac(&w.alice, &server, &["/testvo/Role=pilot", "/testvo"], |_| {});
+    let with = file(&[&voms_proxy(&w.alice, 1, &[attributes]), &w.alice]);
+    case(verdict(&site, &with), &format!("{FULL}{PILOT}"), "a VOMS server below such a CA");
+}
+
 pub fn policies_are_written_in_many_ways() {
     let w = World::new();
     let site = w.site();

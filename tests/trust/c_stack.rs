@@ -405,6 +405,12 @@ const DIFFERENCES: &[Difference] = &[
         )],
     },
     Difference {
+        why: "it reads a CRL of the file too, and fails on one that is malformed",
+        theirs: "refuses",
+        varies: false,
+        cases: &[("the_file_is_pem_with_the_leaf_first_and_its_key_anywhere", &["a foreign block"])],
+    },
+    Difference {
         why: "it takes from the file what it knows and passes over the rest; the first key counts",
         theirs: "accepts",
         varies: false,
@@ -413,8 +419,7 @@ const DIFFERENCES: &[Difference] = &[
             &[
                 "two keys",
                 "a certificate with OpenSSL's trust settings",
-                "a certificate request",
-                "a public key",
+                "an attribute certificate of its own",
                 "a key named as the older kind",
                 "an end without a beginning",
                 "blanks inside the base64",
@@ -674,6 +679,10 @@ const DIFFERENCES: &[Difference] = &[
                     "the root's namespaces deny a user of the CA below it",
                     "neither file speaks of the CA",
                 ],
+            ),
+            (
+                "a_ca_may_have_quotes_in_its_name",
+                &["an apostrophe, and names of others", "an apostrophe without a backslash"],
             ),
             (
                 "policies_are_written_in_many_ways",

@@ -178,6 +178,7 @@ groups! {
         crls_are_asked_at_every_level
         signing_policies_bind_every_ca
         policies_are_written_in_many_ways
+        a_ca_may_have_quotes_in_its_name
         of_several_cas_with_one_hash_the_one_with_the_right_key_is_found
         names_are_compared_by_their_der
         the_directory_is_found_by_the_old_hash_too

@@ -44,7 +44,18 @@ pub fn the_file_is_pem_with_the_leaf_first_and_its_key_anywhere() {
             ("the issuer's key", text(&[&c1, &pem_key(w.alice.key), &c2]), "credential.key-mismatch"),
             ("the leaf last", text(&[&c2, &c1, &k]), "credential.key-mismatch"),
             ("cut off", all.as_bytes()[..all.len() - 100].to_vec(), "credential.malformed"),
-            ("a foreign block", text(&[&all, &pem("X509 CRL", &[0x30, 0])]), "credential.malformed"),
+            ("a foreign block", text(&[&all, &pem("X509 CRL", &[0x30, 0])]), FULL),
+            ("a token of DIRAC behind", text(&[&all, DIRACX]), FULL),
+            ("a token of DIRAC before", text(&[DIRACX, &all]), FULL),
+            ("a token of DIRAC between", text(&[&c1, &k, DIRACX, &c2]), FULL),
+            ("a token of DIRAC alone", DIRACX.into(), "credential.no-certificate"),
+            ("a token that is cut off", text(&[&all, &DIRACX[..60]]), "credential.malformed"),
+            ("a certificate inside a foreign block", text(&["-----BEGIN DIRACX-----\n", &all]), "credential.malformed"),
+            (
+                "an attribute certificate of its own",
+                text(&[&all, &pem("ATTRIBUTE CERTIFICATE", &[0x30, 0])]),
+                "credential.malformed",
+            ),
             ("a DSA key too", text(&[&all, &pem("DSA PRIVATE KEY", &[0x30, 0])]), "credential.malformed"),
             ("a broken key", text(&[&c1, &pem("PRIVATE KEY", &[0x30, 0]), &c2]), "credential.malformed"),
             ("a broken certificate", text(&[&c1, &k, &pem("CERTIFICATE", &[0x30, 0])]), "credential.malformed"),
@@ -65,8 +76,8 @@ pub fn the_file_is_pem_with_the_leaf_first_and_its_key_anywhere() {
                 text(&[&c1, &k, &c2.replace("CERTIFICATE", "TRUSTED CERTIFICATE")]),
                 "credential.malformed",
             ),
-            ("a certificate request", text(&[&all, &pem("CERTIFICATE REQUEST", &[0x30, 0])]), "credential.malformed"),
-            ("a public key", text(&[&all, &pem("PUBLIC KEY", &[0x30, 0])]), "credential.malformed"),
+            ("a certificate request", text(&[&all, &pem("CERTIFICATE REQUEST", &[0x30, 0])]), FULL),
+            ("a public key", text(&[&all, &pem("PUBLIC KEY", &[0x30, 0])]), FULL),
             ("a key of 17 KiB", text(&[&c1, &pem("PRIVATE KEY", &[0x30; 17 * 1024]), &c2]), "credential.malformed"),
             (
                 "a key named as the older kind",
@@ -105,6 +116,24 @@ pub fn the_file_is_pem_with_the_leaf_first_and_its_key_anywhere() {
         ],
         defaults,
     );
+}
+
+/// What DIRAC v9 puts behind a proxy.
+const DIRACX: &str = "-----BEGIN DIRACX-----\neyJhY2Nlc3NfdG9rZW4iOiAiYWJjIn0=\n-----END DIRACX-----\n";
+
+#[test]
+fn a_block_that_is_passed_over_is_noted_once_and_cannot_forge_a_line() {
+    let w = World::new();
+    let site = w.site();
+    let good = String::from_utf8(file(&[&proxy(&w.alice, 1), &w.alice])).unwrap();
+    let notes = |more: &str| ask(&site, &user(format!("{good}{more}").as_bytes()), defaults).unwrap().notes;
+    assert_eq!(notes(&DIRACX.repeat(3)), ["the file has a block \"DIRACX\", which is no part of a proxy: passed over"]);
+    let odd = notes(&DIRACX.replace("DIRACX", "A\u{1}\u{202e}\"B"));
+    assert_eq!(odd, [r#"the file has a block "A\u{1}\u{202e}\"B", which is no part of a proxy: passed over"#]);
+    let many: String =
+        (0..3000).map(|n| DIRACX.replace("DIRACX", &n.to_string().repeat(20)).replace("eyJ", "\n")).take(900).collect();
+    let many = notes(&many);
+    assert!(many.len() == 4 && many.iter().all(|note| note.len() < 120), "{many:?}");
 }
 
 #[test]

@@ -35,7 +35,8 @@ pub fn judge(text: &str, owner: &str, issuer: &str, subject: &str) -> Result<Ver
             _ => return Err("a statement neither permits nor denies".into()),
         };
         let is_ours = match (name.quoted, name.is("SELF")) {
-            (true, _) => as_printed(name.text.trim()) == issuer,
+            // Only an expression needs the backslash that protects a quote.
+            (true, _) => as_printed(&name.text.trim().replace("\\\"", "\"")) == issuer,
             (_, true) => owner == issuer,
             _ => return Err("an issuer is neither quoted nor SELF".into()),
         };
@@ -138,6 +139,10 @@ mod tests {
         assert_eq!(by("/CN=root", "/CN=third"), Ok(Verdict::Silent), "and not a CA below it");
         assert_eq!(verdict("to issuer \"/CN=x\" permit subject \".*\"", "/CN=a"), Ok(Verdict::Silent));
         assert_eq!(verdict("", "/CN=a"), Ok(Verdict::Silent));
+        for issuer in ["/O=Let's/CN=R3", "/O=\"x\"/CN=R3"] {
+            let text = format!("TO Issuer \"{}\" PERMIT Subject \"{0}.*\"", issuer.replace('"', "\\\""));
+            assert_eq!(judge(&text, issuer, issuer, &format!("{issuer}/CN=a")), Ok(Verdict::Permitted), "{text}");
+        }
     }
 
     #[test]

@@ -138,29 +138,26 @@ fn word(text: &str) -> (&str, &str) {
     }
 }
 
-/// The values of a line: a bare word, `'one value'`, or `'"a value" "another"'` with either quote outside.
+/// The values of a line: a bare word, `'one value'`, or `'"a value" "another"'` with either quote outside. A backslash
+/// protects a quote: the CA `Let's Encrypt` is written `'/O=Let\'s Encrypt'`.
 fn patterns(value: &str) -> Result<Vec<String>, &'static str> {
-    let outer = value.chars().next().filter(|c| matches!(c, '\'' | '"'));
-    let (inside, quote) = match outer {
-        None if value.is_empty() || value.contains([' ', '\t', '\'', '"']) => {
-            return Err("its value is missing or not quoted");
-        }
-        None => return Ok(vec![value.to_owned()]),
-        Some(outer) => {
-            let inside = value.strip_prefix(outer).and_then(|v| v.strip_suffix(outer));
-            let inside = inside.filter(|inside| !inside.contains(outer)).ok_or("its quotes do not pair")?;
-            (inside, if outer == '"' { '\'' } else { '"' })
-        }
+    let Some(outer) = value.chars().next().filter(|c| matches!(c, '\'' | '"')) else {
+        let is_word = !value.is_empty() && !value.contains([' ', '\t', '\'', '"']);
+        return if is_word { Ok(vec![value.to_owned()]) } else { Err("its value is missing or not quoted") };
     };
-    if !inside.contains(quote) {
-        return if inside.is_empty() { Err("its value is empty") } else { Ok(vec![inside.to_owned()]) };
+    let (inside, after) = quoted(value, outer).ok_or("its quotes do not pair")?;
+    if !after.is_empty() {
+        return Err("there is something after its closing quote");
+    }
+    let inner = if outer == '"' { '\'' } else { '"' };
+    let mut rest = inside.trim();
+    if !rest.starts_with(inner) {
+        return if rest.is_empty() { Err("its value is empty") } else { Ok(vec![inside]) };
     }
     let mut found = Vec::new();
-    let mut rest = inside.trim();
     while !rest.is_empty() {
-        let (value, after) =
-            rest.strip_prefix(quote).and_then(|r| r.split_once(quote)).ok_or("a quote is not closed")?;
-        found.push(value.to_owned());
+        let (value, after) = quoted(rest, inner).ok_or("a quote is not closed")?;
+        found.push(value);
         rest = after.trim_start();
     }
     Ok(found)
@@ -172,6 +169,23 @@ fn is_meant(pattern: &str, subject: &str) -> bool {
     is_match(&printed, subject)
         || (printed.contains('\\') && is_match(&printed, &all_escaped(subject)))
         || (!pattern.contains(['*', '?']) && as_printed(pattern) == subject)
+}
+
+/// The text between a quote, which comes first, and the next one of its kind that no backslash protects; and what follows.
+/// Such a backslash goes; every other one stays, as a name may have it.
+fn quoted(text: &str, quote: char) -> Option<(String, &str)> {
+    let mut rest = text.strip_prefix(quote)?.chars();
+    let mut inside = String::new();
+    loop {
+        match rest.next()? {
+            c if c == quote => return Some((inside, rest.as_str())),
+            '\\' => match rest.next()? {
+                c if c == quote => inside.push(c),
+                c => inside.extend(['\\', c]),
+            },
+            c => inside.push(c),
+        }
+    }
 }
 
 /// Whether a text matches a pattern with `*` and `?`, in time proportional to both lengths.
@@ -225,6 +239,8 @@ mod tests {
             "/DC=org/*",
             "'\"/O=x/*\" \"/DC=org/*\"'",
             "\"'/O=x/*' '/DC=org/*'\"",
+            r#"'"/O=Let\'s/*" "/DC=org/*"'"#,
+            r#"'"/O=a \"b\"/*" "/DC=org/*"'"#,
         ] {
             assert_eq!(verdict(&policy(conditions), "/DC=org/CN=A B"), Ok(Verdict::Permitted), "{conditions}");
             assert_eq!(verdict(&policy(conditions), "/DC=orgs/CN=A"), Ok(Verdict::Denied), "{conditions}");
@@ -247,6 +263,24 @@ mod tests {
         }
         let slashed = policy("'*'").replace(CA, "/O=A\\/S/CN=CA");
         assert_eq!(judge(&slashed, "/O=A/S/CN=CA", "/CN=a"), Ok(Verdict::Permitted));
+    }
+
+    fn a_quote_in_a_name_is_protected_by_a_backslash_or_by_quotes_of_the_other_kind() {
+        for (written, name) in [
+            (r"'/O=Let\'s/CN=R3'", "/O=Let's/CN=R3"),
+            (r#"'"/O=Let\'s/CN=R3"'"#, "/O=Let's/CN=R3"),
+            ("\"/O=Let's/CN=R3\"", "/O=Let's/CN=R3"),
+            (r#""/O=\"x\"/CN=R3""#, "/O=\"x\"/CN=R3"),
+            (r#"'/O="x"/CN=R3'"#, "/O=\"x\"/CN=R3"),
+            (r#"'"/O=\"x\"/CN=R3"'"#, "/O=\"x\"/CN=R3"),
+            (r"'/O=a\\'", r"/O=a\\"),
+            (r"'/O=a\/CN=b'", r"/O=a\/CN=b"),
+        ] {
+            assert_eq!(patterns(written).as_deref(), Ok(&[name.to_owned()][..]), "{written}");
+        }
+        for wrong in [r"'/O=a\'", r"'/O=a' b'", r"'/O=Let's'", r"'/O=a\\' b'", r#"'"/O=a\"'"#, r"'/O=a\"] {
+            assert!(patterns(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]
