@@ -15,10 +15,8 @@ use crate::payload::linger::epilogue::{self, Epilogue, Facts};
 use crate::payload::linger::{self, Lingering};
 use crate::payload::renewal;
 use crate::payload::switch::{self, Prepared, Wish};
-use crate::payload::take::Take;
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::sys::cgroup;
-use crate::sys::identity::Need;
 use crate::sys::start::{self, Inherited, Limits};
 
 /// Runs one call; returns the exit code when the process has not become the payload.
@@ -47,12 +45,12 @@ fn refuse(inherited: &Inherited, refusal: Refusal) -> u8 {
 fn answer(inherited: &Inherited, payload: Option<&Payload>) -> u8 {
     let mut call = Call::begin(inherited);
     let refusal = match authorize(&mut call, inherited, payload) {
-        Ok(Authorized { prepared, limits, target, config, cgroups, epilogue, take })
+        Ok(Authorized { prepared, limits, target, config, cgroups, epilogue })
             if config.glexec.linger && prepared.has_command() =>
         {
             let refusal;
             let lingering =
-                Lingering { call, prepared, limits, target: &target, config: &config.glexec, cgroups, epilogue, take };
+                Lingering { call, prepared, limits, target: &target, config: &config.glexec, cgroups, epilogue };
             (call, refusal) = linger::supervise(lingering);
             refusal
         }
@@ -75,7 +73,6 @@ struct Authorized {
     config: Config,
     cgroups: Option<cgroup::Parent>,
     epilogue: Option<Epilogue>,
-    take: Option<Take>,
 }
 
 /// Decides, prepares and records.
@@ -85,9 +82,7 @@ fn authorize(call: &mut Call, inherited: &Inherited, payload: Option<&Payload>) 
     call.check_descriptors()?;
 
     let config = load::load()?;
-    let take = payload.and_then(|payload| payload.take.as_deref());
-    let needs = [epilogue::need(&config.glexec), take.map(|_| Need::ChangeOwner)];
-    call::settle(&needs.into_iter().flatten().collect::<Vec<_>>())?;
+    call::settle(epilogue::need(&config.glexec).as_slice())?;
     call.open_log(&config.glexec);
     call.check_report()?;
 
@@ -106,7 +101,6 @@ fn authorize(call: &mut Call, inherited: &Inherited, payload: Option<&Payload>) 
     if payload.is_none() && config.glexec.create_target_proxy {
         renewal::check(&request.target, cwd, &target, &user, &service.actor(), &config)?;
     }
-    let take = take.map_or(Ok(None), |path| Take::find(path, cwd, &caller, &target, &config.glexec))?;
     let wish = Wish {
         lcas: &config.lcas,
         payload,
@@ -117,7 +111,7 @@ fn authorize(call: &mut Call, inherited: &Inherited, payload: Option<&Payload>) 
     };
     let prepared = switch::prepare(&target, &wish, &config.glexec)?;
     match call.audit(&config.glexec) {
-        Ok(()) => Ok(Authorized { prepared, limits, target, config, cgroups, epilogue, take }),
+        Ok(()) => Ok(Authorized { prepared, limits, target, config, cgroups, epilogue }),
         Err(refusal) => {
             prepared.undo();
             Err(refusal)

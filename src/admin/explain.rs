@@ -272,8 +272,7 @@ pub fn explain(wanted: &Wanted, myself: &Myself) -> Result<Explanation, String> 
         false => Eyes::Own,
     };
     let payload = wanted.command.split_first();
-    let payload =
-        payload.map(|(command, rest)| Payload { command: command.clone(), arguments: rest.to_vec(), take: None });
+    let payload = payload.map(|(command, rest)| Payload { command: command.clone(), arguments: rest.to_vec() });
     let (uid, gid, groups, cwd) = (caller.uid, caller.gid, caller.groups.as_slice(), wanted.cwd.as_deref());
     let matter = Matter { uid, gid, groups, cwd, payload: payload.as_ref(), purpose: Purpose::Explanation };
     let machine = Watched::new(eyes.clone());

@@ -12,7 +12,6 @@ use crate::lcmaps::Mapping;
 use crate::payload::linger::epilogue::Done;
 use crate::payload::linger::monitor::Over;
 use crate::reason::{Refusal, Retry};
-use crate::sys::handover::Back;
 use crate::sys::supervise::{Ended, Usage};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -90,9 +89,6 @@ impl Record {
             self.set(Field::Command, payload.command.as_bytes(), MAX_TEXT);
             // Visible and bounded already.
             self.fields.push((Field::Args, arguments(&payload.arguments)));
-            if let Some(take) = &payload.take {
-                self.set(Field::Take, take.as_os_str().as_bytes(), MAX_TEXT);
-            }
         }
         if let Some(cwd) = cwd {
             self.set(Field::Cwd, cwd.as_os_str().as_bytes(), MAX_TEXT);
@@ -166,12 +162,6 @@ impl Record {
         self.set(Field::Killed, over.killed.to_string().as_bytes(), MAX_TEXT);
     }
 
-    /// How many entries of a directory went back to the caller, and how many did not.
-    pub fn handed_back(&mut self, back: &Back) {
-        self.set(Field::HandedBack, back.given.to_string().as_bytes(), MAX_TEXT);
-        self.set(Field::Kept, back.kept.to_string().as_bytes(), MAX_TEXT);
-    }
-
     /// How the site's epilogue ended.
     pub fn epilogue(&mut self, done: &Done) {
         self.set(Field::Epilogue, done.word().as_bytes(), MAX_TEXT);
@@ -229,7 +219,6 @@ mod tests {
         let payload = Payload {
             command: "/bin/x\nevent=start".into(),
             arguments: vec!["a b".into(), "\" decision=permit".into()],
-            take: None,
         };
         let environment = Environment::new(vec![("GLEXEC_ID".into(), "two\nlines".into())]);
         record.wish(Some(&payload), Some(Path::new("/tmp")), &environment);
@@ -248,7 +237,7 @@ mod tests {
     fn arguments_are_cut_between_two_arguments() {
         let mut record = Record::start("0");
         let arguments = (0..5000).map(|n| n.to_string().into()).collect();
-        record.wish(Some(&Payload { command: "x".into(), arguments, take: None }), None, &Environment::new(Vec::new()));
+        record.wish(Some(&Payload { command: "x".into(), arguments }), None, &Environment::new(Vec::new()));
         let (_, text) = record.fields().iter().find(|(name, _)| *name == Field::Args).unwrap();
         assert!(text.len() <= MAX_ARGUMENTS && text.ends_with(" ..."), "{text}");
     }
@@ -278,11 +267,7 @@ mod tests {
         let all = "\"".repeat(5000);
         let mut record = Record::start("0123456789abcdef");
         record.process(u32::MAX, u32::MAX, i32::MAX);
-        let payload = Payload {
-            command: all.clone().into(),
-            arguments: vec![all.clone().into()],
-            take: Some(std::path::PathBuf::from(&all)),
-        };
+        let payload = Payload { command: all.clone().into(), arguments: vec![all.clone().into()] };
         let environment = ["GLEXEC_ID", "PBS_JOBID"].map(|name| (name.into(), all.clone().into()));
         record.wish(Some(&payload), Some(Path::new(&all)), &Environment::new(environment.into()));
         for (field, max) in [

@@ -1,4 +1,4 @@
-//! The command line: `glexec [-h | --help] [-v | --version] [-V] [--take DIR] [--] [command [args…]]`.
+//! The command line: `glexec [-h | --help] [-v | --version] [-V] [--] [command [args…]]`.
 
 #![forbid(unsafe_code)]
 
@@ -7,7 +7,6 @@ use crate::reason::{Outcome, Reason, Refusal};
 use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, Command, ValueHint};
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 /// The payload: a command and its arguments, byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,8 +15,6 @@ pub struct Payload {
     pub command: OsString,
     /// Its arguments.
     pub arguments: Vec<OsString>,
-    /// The directory that the target account has meanwhile.
-    pub take: Option<PathBuf>,
 }
 
 /// What the caller asks for.
@@ -43,14 +40,6 @@ pub fn definition() -> Command {
         .arg(flag("help", "Print this help").short('h').long("help"))
         .arg(flag("version", "Print the version").short('v').long("version"))
         .arg(flag("settings", "Print the compile-time settings (root only)").short('V'))
-        .arg(
-            Arg::new("take")
-                .long("take")
-                .value_name("DIR")
-                .help("Give this directory of yours, with all that is in it, to the target account until the command ends")
-                .value_hint(ValueHint::DirPath)
-                .value_parser(ValueParser::path_buf()),
-        )
         .arg(
             Arg::new("payload")
                 .value_name("command [args…]")
@@ -102,13 +91,8 @@ pub fn parse(arguments: &[OsString]) -> Outcome<Ask> {
     if matches.get_flag("settings") {
         return Ok(Ask::Settings);
     }
-    let take = matches.remove_one::<PathBuf>("take");
     let mut words = matches.remove_many::<OsString>("payload").into_iter().flatten();
-    match (words.next(), take) {
-        (Some(command), take) => Ok(Ask::Call(Some(Payload { command, arguments: words.collect(), take }))),
-        (None, None) => Ok(Ask::Call(None)),
-        (None, Some(_)) => Err(Refusal::new(Reason::InvocationUsage, "--take needs a command; see glexec --help")),
-    }
+    Ok(Ask::Call(words.next().map(|command| Payload { command, arguments: words.collect() })))
 }
 
 #[cfg(test)]
@@ -121,22 +105,7 @@ mod tests {
     }
 
     fn call(command: &str, arguments: &[&str]) -> Ask {
-        Ask::Call(Some(Payload { command: command.into(), arguments: words(arguments), take: None }))
-    }
-
-    #[test]
-    fn a_directory_can_be_taken_along_for_a_command() {
-        let taking = |arguments: &[&str]| match parse(&words(arguments)) {
-            Ok(Ask::Call(Some(Payload { command, take, .. }))) => Ok((command, take)),
-            other => Err(other.map_err(|refusal| refusal.reason())),
-        };
-        for good in [&["glexec", "--take", "/d", "id"][..], &["glexec", "--take=/d", "--", "id", "--take"]] {
-            assert_eq!(taking(good), Ok(("id".into(), Some("/d".into()))), "{good:?}");
-        }
-        assert_eq!(taking(&["glexec", "id", "--take", "/d"]), Ok(("id".into(), None)));
-        for bad in [&["glexec", "--take"][..], &["glexec", "--take", "/d"], &["glexec", "--take", "", "id"]] {
-            assert_eq!(taking(bad), Err(Err(Reason::InvocationUsage)), "{bad:?}");
-        }
+        Ask::Call(Some(Payload { command: command.into(), arguments: words(arguments) }))
     }
 
     #[test]
@@ -177,6 +146,6 @@ mod tests {
     fn arguments_are_kept_byte_for_byte() {
         let odd = OsString::from_vec(vec![0xff, b'\n', b'%', b'n']);
         let parsed = parse(&[OsString::from("glexec"), OsString::from("echo"), odd.clone()]);
-        assert_eq!(parsed, Ok(Ask::Call(Some(Payload { command: "echo".into(), arguments: vec![odd], take: None }))));
+        assert_eq!(parsed, Ok(Ask::Call(Some(Payload { command: "echo".into(), arguments: vec![odd] }))));
     }
 }

@@ -7,7 +7,6 @@ pub mod environment;
 pub mod linger;
 pub mod renewal;
 pub mod switch;
-pub mod take;
 pub mod target_proxy;
 
 use crate::call::Call;

@@ -211,28 +211,6 @@ fn stopped_while_it_holds_the_log() {
 }
 
 #[test]
-fn frozen_while_it_holds_the_lock_of_take() {
-    let site = Site::with(Site::linger);
-    site.caller("pilot001").sh("mkdir /tmp/large && cd /tmp/large && mkdir $(seq 20000)").exits(0);
-    site.pilot().sh("mkdir -p /tmp/small/below").exits(0);
-    let taking = site.caller("pilot001").credential("alice").start(GLEXEC, ["--take", "/tmp/large", "--", "true"]);
-    // A cgroup that the caller may freeze stops it anywhere; so does root.
-    let stop = format!(
-        "until pid=$(pgrep -P {} -U root); do :; done; echo $pid > /root/monitor; \
-        for try in $(seq 10000); do kill -STOP $pid; until grep -q ') T ' /proc/$pid/stat; do :; done; \
-        grep -q \":$(stat -c %i /run/glexec.lock) \" /proc/locks && exit 0; kill -CONT $pid; done; exit 1",
-        taking.pid_in_site()
-    );
-    site.sh(&stop);
-    alice(&site).glexec(["--take", "/tmp/small", "--", "touch", "/tmp/small/below/ran"]).succeeds_with("");
-    assert_eq!(site.sh("find /tmp/small ! -user pilot"), "");
-    site.sh("kill -CONT $(cat /root/monitor)");
-    taking.finish().succeeds_with("");
-    assert_eq!(site.sh("find /tmp/large ! -user pilot001"), "");
-    nothing_is_amiss(&site, Calls::Exactly(2));
-}
-
-#[test]
 fn a_log_that_stays_locked() {
     // A holder that a cgroup has frozen, say: everybody else's calls go on, and are recorded.
     for site in Site::in_both_modes() {

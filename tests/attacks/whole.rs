@@ -49,10 +49,6 @@ fn word(dice: &mut Dice) -> Vec<u8> {
         b"--version",
         b"-x",
         b"--help=1",
-        b"--take",
-        b"--take=.",
-        b"--take=/etc",
-        b"--take=/tmp/tree",
         b"mark",
         b"/usr/bin/mark",
         b"./mark",
@@ -121,9 +117,6 @@ fn argv(dice: &mut Dice) -> Vec<Vec<u8>> {
     let mut argv = if dice.one_in(30) { Vec::new() } else { vec![word(dice)] };
     if !dice.one_in(4) && !argv.is_empty() {
         argv[0] = b"glexec".to_vec();
-        if dice.one_in(6) {
-            argv.push(dice.of(&[&b"--take=/tmp/tree"[..], b"--take=/etc", b"--take=/home/pilot"]).to_vec());
-        }
         if dice.one_in(3) {
             argv.push(b"--".to_vec());
         }

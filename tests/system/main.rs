@@ -30,6 +30,5 @@ mod sandbox;
 mod site;
 mod site_itself;
 mod switch;
-mod take;
 mod target_proxy;
 mod tutorial;

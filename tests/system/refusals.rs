@@ -4,7 +4,7 @@
 //! the lists at the end, or the last test fails.
 
 use crate::site::{Caller, GLEXEC, Run, Site, material_file};
-use crate::{audit, command, epilogue, take, target_proxy};
+use crate::{audit, command, epilogue, target_proxy};
 use glexec::reason::{Reason, Retry};
 use nix::fcntl::{Flock, FlockArg};
 use serde_json::json;
@@ -425,13 +425,6 @@ fn accounts_that_nobody_may_become() {
     each_is_refused(ACCOUNT, Site::new);
 }
 
-/// A call that takes a directory of the pilot's with it, after root has changed something about it.
-fn taking<'s>(site: &'s Site, script: &str) -> Run<'s> {
-    site.pilot().sh("mkdir /tmp/job").exits(0);
-    site.sh(script);
-    alice(site).reporting().glexec(["--take", "/tmp/job"].iter().chain(&PAYLOAD))
-}
-
 const PAYLOADS: Table = &[
     (Reason::CommandNotFound, |site| alice(site).reporting().glexec(["/no/such/command"])),
     (Reason::CommandNotExecutable, |site| alice(site).reporting().glexec(["/etc/hostname"])),
@@ -444,15 +437,6 @@ const PAYLOADS: Table = &[
         site.linger();
         site.set("epilogue = \"/no/such/program\"");
         call(alice(site))
-    }),
-    (Reason::TakeNotLingering, |site| taking(site, "true")),
-    (Reason::TakeUnreachable, |site| {
-        site.linger();
-        taking(site, "rmdir /tmp/job")
-    }),
-    (Reason::TakeForeign, |site| {
-        site.linger();
-        taking(site, "chown mallory /tmp/job")
     }),
     (Reason::TargetProxyBad, |site| call(alice(site).env("GLEXEC_TARGET_PROXY", "/root/proxy"))),
     (Reason::TargetProxyForeign, |site| call(alice(site).env("GLEXEC_TARGET_PROXY", "/etc/hostname"))),
@@ -502,10 +486,6 @@ const ELSEWHERE: &[(Reason, fn())] = &[
     (Reason::CommandExec, command::what_the_kernel_does_not_execute_ends_with_126),
     (Reason::AuditUnavailable, audit::without_a_record_nothing_runs),
     (Reason::TargetProxyIdentity, target_proxy::a_call_without_a_command_does_not_renew_the_proxy_of_somebody_else),
-    (Reason::TakeHardLink, take::nothing_that_is_not_the_callers_alone_is_ever_taken),
-    (Reason::TakeMountPoint, take::nothing_that_is_not_the_callers_alone_is_ever_taken),
-    (Reason::TakeTooLarge, take::nothing_that_is_not_the_callers_alone_is_ever_taken),
-    (Reason::TakeFailed, take::without_its_lock_nothing_is_taken),
     (Reason::EpilogueFailed, epilogue::a_failure_is_the_sites_and_its_own_use_of_our_codes_becomes_204),
 ];
 

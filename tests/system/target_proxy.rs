@@ -280,10 +280,6 @@ fn a_refused_call_does_not_take_the_proxy_of_a_running_payload_away() {
         at(&site, "/home/alice/proxy").glexec::<&str>([]).refused_without_record(202, "audit.unavailable");
         at(&site, "/home/alice/proxy").glexec(["true"]).refused_without_record(202, "audit.unavailable");
         site.sh("mv /var/log/other /var/log/glexec");
-        if site.read("/etc/glexec.conf").contains("linger = true") {
-            site.sh("mkdir -m 755 /tmp/job; touch /tmp/job/roots; chown pilot /tmp/job");
-            at(&site, "/home/alice/proxy").glexec(["--take", "/tmp/job", "true"]).exits(201);
-        }
         site.sh("touch /home/alice/go");
         let run = payload.finish();
         assert!(run.exits(0).stdout_bytes() == material_file("proxies/alice.pem"), "{run}");

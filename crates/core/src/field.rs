@@ -40,7 +40,6 @@ catalogue! {
     CallerPid   "caller_pid"  "The process that called glexec; without linger it becomes the payload.";
     Command     "command"     "The command as the caller wrote it; none where only the target proxy is renewed.";
     Args        "args"        "Its arguments, with blanks between, `'…'` around those that are empty or have blanks.";
-    Take        "take"        "The directory that the payload got with `--take`.";
     Cwd         "cwd"         "The caller's working directory.";
     Batch       "batch"       "The batch jobs that the caller's environment claims, `NAME=id,…`. A claim, no proof.";
     GlexecId    "glexec_id"   "GLEXEC_ID, the caller's own text. A claim, no proof.";
@@ -68,8 +67,6 @@ catalogue! {
     SysTime     "sys_time"    "The kernel's processor time for them, in seconds.";
     MaxRss      "max_rss"     "The largest resident memory that one process of them had, in KiB.";
     Killed      "killed"      "How many processes the payload left behind that had to be killed.";
-    HandedBack  "handed_back" "With `--take`: how many entries of the directory went back to the caller.";
-    Kept        "kept"        "With `--take`: how many did not.";
     Epilogue    "epilogue"    "How the site's epilogue ended, where there is one.";
 }
 

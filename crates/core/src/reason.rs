@@ -217,13 +217,6 @@ catalogue! {
     TargetProxyIdentity      "target-proxy.other-identity" Client Useless "A call without a command would renew the target proxy of another person (subject or issuer of the certificate).";
     TargetProxyLocked        "target-proxy.locked"        Client Useless "Another process holds the lock of the target proxy for too long.";
 
-    TakeNotLingering         "take.not-lingering"         Client Useless "The site's glexec does not linger, so nothing of it would be left to hand the directory of --take back.";
-    TakeUnreachable          "take.unreachable"           Client Useless "The directory of --take does not exist, is no directory, or the target account cannot reach it.";
-    TakeForeign              "take.foreign"               Client Useless "The directory of --take, or something in it, does not belong to the caller.";
-    TakeHardLink             "take.hard-link"             Client Useless "A file in the directory of --take has another hard link, perhaps elsewhere.";
-    TakeMountPoint           "take.mount-point"           Client Useless "Another file system begins in the directory of --take.";
-    TakeTooLarge             "take.too-large"             Client Useless "There are too many or too deep directories in the directory of --take.";
-    TakeFailed               "take.failed"                System Useless "The system refused to hand the directory of --take over: a file system that knows no other owners, or no /run.";
 
     AuditUnavailable         "audit.unavailable"          System MayHelp "The audit record cannot be written (audit_required).";
     CgroupUnusable           "cgroup.unusable"            System Useless "The site's cgroup for payloads does not exist, is no cgroup v2 of root's, or the system refused to make one of the call's own in it; nothing was run.";

@@ -8,10 +8,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct Capabilities(u64);
 
 impl Capabilities {
-    /// To give files to another account.
-    pub const CHOWN: Capabilities = Capabilities(1 << 0);
-    /// To change files as if they were one's own.
-    pub const FOWNER: Capabilities = Capabilities(1 << 3);
     /// To signal processes of other users.
     pub const KILL: Capabilities = Capabilities(1 << 5);
     /// To change groups.

@@ -12,8 +12,6 @@ const ALWAYS: Capabilities = Capabilities::SETUID.and(Capabilities::SETGID).and(
 /// What an option that is in use needs besides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// To give files to another account.
-    ChangeOwner,
     /// To execute, in the end, a program of the site's as root: the bounding set stays what it is, for the kernel gives a
     /// program of root's what is in it (capabilities(7)). Processes that become somebody else empty their own.
     RootProgram,
@@ -22,8 +20,6 @@ pub enum Need {
 impl Need {
     fn capabilities(self) -> Capabilities {
         match self {
-            // CAP_FOWNER for files with a setuid bit, which the kernel takes away.
-            Need::ChangeOwner => Capabilities::CHOWN.and(Capabilities::FOWNER),
             // To empty the bounding sets.
             Need::RootProgram => Capabilities::SETPCAP,
         }
@@ -34,7 +30,7 @@ impl Need {
 /// steps.
 pub fn reduce_capabilities() -> Result<(), String> {
     clear_ambient_set().map_err(|e| format!("ambient set: {e}"))?;
-    keep_capabilities(&[Need::ChangeOwner, Need::RootProgram])
+    keep_capabilities(&[Need::RootProgram])
 }
 
 /// Keeps what is needed in fact: the second step. Without a program of root's the bounding set becomes empty, so that

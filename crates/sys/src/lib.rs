@@ -10,7 +10,6 @@ pub mod descriptors;
 pub mod detached;
 pub mod dir;
 mod filter;
-pub mod handover;
 pub mod identity;
 pub mod kernel;
 pub mod lock;

@@ -3,8 +3,6 @@
 pub use glexec_core::lock::Mechanism;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
-use nix::unistd::Uid;
-use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
@@ -54,27 +52,6 @@ fn patiently(patience: Duration, try_once: impl Fn() -> Result<(), Errno>) -> Re
 pub fn release(file: impl AsFd) {
     // SAFETY: flock takes two numbers. Unlocking an open file cannot fail.
     unsafe { libc::flock(file.as_fd().as_raw_fd(), libc::LOCK_UN) };
-}
-
-/// Locks what stands for a user in an open file, for this open file description (fcntl(2), F_OFD_SETLK), waiting at most
-/// [`PATIENCE`]; `EAGAIN` when it stays locked.
-pub(super) fn acquire_for(user: Uid, file: &File) -> Result<(), Errno> {
-    patiently(PATIENCE, || set_for(user, file, libc::F_WRLCK))
-}
-
-/// Releases it.
-pub(super) fn release_for(user: Uid, file: &File) {
-    // Unlocking an open file cannot fail; should it, closing it unlocks it.
-    let _ = set_for(user, file, libc::F_UNLCK);
-}
-
-fn set_for(user: Uid, file: &File, kind: libc::c_int) -> Result<(), Errno> {
-    // SAFETY: flock is plain data; zeros are valid.
-    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
-    lock.l_type = kind as libc::c_short;
-    lock.l_start = user.as_raw().into();
-    lock.l_len = 1;
-    fcntl(file, FcntlArg::F_OFD_SETLK(&lock)).map(drop)
 }
 
 fn try_once(file: BorrowedFd<'_>, mechanism: Mechanism, purpose: Purpose) -> Result<(), Errno> {

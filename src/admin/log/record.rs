@@ -36,8 +36,8 @@ const WHAT_AN_END_HAS: [Field; 5] = [Field::Wall, Field::UserTime, Field::SysTim
 /// Whether a field's value is a number.
 pub fn is_number(field: Field) -> bool {
     use Field::{
-        CallerGid, CallerPid, CallerUid, HandedBack, Kept, Killed, MaxRss, PayloadPid, Signal, Status, SysTime,
-        TargetGid, TargetUid, UserTime, Wall,
+        CallerGid, CallerPid, CallerUid, Killed, MaxRss, PayloadPid, Signal, Status, SysTime, TargetGid, TargetUid,
+        UserTime, Wall,
     };
     matches!(
         field,
@@ -54,8 +54,6 @@ pub fn is_number(field: Field) -> bool {
             | SysTime
             | MaxRss
             | Killed
-            | HandedBack
-            | Kept
     )
 }
 
@@ -234,7 +232,7 @@ mod tests {
             id in proptest::collection::vec(1_u8.., 0..300),
         ) {
             let text = OsString::from_vec;
-            let payload = Payload { command: text(command), arguments: arguments.into_iter().map(text).collect(), take: None };
+            let payload = Payload { command: text(command), arguments: arguments.into_iter().map(text).collect() };
             let mut record = Record::start("0123456789abcdef");
             record.process(1, 2, 3);
             record.wish(Some(&payload), None, &Environment::new(vec![("GLEXEC_ID".into(), text(id))]));

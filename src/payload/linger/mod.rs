@@ -25,11 +25,8 @@ use crate::config::glexec::Glexec;
 use crate::lcmaps::Mapping;
 use crate::payload::become_payload;
 use crate::payload::switch::Prepared;
-use crate::payload::take::Take;
 use crate::reason::{self, Reason, Refusal};
 use crate::sys::cgroup::{self, Cgroup};
-use crate::sys::handover::Back;
-use crate::sys::identity::Need;
 use crate::sys::start::Limits;
 use crate::sys::supervise::{self, Ended, Heard, Line, Side};
 use crate::sys::{descriptors, identity};
@@ -112,8 +109,6 @@ pub struct Lingering<'a> {
     pub cgroups: Option<cgroup::Parent>,
     /// What is to be run afterwards.
     pub epilogue: Option<Epilogue>,
-    /// The directory that the target has meanwhile.
-    pub take: Option<Take>,
 }
 
 fn failed(what: &'static str) -> impl Fn(Errno) -> Refusal {
@@ -202,12 +197,11 @@ fn unsupervised(why: &str) -> Refusal {
 fn monitor(mut lingering: Lingering<'_>, line: &Line, front: Pid) -> i32 {
     let started = Instant::now();
     let name = format!("call-{}", lingering.call.id());
-    let (take, cgroups) = (lingering.take.as_mut(), lingering.cgroups.take());
+    let cgroups = lingering.cgroups.take();
     let prepared = || -> reason::Outcome<_> {
         supervise::adopt_orphans().map_err(failed("PR_SET_CHILD_SUBREAPER"))?;
         let signals = supervise::hold_child_signal().map_err(failed("signalfd"))?;
         supervise::leave_callers_ids().map_err(failed("setresuid"))?;
-        take.map_or(Ok(()), Take::hand_over)?;
         let cgroup = cgroups.map(|parent| parent.make(&name)).transpose().map_err(unusable_cgroup)?;
         let gate = Line::pair().map_err(failed("socketpair"))?;
         let monitor = getpid();
@@ -231,7 +225,6 @@ fn monitor(mut lingering: Lingering<'_>, line: &Line, front: Pid) -> i32 {
             supervise::end(be_payload(lingering, cgroup.as_ref(), monitor, &theirs))
         }
         Err(refusal) => {
-            hand_back(&mut lingering.take, &mut lingering.call);
             lingering.prepared.undo();
             record_refused(&mut lingering.call, lingering.config, &refusal, started);
             let code = i32::from(lingering.call.refuse(&refusal));
@@ -299,29 +292,13 @@ fn tell(line: &Line, outcome: Outcome) {
     let _ = line.say(outcome.message());
 }
 
-/// Gives the directory of `--take` back where the target has it, and tells the log what does not go back.
-fn hand_back(take: &mut Option<Take>, call: &mut Call) -> Option<Back> {
-    match take.as_mut().and_then(Take::hand_back)? {
-        Ok(back) => {
-            if back.kept > 0 {
-                call.note(&format!("{} entries of the directory of --take stay as they are", back.kept));
-            }
-            Some(back)
-        }
-        Err(failure) => {
-            call.complain(&failure);
-            None
-        }
-    }
-}
-
 /// Lets go of what is the caller's, and of every capability that is not needed any more.
-fn let_go(needs: &[Need]) -> Result<(), String> {
+fn let_go() -> Result<(), String> {
     supervise::leave_session()
         .and_then(|()| descriptors::release_standard())
         .and_then(|()| chdir("/"))
         .map_err(|errno| errno.to_string())
-        .and_then(|()| identity::keep_capabilities(needs))
+        .and_then(|()| identity::keep_capabilities(&[]))
 }
 
 /// The monitor's life from the payload's beginning to its end record.
@@ -333,12 +310,11 @@ fn watch(
     gate: Line,
     started: Instant,
 ) -> i32 {
-    let Lingering { mut call, prepared, config, mut epilogue, mut take, .. } = lingering;
+    let Lingering { mut call, prepared, config, mut epilogue, .. } = lingering;
     call.release_report();
     epilogue.iter_mut().for_each(|epilogue| epilogue.note(supervise::place(front), supervise::place(payload.main)));
-    let needs: &[Need] = if take.is_some() { &[Need::ChangeOwner] } else { &[] };
     let grace = config.linger_grace.duration();
-    let (over, executed) = match let_go(needs).and_then(|()| begin(line, &gate)) {
+    let (over, executed) = match let_go().and_then(|()| begin(line, &gate)) {
         Ok(()) => {
             let over = monitor::watch(signals, line, front, &payload, grace);
             // An exec closes the other end without a word.
@@ -362,9 +338,6 @@ fn watch(
     let mut record = Record::end(call.id());
     record.payload(payload.main.as_raw());
     record.ended(&over, started.elapsed(), &supervise::usage());
-    if let Some(back) = hand_back(&mut take, &mut call) {
-        record.handed_back(&back);
-    }
     // Where nothing was executed there is nothing to clean up.
     if let Some(epilogue) = epilogue.filter(|_| executed) {
         let done = epilogue.run(signals, over.ended);
