@@ -7,6 +7,7 @@ use crate::audit::log::Log;
 use crate::audit::record::Record;
 use crate::config::glexec::Glexec;
 use crate::config::values::LogLevel;
+use crate::credential::identity::Identity;
 use crate::decision::Known;
 use crate::invocation::environment::{Environment, ReportFd};
 use crate::lcmaps::Mapping;
@@ -20,6 +21,7 @@ use crate::trail::Trail;
 use nix::unistd::{Gid, Uid, geteuid, getpid};
 use std::fmt::Display;
 use std::io::Write;
+use std::path::Path;
 
 /// What the kernel says for an id that means nothing where it is asked for (user_namespaces(7), overflowuid).
 const NOBODY_KNOWS_WHO: u32 = 65534;
@@ -152,9 +154,14 @@ impl Call {
         }
     }
 
+    /// Notes what the caller's report will say of a success; `proxy` is the payload's copy.
+    pub fn prepare_report(&mut self, target: &Mapping, user: &Identity, proxy: Option<&Path>) {
+        self.report.prepare(&self.id, target, user, proxy);
+    }
+
     /// Tells the caller's report that the process is the target account now.
-    pub fn report_success(&mut self, target: &Mapping) {
-        std::mem::take(&mut self.report).success(&self.id, target);
+    pub fn report_success(&mut self) {
+        self.report.success();
     }
 
     /// The call's id.

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 use crate::account::{self, Nss};
+use crate::audit::escape::in_sentence;
 use crate::circumstances::{Circumstances, Purpose};
 use crate::config::Config;
 use crate::credential::files::{self, RawCredentials};
@@ -17,14 +18,17 @@ use crate::invocation::environment::Request;
 use crate::lcas;
 use crate::lcmaps::gridmapdir::{Leases, Leasing};
 use crate::lcmaps::map_file::{Files, SiteFiles};
+use crate::lcmaps::subject::Subject;
 use crate::lcmaps::{self, Mapping};
 use crate::outside::{AsServiceUser, Programs};
-use crate::reason::Outcome;
+use crate::reason::{Outcome, Reason, Refusal};
 use crate::service::ServiceAccount;
 use crate::sys::time::now;
 use crate::trail::Trail;
 use crate::world::World;
 use nix::unistd::{Gid, Uid};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// What is to be decided.
@@ -147,6 +151,10 @@ pub fn decide(
     let now = now()?;
     let verified = known.verified.insert(machine.verify(&raw, &service, caller, config, now)?);
 
+    if let Some(expected) = &request.expected {
+        check_expected(expected, &verified.user)?;
+    }
+
     let circumstances = Circumstances::of(caller, matter, config, now);
     let programs = machine.programs(&service);
     let world = World { files: machine.files(), programs: &*programs, accounts: &Nss, leases: machine.leases() };
@@ -157,4 +165,15 @@ pub fn decide(
     let target = lcmaps::map(plan, mode, authorized, limits, &circumstances, &world, &mut known.trail)?;
     service.check_target(&target, caller, config)?;
     Ok(Decided { raw, request, target, caller: caller.clone(), user: user.clone(), service })
+}
+
+/// Refuses everybody but whom the caller expects: it holds many people's credentials, and one of them may be in the place
+/// of another.
+fn check_expected(expected: &OsStr, user: &Identity) -> Outcome<()> {
+    if Subject::mapped(&user.subject).is(expected.as_bytes()) {
+        return Ok(());
+    }
+    let (found, expected) = (&user.subject, in_sentence(expected));
+    let sentence = format!("the credential is that of {found}, and GLEXEC_EXPECTED_SUBJECT says {expected}");
+    Err(Refusal::new(Reason::CredentialUnexpected, sentence))
 }

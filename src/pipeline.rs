@@ -54,12 +54,10 @@ fn answer(inherited: &Inherited, payload: Option<&Payload>) -> u8 {
             (call, refusal) = linger::supervise(lingering);
             refusal
         }
-        Ok(Authorized { prepared, limits, target, .. }) => {
-            match become_payload(&mut call, prepared, &limits, &target, None) {
-                Ok(()) => return 0,
-                Err(refusal) => refusal,
-            }
-        }
+        Ok(Authorized { prepared, limits, .. }) => match become_payload(&mut call, prepared, &limits, None) {
+            Ok(()) => return 0,
+            Err(refusal) => refusal,
+        },
         Err(refusal) => refusal,
     };
     call.refuse(&refusal)
@@ -110,6 +108,7 @@ fn authorize(call: &mut Call, inherited: &Inherited, payload: Option<&Payload>) 
         proxy: raw.source().bytes(),
     };
     let prepared = switch::prepare(&target, &wish, &config.glexec)?;
+    call.prepare_report(&target, &user, prepared.target_proxy());
     match call.audit(&config.glexec) {
         Ok(()) => Ok(Authorized { prepared, limits, target, config, cgroups, epilogue }),
         Err(refusal) => {

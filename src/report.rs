@@ -2,57 +2,108 @@
 
 #![forbid(unsafe_code)]
 
+use crate::credential::identity::Identity;
 use crate::lcmaps::Mapping;
 use crate::reason::{Refusal, Retry};
 use serde::Serialize;
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 
 /// What is reported.
 #[derive(Serialize)]
 #[serde(tag = "outcome", rename_all = "lowercase")]
 enum Report<'a> {
-    Success { call: &'a str, transient: bool, account: &'a str, uid: u32, gid: u32, gids: Vec<u32> },
-    Refused { call: &'a str, code: &'a str, class: &'a str, exit_code: u8, transient: bool, message: &'a str },
+    Success {
+        call: &'a str,
+        transient: bool,
+        account: &'a str,
+        uid: u32,
+        gid: u32,
+        gids: Vec<u32>,
+        subject: &'a str,
+        /// As the payload sees it; bytes that are no UTF-8 become U+FFFD.
+        target_proxy: Option<String>,
+        target_token: Option<String>,
+        not_after: i64,
+    },
+    Refused {
+        call: &'a str,
+        code: &'a str,
+        class: &'a str,
+        exit_code: u8,
+        transient: bool,
+        message: &'a str,
+    },
 }
 
-/// The caller's descriptor, where it gave one; it is written once and closed.
+impl Report<'_> {
+    fn line(&self) -> Vec<u8> {
+        // Numbers and strings always become JSON; an empty line would be none.
+        let mut line = serde_json::to_vec(self).unwrap_or_default();
+        line.push(b'\n');
+        line
+    }
+}
+
+/// The caller's descriptor, where it gave one, and what a success will say on it.
 #[derive(Debug, Default)]
-pub struct Reporter(Option<File>);
+pub struct Reporter {
+    file: Option<File>,
+    success: Vec<u8>,
+}
 
 impl Reporter {
     /// Takes the caller's descriptor.
     pub fn new(fd: Option<OwnedFd>) -> Self {
-        Reporter(fd.map(File::from))
+        Reporter { file: fd.map(File::from), success: Vec::new() }
     }
 
-    /// Reports that the process has become the target account and is about to run the command.
-    pub fn success(self, call: &str, target: &Mapping) {
+    /// Notes what there is to say should the call succeed.
+    pub fn prepare(&mut self, call: &str, target: &Mapping, user: &Identity, proxy: Option<&Path>) {
         let gids = std::iter::once(target.gid).chain(target.groups.iter().copied());
         let mut gids: Vec<u32> = gids.map(|gid| gid.get()).collect();
         gids.dedup();
-        let (uid, gid) = (target.uid.get(), target.gid.get());
-        self.write(&Report::Success { call, transient: false, account: &target.name, uid, gid, gids });
+        let success = Report::Success {
+            call,
+            transient: false,
+            account: &target.name,
+            uid: target.uid.get(),
+            gid: target.gid.get(),
+            gids,
+            subject: user.subject.as_str(),
+            target_proxy: proxy.map(|path| path.to_string_lossy().into_owned()),
+            target_token: None,
+            not_after: user.not_after,
+        };
+        self.success = success.line();
+    }
+
+    /// Reports the success that was prepared.
+    pub fn success(&mut self) {
+        let line = std::mem::take(&mut self.success);
+        self.write(&line);
     }
 
     /// Reports a refusal.
-    pub fn refused(self, call: &str, refusal: &Refusal) {
+    pub fn refused(&mut self, call: &str, refusal: &Refusal) {
         let reason = refusal.reason();
-        self.write(&Report::Refused {
+        let report = Report::Refused {
             call,
             code: reason.code(),
             class: reason.class().name(),
             exit_code: reason.class().exit_code(),
             transient: reason.retry() == Retry::MayHelp,
             message: refusal.sentence(),
-        });
+        };
+        self.write(&report.line());
     }
 
     /// A caller that does not listen is not told: the exit code says the same.
-    fn write(self, report: &Report<'_>) {
-        let (Some(mut file), Ok(mut line)) = (self.0, serde_json::to_vec(report)) else { return };
-        line.push(b'\n');
-        let _ = file.write_all(&line);
+    fn write(&mut self, line: &[u8]) {
+        if let Some(file) = &mut self.file {
+            let _ = file.write_all(line);
+        }
     }
 }

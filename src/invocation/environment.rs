@@ -47,6 +47,8 @@ pub struct Request {
     pub pilot: Option<PathBuf>,
     /// GLEXEC_MODE.
     pub mode: Mode,
+    /// GLEXEC_EXPECTED_SUBJECT, where it is set: whom the caller expects the credential to stand for.
+    pub expected: Option<OsString>,
 }
 
 /// Variables in which batch systems and grid services tell their job ids, for the audit record.
@@ -124,7 +126,8 @@ impl Environment {
             }
         };
         let pilot = self.get("X509_USER_PROXY").filter(|path| !path.is_empty()).map(PathBuf::from);
-        Ok(Request { client, source: self.path("GLEXEC_SOURCE_PROXY")?, target, pilot, mode })
+        let expected = self.get("GLEXEC_EXPECTED_SUBJECT").map(OsStr::to_owned);
+        Ok(Request { client, source: self.path("GLEXEC_SOURCE_PROXY")?, target, pilot, mode, expected })
     }
 
     fn path(&self, name: &str) -> Outcome<Option<PathBuf>> {

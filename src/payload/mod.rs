@@ -10,7 +10,6 @@ pub mod switch;
 pub mod target_proxy;
 
 use crate::call::Call;
-use crate::lcmaps::Mapping;
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::sys::start::Limits;
 use crate::sys::supervise;
@@ -19,13 +18,7 @@ use switch::{Prepared, Ran};
 
 /// Becomes the target account and then the payload; with a `monitor`, for as long as that lives. Returns `Ok` only when
 /// there is no command.
-pub fn become_payload(
-    call: &mut Call,
-    prepared: Prepared,
-    limits: &Limits,
-    target: &Mapping,
-    monitor: Option<Pid>,
-) -> Outcome<()> {
+pub fn become_payload(call: &mut Call, prepared: Prepared, limits: &Limits, monitor: Option<Pid>) -> Outcome<()> {
     let switched = prepared.switch(limits)?;
     if let Some(monitor) = monitor {
         // The report may be a pipe that nobody reads.
@@ -34,7 +27,7 @@ pub fn become_payload(
             Refusal::new(Reason::SystemFailed, "the supervision of the payload failed; nothing was run").detail(why)
         })?;
     }
-    call.report_success(target);
+    call.report_success();
     match switched.run() {
         Ran::Nothing => Ok(()),
         Ran::Failed(refusal) => Err(refusal),

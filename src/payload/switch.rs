@@ -141,6 +141,11 @@ impl Prepared {
         }
     }
 
+    /// The payload's copy of the proxy, where there is one.
+    pub fn target_proxy(&self) -> Option<&Path> {
+        self.copy.as_ref().map(|copy| copy.path.as_path())
+    }
+
     /// Whether there is a command to run.
     pub fn has_command(&self) -> bool {
         self.command.is_some()

@@ -422,11 +422,39 @@ fn the_report_of_a_success_names_the_account() {
     for site in Site::in_both_modes() {
         let run = site.pilot().credential("bob").reporting().glexec(["id", "-u"]);
         let record = run.succeeds_with("5001\n").record();
+        let report = run.reported();
+        let path = report["target_proxy"].as_str().unwrap();
+        assert!(path.starts_with("/tmp/x509up_u5001.glexec."), "{path}");
+        let not_after = site.sh("for time in $(openssl crl2pkcs7 -nocrl -certfile /home/pilot/bob.pem | openssl pkcs7 -print_certs -text | \
+            sed -n 's/ *Not After : //p' | tr ' ' _); do date -ud \"$(echo $time | tr _ ' ')\" +%s; done | sort -n | head -1");
         let expected = json!({
             "outcome": "success", "call": record["call"], "transient": false, "account": "tprd001", "uid": 5001, "gid": 5000, "gids": [5000, 4000],
+            "subject": record["user_dn"], "target_proxy": path, "target_token": null, "not_after": not_after.trim().parse::<i64>().unwrap(),
         });
-        assert_eq!(run.reported(), expected);
+        assert_eq!(report, expected);
     }
+}
+
+#[test]
+fn the_report_names_the_copy_of_the_proxy_as_the_payload_does() {
+    for site in Site::in_both_modes() {
+        let reported = |target: &str| {
+            let run = alice(&site).env("GLEXEC_TARGET_PROXY", target).reporting().glexec([
+                "sh",
+                "-c",
+                "echo $X509_USER_PROXY",
+            ]);
+            (run.stdout().trim().to_owned(), run.reported()["target_proxy"].clone())
+        };
+        assert_eq!(reported("/home/alice/proxy"), ("/home/alice/proxy".into(), json!("/home/alice/proxy")));
+        assert_eq!(reported("/dev/null"), (String::new(), json!(null)));
+    }
+    let site = Site::new();
+    let renewed = alice(&site).env("GLEXEC_TARGET_PROXY", "/home/alice/proxy").reporting().glexec::<&str>([]);
+    assert_eq!(
+        (&renewed.exits(0).reported()["target_proxy"], renewed.stdout().as_str()),
+        (&json!("/home/alice/proxy"), "")
+    );
 }
 
 #[test]

@@ -10,6 +10,54 @@ fn named<'s>(site: &'s Site, path: &str) -> Caller<'s> {
     alice(site).env("GLEXEC_CLIENT_CERT", path)
 }
 
+const PEOPLE: &str = "/DC=org/DC=example/O=Grid/CN=";
+
+#[test]
+fn who_expects_somebody_gets_nobody_else() {
+    for site in Site::in_both_modes() {
+        let expecting = |name: &str| alice(&site).env("GLEXEC_EXPECTED_SUBJECT", name).reporting();
+        expecting(&format!("{PEOPLE}Alice Adams")).glexec(["id", "-un"]).succeeds_with("alice\n");
+        let others =
+            ["Bob Brown", "Alice", "Alice Adam", "Alice Adams ", "alice adams", "Alice Adams/CN=1701", "*", ""];
+        for other in
+            others.map(|name| format!("{PEOPLE}{name}")).iter().map(String::as_str).chain(["", "*", "Alice Adams"])
+        {
+            let run = expecting(other).glexec(["touch", "/tmp/ran"]);
+            run.refused(203, "credential.unexpected-subject");
+            assert_eq!(run.reported()["class"], "authorization");
+            run.record().says([("user_dn", &*format!("{PEOPLE}Alice Adams")), ("decision", "deny")]);
+            assert!(!site.exists("/tmp/ran"), "{run}");
+        }
+    }
+}
+
+#[test]
+fn nobody_that_is_not_expected_gets_a_lease() {
+    let site = Site::new();
+    site.pilot()
+        .credential("bob")
+        .env("GLEXEC_EXPECTED_SUBJECT", "/CN=x")
+        .glexec(["id"])
+        .refused(203, "credential.unexpected-subject");
+    assert_eq!(site.sh("find /etc/grid-security/gridmapdir -name '%*'"), "");
+}
+
+#[test]
+fn a_name_is_expected_in_every_spelling_that_can_be_no_other_name() {
+    let site = Site::new();
+    let answers = |credential: &str, name: &str, code: &str| {
+        let name = format!("{PEOPLE}{name}");
+        site.pilot().credential(credential).env("GLEXEC_EXPECTED_SUBJECT", name).glexec(["id"]).refused(203, code);
+    };
+    // Nobody maps them: whoever comes that far was expected.
+    for name in ["Robot: host/node.example.org", "Robot: host\\/node.example.org"] {
+        answers("robot", name, "lcmaps.no-mapping");
+    }
+    answers("al", "Al\\/CN=Bea", "lcmaps.no-mapping");
+    // That is what older tools print of Al, and it is somebody else's name.
+    answers("al", "Al/CN=Bea", "credential.unexpected-subject");
+}
+
 #[test]
 fn owner_and_mode_decide() {
     let site = Site::new();

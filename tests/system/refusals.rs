@@ -169,6 +169,7 @@ const CREDENTIAL_FILES: Table = &[
         call(pilot)
     }),
     (Reason::CredentialTooLarge, |site| with_file(site, &format!("{}{}", proxy_of_alice(), "\n".repeat(256 * 1024)))),
+    (Reason::CredentialUnexpected, |site| call(alice(site).env("GLEXEC_EXPECTED_SUBJECT", "/CN=Somebody Else"))),
     (Reason::CredentialMalformed, |site| {
         with_file(site, "-----BEGIN CERTIFICATE-----\nnonsense!\n-----END CERTIFICATE-----\n")
     }),

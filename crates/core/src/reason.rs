@@ -29,13 +29,12 @@ impl Class {
         }
     }
 
-    /// The class as one word, for the report and the documentation.
+    /// Who mends it, as one word, for the report.
     pub fn name(self) -> &'static str {
         match self {
-            Class::Client => "client",
+            Class::Client | Class::Exec => "client",
             Class::System => "system",
             Class::Authorization => "authorization",
-            Class::Exec => "exec",
         }
     }
 }
@@ -128,6 +127,7 @@ catalogue! {
     CredentialExpired        "credential.expired"         Client Useless "A certificate of the chain has expired; renew the proxy.";
     CredentialNotYetValid    "credential.not-yet-valid"   Client Useless "A certificate of the chain is not valid yet; check the clocks.";
     CredentialIdentity       "credential.identity-mismatch" Client Useless "The source proxy stands for another person than the client certificate.";
+    CredentialUnexpected     "credential.unexpected-subject" Authorization Useless "The credential stands for somebody else than GLEXEC_EXPECTED_SUBJECT says; nothing was run.";
     CredentialName           "credential.bad-name"        Authorization Useless "A certificate has a name that glexec does not accept: NUL, control characters, unknown string types, or too long.";
     CredentialChainTooLong   "credential.chain-too-long"  Authorization Useless "The file holds more certificates than max_chain.";
     CredentialUnknownCa      "credential.unknown-ca"      Authorization Useless "No certification authority of the trust directory issued this credential.";

@@ -244,9 +244,9 @@ fn record_refused(call: &mut Call, config: &Glexec, refusal: &Refusal, started: 
 
 /// The payload's process until it is the payload; returns its exit code when it could not become it.
 fn be_payload(lingering: Lingering<'_>, cgroup: Option<&Cgroup>, monitor: Pid, gate: &Line) -> i32 {
-    let Lingering { mut call, prepared, limits, target, .. } = lingering;
+    let Lingering { mut call, prepared, limits, .. } = lingering;
     let became = match cgroup.map_or(Ok(()), Cgroup::enter) {
-        Ok(()) if is_ready(gate) => become_payload(&mut call, prepared, &limits, target, Some(monitor)),
+        Ok(()) if is_ready(gate) => become_payload(&mut call, prepared, &limits, Some(monitor)),
         Ok(()) => {
             prepared.undo();
             Err(unsupervised("the monitor is gone"))
