@@ -8,13 +8,12 @@
 
 use crate::account;
 use crate::circumstances::{Circumstances, Purpose};
-use crate::config::values::AbsolutePath;
+pub use crate::config::exec::Exec;
 use crate::credential::identity::{Form, Identity};
 use crate::sys::dir::FileError;
 use crate::sys::identity::Actor;
 use crate::sys::program::{self, NoAnswer, Program, Said};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 
 /// The version of the protocol that documents name.
 const VERSION: u32 = 1;
@@ -24,25 +23,6 @@ const MAX_ANSWER: usize = 64 * 1024;
 const MAX_MESSAGE: usize = 1024;
 /// Most supplementary groups of an answer (NGROUPS_MAX of old systems).
 const MAX_GROUPS: usize = 32;
-
-/// A program and how long it may take.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Exec {
-    /// The program.
-    pub program: AbsolutePath,
-    /// Its arguments.
-    pub arguments: Vec<String>,
-    /// The deadline.
-    pub timeout: Duration,
-}
-
-impl Exec {
-    /// A text about the program, for the log: a site may have several. Without a text its name alone.
-    pub fn about(&self, text: &str) -> String {
-        let program = self.program.as_path().display();
-        if text.is_empty() { program.to_string() } else { format!("{program}: {text}") }
-    }
-}
 
 /// Why a program could not be asked, or did not answer.
 #[derive(Debug, thiserror::Error)]

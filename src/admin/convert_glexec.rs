@@ -5,7 +5,7 @@
 use super::lcmaps_db::{Database, safe};
 use super::output::{Output, list, quoted};
 use crate::config::values::{Facility, Preserve};
-use crate::invocation::white_list::Pattern;
+use crate::config::white_list::Pattern;
 
 /// The settings of the historic file: those below `[glexec]`, the last of each name.
 #[derive(Debug, Default)]

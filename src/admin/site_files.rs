@@ -3,9 +3,9 @@
 #![forbid(unsafe_code)]
 
 use crate::config::Config;
+use crate::config::lcmaps::{Plan, Plugin, Pools};
 use crate::config::values::AbsolutePath;
 use crate::lcas;
-use crate::lcmaps::{Plan, Plugin, Pools};
 
 /// What a file of the site's holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

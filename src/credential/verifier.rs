@@ -3,11 +3,11 @@
 #![forbid(unsafe_code)]
 
 use crate::config::Config;
+use crate::config::white_list;
 use crate::credential::files::RawCredentials;
 use crate::credential::identity::{Identity, MAX_FQANS};
 use crate::credential::{Answer, KeyRule, Question, Trust, judge};
 use crate::invocation::caller::Caller;
-use crate::invocation::white_list;
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::service::ServiceAccount;
 use crate::sys::dir::{Directory, FileError, Writers};
@@ -80,7 +80,7 @@ pub fn verify_here(raw: &RawCredentials, caller: &Caller, config: &Config, now: 
 }
 
 fn question<'a>(raw: &'a RawCredentials, caller: &Caller, config: &Config) -> Question<'a> {
-    let may_omit = white_list::contains(&config.glexec.omission_private_key_white_list, caller);
+    let may_omit = white_list::contains(&config.glexec.omission_private_key_white_list, &caller.name, &caller.groups);
     Question {
         user: raw.client.bytes(),
         source: raw.source.as_ref().map(|source| source.bytes()),

@@ -4,7 +4,7 @@
 
 use crate::account;
 use crate::config::Config;
-use crate::invocation::white_list;
+use crate::config::white_list;
 use crate::reason::{Outcome, Reason, Refusal};
 use nix::errno::Errno;
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist, getpid};
@@ -41,7 +41,7 @@ impl Caller {
 
     /// Refuses callers that are not in `user_white_list`.
     pub fn check_white_list(&self, config: &Config) -> Outcome<()> {
-        if white_list::contains(&config.glexec.user_white_list, self) {
+        if white_list::contains(&config.glexec.user_white_list, &self.name, &self.groups) {
             return Ok(());
         }
         let sentence = format!("the account {} may not use glexec here", self.name);

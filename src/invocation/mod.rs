@@ -5,4 +5,3 @@
 pub mod caller;
 pub mod command_line;
 pub mod environment;
-pub mod white_list;

@@ -15,123 +15,34 @@ use crate::config::values::AbsolutePath;
 use crate::credential::identity::Identity;
 use crate::lcmaps::ban_file;
 use crate::lcmaps::map_file::{Files, lines};
-use crate::outside::{Exec, Programs};
+use crate::outside::Programs;
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::sys::dir::FileError;
 use crate::trail::{Seen, Side, Step, Trail};
 use crate::world::World;
-use serde::Deserialize;
-use std::path::Path;
+pub use glexec_config::lcas::{Configured, Format, Plan, Plugin, Whose, WithoutVoms};
 
-/// Whose identity a plug-in judges.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Whose {
-    /// The user's, whom the payload belongs to.
-    User,
-    /// The pilot's, where it has a proxy of its own.
-    Pilot,
-    /// Both.
-    Both,
+/// Whether somebody must be found good by it: a pilot that is nobody passes a ban, but no list of who may.
+fn admits(plugin: &Plugin) -> bool {
+    matches!(plugin, Plugin::Userallow { .. } | Plugin::Voms { .. } | Plugin::Exec(_))
 }
 
-/// How the list of a `voms` plug-in is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Format {
-    /// As a grid-mapfile: patterns for FQANs.
-    Simple,
-    /// As a Grid Access Control List in XML.
-    Gacl,
-}
-
-/// What becomes of a proxy without VOMS attributes in a `voms` plug-in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WithoutVoms {
-    /// It is refused.
-    Refused,
-    /// It passes where the list has the person's name (`use_user_dn`).
-    ByName,
-}
-
-/// A plug-in with its checked options.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Plugin {
-    /// A list of banned people.
-    Userban {
-        /// The ban file.
-        file: AbsolutePath,
-    },
-    /// A list of people who may run.
-    Userallow {
-        /// The list.
-        file: AbsolutePath,
-    },
-    /// A list of VOMS attributes that may run.
-    Voms {
-        /// The list.
-        file: AbsolutePath,
-        /// How it is written.
-        format: Format,
-        /// Whether it may have people's names as well.
-        without: WithoutVoms,
-    },
-    /// When anybody may run.
-    Timeslots {
-        /// The list of time slots.
-        file: AbsolutePath,
-    },
-    /// What may be run.
-    CheckExecutable {
-        /// The commands.
-        commands: Vec<AbsolutePath>,
-    },
-    /// A program of the site's.
-    Exec(Exec),
-}
-
-impl Plugin {
-    fn name(&self) -> &'static str {
-        match self {
-            Plugin::Userban { .. } => "userban",
-            Plugin::Userallow { .. } => "userallow",
-            Plugin::Voms { .. } => "voms",
-            Plugin::Timeslots { .. } => "timeslots",
-            Plugin::CheckExecutable { .. } => "check_executable",
-            Plugin::Exec(_) => "exec",
-        }
-    }
-
-    /// Whether it judges people; the others judge the call, whoever makes it.
-    fn is_personal(&self) -> bool {
-        match self {
-            Plugin::Userban { .. } | Plugin::Userallow { .. } | Plugin::Voms { .. } | Plugin::Exec(_) => true,
-            Plugin::Timeslots { .. } | Plugin::CheckExecutable { .. } => false,
-        }
-    }
-
-    /// Whether somebody must be found good by it: a pilot that is nobody passes a ban, but no list of who may.
-    fn admits(&self) -> bool {
-        matches!(self, Plugin::Userallow { .. } | Plugin::Voms { .. } | Plugin::Exec(_))
-    }
-
-    /// Judges the user or the pilot; `who` says which.
-    fn judge(
-        &self,
-        who: &'static str,
-        user: &Identity,
-        pilot: Option<&Identity>,
-        context: &mut Context<'_>,
-    ) -> Outcome<()> {
-        let identity = pilot.filter(|_| who == PILOT).unwrap_or(user);
-        match self {
-            Plugin::Userban { file } => userban::judge(file, &identity.subject, context),
-            Plugin::Userallow { file } => userallow::judge(file, &identity.subject, context),
-            Plugin::Voms { file, format, without } => voms::judge(file, *format, *without, identity, context),
-            Plugin::Timeslots { file } => timeslots::judge(file, context),
-            Plugin::CheckExecutable { .. } => check_executable::judge(context),
-            Plugin::Exec(exec) => exec::judge(exec, who, user, pilot, context),
-        }
+/// Judges the user or the pilot; `who` says which.
+fn judge(
+    plugin: &Plugin,
+    who: &'static str,
+    user: &Identity,
+    pilot: Option<&Identity>,
+    context: &mut Context<'_>,
+) -> Outcome<()> {
+    let identity = pilot.filter(|_| who == PILOT).unwrap_or(user);
+    match plugin {
+        Plugin::Userban { file } => userban::judge(file, &identity.subject, context),
+        Plugin::Userallow { file } => userallow::judge(file, &identity.subject, context),
+        Plugin::Voms { file, format, without } => voms::judge(file, *format, *without, identity, context),
+        Plugin::Timeslots { file } => timeslots::judge(file, context),
+        Plugin::CheckExecutable { .. } => check_executable::judge(context),
+        Plugin::Exec(exec) => exec::judge(exec, who, user, pilot, context),
     }
 }
 
@@ -171,66 +82,18 @@ fn malformed(path: &AbsolutePath, why: &str) -> Refusal {
     Refusal::new(Reason::LcasFileMalformed, UNUSABLE).detail(format!("{}: {why}", path.as_path().display()))
 }
 
-/// A plug-in, and whom it looks at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Configured {
-    /// The plug-in.
-    pub plugin: Plugin,
-    /// Whose identity it judges.
-    pub whose: Whose,
+/// Whether a line that cannot be understood is passed over, since it lets nobody in; elsewhere it refuses everybody.
+pub fn passes_over(plugin: &Plugin) -> bool {
+    matches!(plugin, Plugin::Userallow { .. } | Plugin::Voms { format: Format::Simple, .. })
 }
 
-/// What the configuration says about authorization, checked when it was read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Plan {
-    plugins: Vec<Configured>,
-}
-
-impl Plugin {
-    /// The list that the plug-in reads.
-    pub fn file(&self) -> Option<&AbsolutePath> {
-        match self {
-            Plugin::Userban { file }
-            | Plugin::Userallow { file }
-            | Plugin::Voms { file, .. }
-            | Plugin::Timeslots { file } => Some(file),
-            Plugin::CheckExecutable { .. } | Plugin::Exec(_) => None,
-        }
-    }
-
-    /// Whether a line that cannot be understood is passed over, since it lets nobody in; elsewhere it refuses everybody.
-    pub fn passes_over(&self) -> bool {
-        matches!(self, Plugin::Userallow { .. } | Plugin::Voms { format: Format::Simple, .. })
-    }
-
-    /// Why such a list cannot be understood, where it cannot.
-    pub fn fault(&self, bytes: &[u8]) -> Option<String> {
-        match self {
-            Plugin::Userban { .. } => ban_file::fault(bytes),
-            Plugin::Timeslots { .. } => timeslots::fault(bytes),
-            Plugin::Voms { format: Format::Gacl, .. } => gacl::fault(bytes),
-            _ => lines(bytes).find_map(Result::err).map(|malformed| malformed.to_string()),
-        }
-    }
-}
-
-impl Plan {
-    /// A plan that runs the plug-ins in this order.
-    pub fn new(plugins: Vec<Configured>) -> Self {
-        Plan { plugins }
-    }
-
-    /// The plug-ins in their order.
-    pub fn plugins(&self) -> impl Iterator<Item = &Plugin> {
-        self.plugins.iter().map(|configured| &configured.plugin)
-    }
-
-    /// Whether the site lets a file be run: it is on every list of commands that there is.
-    pub fn lets_run(&self, path: &Path) -> bool {
-        self.plugins.iter().all(|configured| match &configured.plugin {
-            Plugin::CheckExecutable { commands } => commands.iter().any(|command| command.as_path() == path),
-            _ => true,
-        })
+/// Why such a list cannot be understood, where it cannot.
+pub fn fault(plugin: &Plugin, bytes: &[u8]) -> Option<String> {
+    match plugin {
+        Plugin::Userban { .. } => ban_file::fault(bytes),
+        Plugin::Timeslots { .. } => timeslots::fault(bytes),
+        Plugin::Voms { format: Format::Gacl, .. } => gacl::fault(bytes),
+        _ => lines(bytes).find_map(Result::err).map(|malformed| malformed.to_string()),
     }
 }
 
@@ -266,7 +129,7 @@ pub fn authorize<'a>(
     trail: &mut Trail,
 ) -> Outcome<Authorized<'a>> {
     let mut context = Context { plan, files: world.files, call, programs: world.programs, seen: Vec::new() };
-    for Configured { plugin, whose } in &plan.plugins {
+    for Configured { plugin, whose } in plan.configured() {
         let judged = match whose {
             _ if !plugin.is_personal() => [Some(CALL), None],
             Whose::User => [Some(USER), None],
@@ -275,9 +138,9 @@ pub fn authorize<'a>(
         };
         for who in judged.into_iter().flatten() {
             let answer = match (who, pilot) {
-                (PILOT, None) if plugin.admits() => Err(no_pilot()),
+                (PILOT, None) if admits(plugin) => Err(no_pilot()),
                 (PILOT, None) => continue,
-                _ => plugin.judge(who, user, pilot, &mut context),
+                _ => judge(plugin, who, user, pilot, &mut context),
             };
             trail.steps.push(Step {
                 side: Side::Authorization,
@@ -309,6 +172,7 @@ fn named(refusal: &Refusal, plugin: &Plugin, who: &str) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::exec::Exec;
     use crate::outside::Failed;
     use crate::reason::Reason;
     use crate::sys::dir::FileError;
@@ -389,8 +253,8 @@ mod tests {
         ];
         for (plugin, good, bad) in table {
             assert_eq!(plugin.file(), Some(&file));
-            assert_eq!(plugin.fault(good.as_bytes()), None, "{plugin:?}");
-            let told = plugin.fault(bad.as_bytes()).unwrap();
+            assert_eq!(fault(&plugin, good.as_bytes()), None, "{plugin:?}");
+            let told = fault(&plugin, bad.as_bytes()).unwrap();
             assert!(told.contains(' '), "{plugin:?}: {told}");
         }
     }

@@ -4,28 +4,17 @@
 
 use super::ban_file::banning_line;
 use super::{Context, banned, malformed};
-use crate::config::values::AbsolutePath;
 use crate::lcmaps::banned::Banned;
-use crate::lcmaps::map_file::Matching;
 use crate::reason::Outcome;
+use glexec_config::lcmaps::BanDn;
 
-/// The options of `ban_dn`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BanDn {
-    /// The ban file.
-    pub banmapfile: AbsolutePath,
-    /// Whether its names are patterns.
-    pub matching: Matching,
-}
-
-impl BanDn {
-    pub(super) fn run(&self, context: &Context<'_>) -> Outcome<()> {
-        let bytes = context.read(&self.banmapfile)?;
-        let dn = &context.identity.subject;
-        match banning_line(&bytes, &Banned::person(dn), self.matching) {
-            Ok(None) => Ok(()),
-            Ok(Some(line)) => Err(banned(&self.banmapfile, line, dn.as_str())),
-            Err(why) => Err(malformed(&self.banmapfile, &why)),
-        }
+/// Runs the plug-in.
+pub(super) fn run(options: &BanDn, context: &Context<'_>) -> Outcome<()> {
+    let bytes = context.read(&options.banmapfile)?;
+    let dn = &context.identity.subject;
+    match banning_line(&bytes, &Banned::person(dn), options.matching) {
+        Ok(None) => Ok(()),
+        Ok(Some(line)) => Err(banned(&options.banmapfile, line, dn.as_str())),
+        Err(why) => Err(malformed(&options.banmapfile, &why)),
     }
 }

@@ -7,74 +7,44 @@ use crate::account::TargetGid;
 use crate::config::values::AbsolutePath;
 use crate::credential::identity::Fqan;
 use crate::reason::{Outcome, Reason, Refusal};
-
-/// What the group of the first FQAN becomes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FirstGroup {
-    /// The primary group.
-    Primary,
-    /// A supplementary group like all others (`map_to_secondary_groups`).
-    Secondary,
-}
-
-/// What an FQAN without a group does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unmapped {
-    /// The plug-in fails (`mapall`).
-    Fails,
-    /// It is passed over.
-    PassedOver,
-}
-
-/// How groups of FQANs become groups of the payload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct GroupRules {
-    /// The first FQAN's group.
-    pub first: FirstGroup,
-    /// FQANs without a group.
-    pub unmapped: Unmapped,
-    /// How many FQANs must have one.
-    pub mapmin: u32,
-}
+use glexec_config::lcmaps::{FirstGroup, GroupRules, Unmapped};
 
 /// The refusal for a credential without VOMS attributes.
 pub(super) fn no_fqans() -> Refusal {
     Refusal::new(Reason::LcmapsNoMapping, "your proxy carries no VOMS attributes, which the site's policy needs")
 }
 
-impl GroupRules {
-    /// Gathers the group that `find` has for each FQAN; `file` is named where there are too few.
-    pub(super) fn gather(
-        self,
-        file: &AbsolutePath,
-        context: &Context<'_>,
-        gathered: &mut Gathered,
-        mut find: impl FnMut(&Fqan, &mut Gathered) -> Outcome<Option<TargetGid>>,
-    ) -> Outcome<()> {
-        if context.identity.fqans.is_empty() {
-            return Err(no_fqans());
-        }
-        let too_few = |what: &str| {
-            Refusal::new(Reason::LcmapsNoMapping, "the site's policy has no group for your VOMS attributes")
-                .detail(format!("{}: {what}", file.as_path().display()))
-        };
-        let mut mapped = 0_u32;
-        for (index, fqan) in context.identity.fqans.iter().enumerate() {
-            let group = match find(fqan, gathered)? {
-                Some(group) => group,
-                None if self.unmapped == Unmapped::Fails => return Err(too_few(&format!("no group for {fqan}"))),
-                None => continue,
-            };
-            mapped = mapped.saturating_add(1);
-            if index == 0 && self.first == FirstGroup::Primary && gathered.primary.is_none() {
-                gathered.primary = Some(group);
-            } else if !gathered.secondary.contains(&group) {
-                gathered.secondary.push(group);
-            }
-        }
-        if mapped < self.mapmin {
-            return Err(too_few(&format!("groups for {mapped} FQANs, but mapmin is {}", self.mapmin)));
-        }
-        Ok(())
+/// Gathers the group that `find` has for each FQAN; `file` is named where there are too few.
+pub(super) fn gather(
+    rules: GroupRules,
+    file: &AbsolutePath,
+    context: &Context<'_>,
+    gathered: &mut Gathered,
+    mut find: impl FnMut(&Fqan, &mut Gathered) -> Outcome<Option<TargetGid>>,
+) -> Outcome<()> {
+    if context.identity.fqans.is_empty() {
+        return Err(no_fqans());
     }
+    let too_few = |what: &str| {
+        Refusal::new(Reason::LcmapsNoMapping, "the site's policy has no group for your VOMS attributes")
+            .detail(format!("{}: {what}", file.as_path().display()))
+    };
+    let mut mapped = 0_u32;
+    for (index, fqan) in context.identity.fqans.iter().enumerate() {
+        let group = match find(fqan, gathered)? {
+            Some(group) => group,
+            None if rules.unmapped == Unmapped::Fails => return Err(too_few(&format!("no group for {fqan}"))),
+            None => continue,
+        };
+        mapped = mapped.saturating_add(1);
+        if index == 0 && rules.first == FirstGroup::Primary && gathered.primary.is_none() {
+            gathered.primary = Some(group);
+        } else if !gathered.secondary.contains(&group) {
+            gathered.secondary.push(group);
+        }
+    }
+    if mapped < rules.mapmin {
+        return Err(too_few(&format!("groups for {mapped} FQANs, but mapmin is {}", rules.mapmin)));
+    }
+    Ok(())
 }

@@ -4,31 +4,23 @@
 
 use super::{AccountGids, Context, Gathered, Who, no_mapping};
 use crate::account::account;
-use crate::config::values::AbsolutePath;
 use crate::lcmaps::map_file::{Matching, Wanted};
 use crate::lcmaps::subject::Subject;
 use crate::reason::Outcome;
+use glexec_config::lcmaps::Localaccount;
 
-/// The options of `localaccount`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Localaccount {
-    /// The grid-mapfile. Names in it are compared exactly: a pattern must never give many people one account.
-    pub gridmapfile: AbsolutePath,
-}
-
-impl Localaccount {
-    pub(super) fn run(&self, context: &Context<'_>, gathered: &mut Gathered) -> Outcome<()> {
-        let map = context.map(&self.gridmapfile)?;
-        let subject = Subject::mapped(&context.identity.subject);
-        let file = (&self.gridmapfile, &map);
-        let name = context.look_up(file, &subject, Matching::Exact, Wanted::Name, gathered)?;
-        let name = name.ok_or_else(|| {
-            no_mapping().detail(format!(
-                "{} has no account for {}",
-                self.gridmapfile.as_path().display(),
-                context.identity.subject
-            ))
-        })?;
-        gathered.choose(Who::Local(account(context.accounts, &name, context.limits)?), AccountGids::ALL)
-    }
+/// Runs the plug-in.
+pub(super) fn run(options: &Localaccount, context: &Context<'_>, gathered: &mut Gathered) -> Outcome<()> {
+    let map = context.map(&options.gridmapfile)?;
+    let subject = Subject::mapped(&context.identity.subject);
+    let file = (&options.gridmapfile, &map);
+    let name = context.look_up(file, &subject, Matching::Exact, Wanted::Name, gathered)?;
+    let name = name.ok_or_else(|| {
+        no_mapping().detail(format!(
+            "{} has no account for {}",
+            options.gridmapfile.as_path().display(),
+            context.identity.subject
+        ))
+    })?;
+    gathered.choose(Who::Local(account(context.accounts, &name, context.limits)?), AccountGids::ALL)
 }

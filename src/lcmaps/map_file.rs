@@ -13,6 +13,7 @@ use crate::lcmaps::fnmatch;
 use crate::lcmaps::map_index::{self, Indexed};
 use crate::lcmaps::subject::Subject;
 use crate::sys::dir::{FileError, read_trusted};
+pub use glexec_config::lcmaps::Matching;
 use memchr::memmem::Finder;
 use memchr::{memchr, memchr_iter, memchr2, memchr3};
 
@@ -63,15 +64,6 @@ impl Files for SiteFiles {
     fn map(&self, path: &AbsolutePath) -> Result<MapFile, FileError> {
         map_index::open(path)
     }
-}
-
-/// How names in the file are compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Matching {
-    /// Byte for byte.
-    Exact,
-    /// As shell patterns.
-    Wildcards,
 }
 
 /// Which of a line's mappings is wanted.

@@ -19,7 +19,6 @@ pub mod lease_name;
 mod localaccount;
 pub mod map_file;
 mod map_index;
-pub mod policy;
 mod poolaccount;
 mod pools;
 pub mod subject;
@@ -28,88 +27,27 @@ mod voms_localaccount;
 mod voms_localgroup;
 mod voms_poolaccount;
 mod voms_poolgroup;
+mod walk;
 
-pub use ban_dn::BanDn;
-pub use ban_fqan::BanFqan;
-pub use dummy_good::DummyGood;
-pub use groups::{FirstGroup, GroupRules, Unmapped};
-pub use localaccount::Localaccount;
-pub use poolaccount::Poolaccount;
-pub use pools::Pools;
-pub use tracking_groupid::TrackingGroupid;
-pub use voms_localaccount::VomsLocalaccount;
-pub use voms_localgroup::VomsLocalgroup;
-pub use voms_poolaccount::{LeaseGroups, PrimaryBefore, VomsPoolaccount};
-pub use voms_poolgroup::VomsPoolgroup;
+pub use glexec_config::lcmaps::{AccountGids, Mode, Plan, Plugin, Take, policy};
 
 use crate::account::{Account, AccountDatabase, Limits, TargetGid, TargetUid};
 use crate::circumstances::Circumstances;
 use crate::config::values::AbsolutePath;
 use crate::credential::identity::Identity;
 use crate::lcas::Authorized;
-use crate::outside::{Exec, Programs};
+use crate::outside::Programs;
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::trail::{Seen, Side, Step, Trail};
 use crate::world::World;
 use gridmapdir::Leases;
 use map_file::{Files, Lookup, MapFile, Matching, Wanted};
-use policy::Policy;
 use pools::{Leased, UnleasedGroup};
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use subject::Subject;
 
 /// Where calls leave what saves the next ones of this machine work: root's alone, and empty after a boot.
 const NOTES: &str = "/run/glexec";
-
-/// What the caller wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// An account, newly leased if need be.
-    GetAccount,
-    /// An account that the user has already: no lease is made.
-    VerifyAccount,
-}
-
-/// A plug-in with its checked options.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Plugin {
-    /// A fixed account for a distinguished name.
-    Localaccount(Localaccount),
-    /// A pool account for a distinguished name.
-    Poolaccount(Poolaccount),
-    /// Groups for FQANs.
-    VomsLocalgroup(VomsLocalgroup),
-    /// A fixed account for an FQAN.
-    VomsLocalaccount(VomsLocalaccount),
-    /// A pool account for an FQAN.
-    VomsPoolaccount(VomsPoolaccount),
-    /// A pool group for each FQAN.
-    VomsPoolgroup(VomsPoolgroup),
-    /// Fails for banned people.
-    BanDn(BanDn),
-    /// Fails for banned FQANs.
-    BanFqan(BanFqan),
-    /// Keeps the batch system's groups.
-    TrackingGroupid(TrackingGroupid),
-    /// Succeeds.
-    DummyGood(DummyGood),
-    /// Fails.
-    DummyBad,
-    /// A program of the site's names account and groups.
-    Exec(Exec),
-}
-
-/// What the configuration says about mapping, checked when it was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plan {
-    /// The plug-in instances by name.
-    pub plugins: BTreeMap<String, Plugin>,
-    /// The policy for [`Mode::GetAccount`].
-    pub get_account: Policy,
-    /// The policy for [`Mode::VerifyAccount`], where the site has one.
-    pub verify_account: Option<Policy>,
-}
 
 /// Who the payload will be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,31 +66,6 @@ pub struct Mapping {
     pub shell: PathBuf,
     /// The lease of a pool account.
     pub lease: Option<String>,
-}
-
-/// Whether something of an account is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Take {
-    /// Used.
-    Take,
-    /// Left out.
-    Leave,
-}
-
-/// Which groups of an account the payload gets besides those that VOMS plug-ins found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AccountGids {
-    /// The account's primary group as primary group, unless one was found before; then as supplementary group.
-    pub primary: Take,
-    /// The account's primary group as supplementary group.
-    pub primary_as_secondary: Take,
-    /// All groups of the account (its primary one is among them) as supplementary groups.
-    pub groups: Take,
-}
-
-impl AccountGids {
-    /// Everything, as `localaccount` and `poolaccount` do.
-    const ALL: AccountGids = AccountGids { primary: Take::Take, primary_as_secondary: Take::Leave, groups: Take::Take };
 }
 
 /// What a plug-in works with.
@@ -246,43 +159,24 @@ impl Context<'_> {
     }
 }
 
-impl Plugin {
-    /// The type's name.
-    fn name(&self) -> &'static str {
-        match self {
-            Plugin::Localaccount(_) => "localaccount",
-            Plugin::Poolaccount(_) => "poolaccount",
-            Plugin::VomsLocalgroup(_) => "voms_localgroup",
-            Plugin::VomsLocalaccount(_) => "voms_localaccount",
-            Plugin::VomsPoolaccount(_) => "voms_poolaccount",
-            Plugin::VomsPoolgroup(_) => "voms_poolgroup",
-            Plugin::BanDn(_) => "ban_dn",
-            Plugin::BanFqan(_) => "ban_fqan",
-            Plugin::TrackingGroupid(_) => "tracking_groupid",
-            Plugin::DummyGood(_) => "dummy_good",
-            Plugin::DummyBad => "dummy_bad",
-            Plugin::Exec(_) => "exec",
+/// Runs one plug-in.
+fn run(plugin: &Plugin, context: &Context<'_>, gathered: &mut Gathered) -> Outcome<()> {
+    match plugin {
+        Plugin::Localaccount(options) => localaccount::run(options, context, gathered),
+        Plugin::Poolaccount(options) => poolaccount::run(options, context, gathered),
+        Plugin::VomsLocalgroup(options) => voms_localgroup::run(options, context, gathered),
+        Plugin::VomsLocalaccount(options) => voms_localaccount::run(options, context, gathered),
+        Plugin::VomsPoolaccount(options) => voms_poolaccount::run(options, context, gathered),
+        Plugin::VomsPoolgroup(options) => voms_poolgroup::run(options, context, gathered),
+        Plugin::BanDn(options) => ban_dn::run(options, context),
+        Plugin::BanFqan(options) => ban_fqan::run(options, context),
+        Plugin::TrackingGroupid(options) => {
+            tracking_groupid::run(options, context, gathered);
+            Ok(())
         }
-    }
-
-    fn run(&self, context: &Context<'_>, gathered: &mut Gathered) -> Outcome<()> {
-        match self {
-            Plugin::Localaccount(plugin) => plugin.run(context, gathered),
-            Plugin::Poolaccount(plugin) => plugin.run(context, gathered),
-            Plugin::VomsLocalgroup(plugin) => plugin.run(context, gathered),
-            Plugin::VomsLocalaccount(plugin) => plugin.run(context, gathered),
-            Plugin::VomsPoolaccount(plugin) => plugin.run(context, gathered),
-            Plugin::VomsPoolgroup(plugin) => plugin.run(context, gathered),
-            Plugin::BanDn(plugin) => plugin.run(context),
-            Plugin::BanFqan(plugin) => plugin.run(context),
-            Plugin::TrackingGroupid(plugin) => {
-                plugin.run(context, gathered);
-                Ok(())
-            }
-            Plugin::DummyGood(plugin) => plugin.run(context, gathered),
-            Plugin::DummyBad => dummy_bad::run(),
-            Plugin::Exec(exec) => exec::run(exec, context, gathered),
-        }
+        Plugin::DummyGood(options) => dummy_good::run(options, context, gathered),
+        Plugin::DummyBad => dummy_bad::run(),
+        Plugin::Exec(exec) => exec::run(exec, context, gathered),
     }
 }
 
@@ -328,11 +222,11 @@ fn gather(plan: &Plan, context: &Context<'_>, trail: &mut Trail) -> Outcome<Gath
             Refusal::new(Reason::ConfigInvalid, sentence).detail("lcmaps_verify_account_policy names none")
         })?,
     };
-    let gathered = policy.run(Gathered::default(), |name, gathered| {
+    let gathered = walk::run(policy, Gathered::default(), |name, gathered| {
         let Some(plugin) = plan.plugins.get(name) else {
             return Err(no_mapping().detail(format!("there is no plug-in {name}")));
         };
-        let answer = plugin.run(context, gathered);
+        let answer = run(plugin, context, gathered);
         let seen = std::mem::take(&mut gathered.seen);
         let plugin = format!("{} {name}", plugin.name());
         trail.steps.push(Step { side: Side::Mapping, plugin, seen, answer: answer.clone() });

@@ -3,23 +3,13 @@
 #![forbid(unsafe_code)]
 
 use super::{Context, Gathered, Mode, no_mapping};
-use crate::account::{self, Account, TargetGid, account, group};
+use crate::account::{self, Account, TargetGid, account};
 use crate::config::values::AbsolutePath;
-use crate::lcmaps::gridmapdir::{Inconsistency, Members, Pool};
+use crate::lcmaps::gridmapdir::Pool;
 use crate::lcmaps::lease_name::LeaseName;
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::trail::Seen;
-
-/// Where and how accounts are leased.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pools {
-    /// The directory of leases.
-    pub gridmapdir: AbsolutePath,
-    /// Which accounts belong to a pool.
-    pub members: Members,
-    /// What to do with a lease on another pool's account.
-    pub inconsistency: Inconsistency,
-}
+use glexec_config::lcmaps::Pools;
 
 /// A lease that exists, or one that has to be made.
 #[derive(Clone, Debug)]
@@ -56,72 +46,70 @@ fn usable<T>(found: Outcome<T>) -> Outcome<bool> {
     }
 }
 
-impl Pools {
-    /// Finds the existing lease, or sees whether one can be made. Changes nothing but the time of last use.
-    pub(super) fn look(
-        &self,
-        mapping: &str,
-        lease: LeaseName,
-        context: &Context<'_>,
-        gathered: &mut Gathered,
-    ) -> Outcome<Leased> {
-        let pool = self.pool(mapping)?;
-        let directory = self.gridmapdir.as_path();
-        let found = match context.mode {
-            Mode::GetAccount => {
-                let usable = |name: &str| usable(account(context.accounts, name, context.limits));
-                context.leases.look(directory, &pool, &lease, &usable)?
-            }
-            Mode::VerifyAccount => {
-                Some(context.leases.existing(directory, &pool, &lease)?.ok_or_else(|| no_lease(&lease))?)
-            }
-        };
-        gathered.seen.push(self.seen(&pool, &lease, found.clone()));
-        let account = found.map(|name| account(context.accounts, &name, context.limits)).transpose()?;
-        Ok(Leased { gridmapdir: self.gridmapdir.clone(), pool, lease, account })
-    }
-
-    fn seen(&self, pool: &Pool, lease: &LeaseName, found: Option<String>) -> Seen {
-        let path = self.gridmapdir.as_path().join(lease.as_str());
-        match found {
-            Some(of) => Seen::Lease { path, of },
-            None => Seen::NoLease { path, pool: pool.prefix.clone() },
+/// Finds the existing lease, or sees whether one can be made. Changes nothing but the time of last use.
+pub(super) fn look(
+    pools: &Pools,
+    mapping: &str,
+    lease: LeaseName,
+    context: &Context<'_>,
+    gathered: &mut Gathered,
+) -> Outcome<Leased> {
+    let pool = pool_of(pools, mapping)?;
+    let directory = pools.gridmapdir.as_path();
+    let found = match context.mode {
+        Mode::GetAccount => {
+            let usable = |name: &str| usable(account(context.accounts, name, context.limits));
+            context.leases.look(directory, &pool, &lease, &usable)?
         }
-    }
-
-    fn pool(&self, mapping: &str) -> Outcome<Pool> {
-        let prefix = mapping.strip_prefix('.').unwrap_or(mapping);
-        if !account::is_name(prefix) {
-            return Err(no_mapping().detail(format!("{mapping:?} is not the name of a pool")));
+        Mode::VerifyAccount => {
+            Some(context.leases.existing(directory, &pool, &lease)?.ok_or_else(|| no_lease(&lease))?)
         }
-        Ok(Pool { prefix: prefix.to_owned(), members: self.members, inconsistency: self.inconsistency })
-    }
+    };
+    gathered.seen.push(seen(pools, &pool, &lease, found.clone()));
+    let account = found.map(|name| account(context.accounts, &name, context.limits)).transpose()?;
+    Ok(Leased { gridmapdir: pools.gridmapdir.clone(), pool, lease, account })
+}
 
-    /// The same for a group: the leased one, or the one that will most likely be leased, and how.
-    pub(super) fn group(
-        &self,
-        mapping: &str,
-        lease: LeaseName,
-        context: &Context<'_>,
-        gathered: &mut Gathered,
-    ) -> Outcome<TargetGid> {
-        let pool = self.pool(mapping)?;
-        let directory = self.gridmapdir.as_path();
-        let held = context.leases.existing(directory, &pool, &lease)?;
-        gathered.seen.push(self.seen(&pool, &lease, held.clone()));
-        let name = match (held, context.mode) {
-            (Some(name), _) => name,
-            (None, Mode::VerifyAccount) => return Err(no_lease(&lease)),
-            (None, Mode::GetAccount) => {
-                let usable = |name: &str| usable(group(context.accounts, name, context.limits));
-                let guess = context.leases.first_free(directory, &pool, &lease, &usable)?;
-                let gridmapdir = self.gridmapdir.clone();
-                gathered.unleased.push(UnleasedGroup { gridmapdir, pool, lease, guess: guess.clone() });
-                guess
-            }
-        };
-        group(context.accounts, &name, context.limits)
+fn seen(pools: &Pools, pool: &Pool, lease: &LeaseName, found: Option<String>) -> Seen {
+    let path = pools.gridmapdir.as_path().join(lease.as_str());
+    match found {
+        Some(of) => Seen::Lease { path, of },
+        None => Seen::NoLease { path, pool: pool.prefix.clone() },
     }
+}
+
+fn pool_of(pools: &Pools, mapping: &str) -> Outcome<Pool> {
+    let prefix = mapping.strip_prefix('.').unwrap_or(mapping);
+    if !account::is_name(prefix) {
+        return Err(no_mapping().detail(format!("{mapping:?} is not the name of a pool")));
+    }
+    Ok(Pool { prefix: prefix.to_owned(), members: pools.members, inconsistency: pools.inconsistency })
+}
+
+/// The same for a group: the leased one, or the one that will most likely be leased, and how.
+pub(super) fn group(
+    pools: &Pools,
+    mapping: &str,
+    lease: LeaseName,
+    context: &Context<'_>,
+    gathered: &mut Gathered,
+) -> Outcome<TargetGid> {
+    let pool = pool_of(pools, mapping)?;
+    let directory = pools.gridmapdir.as_path();
+    let held = context.leases.existing(directory, &pool, &lease)?;
+    gathered.seen.push(seen(pools, &pool, &lease, held.clone()));
+    let name = match (held, context.mode) {
+        (Some(name), _) => name,
+        (None, Mode::VerifyAccount) => return Err(no_lease(&lease)),
+        (None, Mode::GetAccount) => {
+            let usable = |name: &str| usable(account::group(context.accounts, name, context.limits));
+            let guess = context.leases.first_free(directory, &pool, &lease, &usable)?;
+            let gridmapdir = pools.gridmapdir.clone();
+            gathered.unleased.push(UnleasedGroup { gridmapdir, pool, lease, guess: guess.clone() });
+            guess
+        }
+    };
+    account::group(context.accounts, &name, context.limits)
 }
 
 fn no_lease(lease: &LeaseName) -> Refusal {
@@ -132,7 +120,7 @@ fn no_lease(lease: &LeaseName) -> Refusal {
 impl UnleasedGroup {
     /// Makes the lease; false where it leads to another group than had been found free.
     pub(super) fn lease(&self, context: &Context<'_>) -> Outcome<bool> {
-        let usable = |name: &str| usable(group(context.accounts, name, context.limits));
+        let usable = |name: &str| usable(account::group(context.accounts, name, context.limits));
         let name = context.leases.lease(self.gridmapdir.as_path(), &self.pool, &self.lease, &usable)?;
         Ok(name == self.guess)
     }

@@ -8,18 +8,10 @@
 
 use super::{Context, Gathered};
 use crate::account::TargetGid;
-use std::ops::RangeInclusive;
+use glexec_config::lcmaps::TrackingGroupid;
 
-/// The options of `tracking_groupid`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TrackingGroupid {
-    /// The batch system's range, `min_gid` to `max_gid`.
-    pub range: RangeInclusive<u32>,
-}
-
-impl TrackingGroupid {
-    pub(super) fn run(&self, context: &Context<'_>, gathered: &mut Gathered) {
-        let groups = context.call.caller_groups.iter().filter(|id| self.range.contains(id));
-        gathered.tracking.extend(groups.filter_map(|id| TargetGid::new(*id, context.limits)));
-    }
+/// Runs the plug-in.
+pub(super) fn run(options: &TrackingGroupid, context: &Context<'_>, gathered: &mut Gathered) {
+    let groups = context.call.caller_groups.iter().filter(|id| options.range.contains(id));
+    gathered.tracking.extend(groups.filter_map(|id| TargetGid::new(*id, context.limits)));
 }

@@ -3,41 +3,31 @@
 #![forbid(unsafe_code)]
 
 use super::groups::no_fqans;
-use super::{AccountGids, Context, Gathered, Who};
+use super::{Context, Gathered, Who};
 use crate::account::account;
-use crate::config::values::AbsolutePath;
 use crate::lcmaps::map_file::{Matching, Wanted};
 use crate::lcmaps::subject::Subject;
 use crate::reason::{Outcome, Reason, Refusal};
+use glexec_config::lcmaps::VomsLocalaccount;
 
-/// The options of `voms_localaccount`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VomsLocalaccount {
-    /// The grid-mapfile, with patterns for FQANs.
-    pub gridmapfile: AbsolutePath,
-    /// Which of the account's own groups are used; all by default.
-    pub gids: AccountGids,
-}
-
-impl VomsLocalaccount {
-    pub(super) fn run(&self, context: &Context<'_>, gathered: &mut Gathered) -> Outcome<()> {
-        if context.identity.fqans.is_empty() {
-            return Err(no_fqans());
-        }
-        let map = context.map(&self.gridmapfile)?;
-        let file = (&self.gridmapfile, &map);
-        let mut name = None;
-        for fqan in &context.identity.fqans {
-            name = context.look_up(file, &Subject::fqan(fqan), Matching::Wildcards, Wanted::Name, gathered)?;
-            if name.is_some() {
-                break;
-            }
-        }
-        let name = name.ok_or_else(|| {
-            let sentence = "the site's policy has no account for your VOMS attributes";
-            Refusal::new(Reason::LcmapsNoMapping, sentence)
-                .detail(format!("{} has no account for any FQAN", self.gridmapfile.as_path().display()))
-        })?;
-        gathered.choose(Who::Local(account(context.accounts, &name, context.limits)?), self.gids)
+/// Runs the plug-in.
+pub(super) fn run(options: &VomsLocalaccount, context: &Context<'_>, gathered: &mut Gathered) -> Outcome<()> {
+    if context.identity.fqans.is_empty() {
+        return Err(no_fqans());
     }
+    let map = context.map(&options.gridmapfile)?;
+    let file = (&options.gridmapfile, &map);
+    let mut name = None;
+    for fqan in &context.identity.fqans {
+        name = context.look_up(file, &Subject::fqan(fqan), Matching::Wildcards, Wanted::Name, gathered)?;
+        if name.is_some() {
+            break;
+        }
+    }
+    let name = name.ok_or_else(|| {
+        let sentence = "the site's policy has no account for your VOMS attributes";
+        Refusal::new(Reason::LcmapsNoMapping, sentence)
+            .detail(format!("{} has no account for any FQAN", options.gridmapfile.as_path().display()))
+    })?;
+    gathered.choose(Who::Local(account(context.accounts, &name, context.limits)?), options.gids)
 }

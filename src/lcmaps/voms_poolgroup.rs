@@ -6,33 +6,20 @@
 
 #![forbid(unsafe_code)]
 
-use super::groups::GroupRules;
-use super::{Context, Gathered, Pools};
-use crate::config::values::AbsolutePath;
+use super::{Context, Gathered, groups, pools};
 use crate::lcmaps::lease_name::LeaseName;
 use crate::lcmaps::map_file::{Matching, Wanted};
 use crate::lcmaps::subject::Subject;
 use crate::reason::Outcome;
+use glexec_config::lcmaps::VomsPoolgroup;
 
-/// The options of `voms_poolgroup`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VomsPoolgroup {
-    /// The groupmapfile; only its pools count.
-    pub groupmapfile: AbsolutePath,
-    /// What becomes of the groups.
-    pub rules: GroupRules,
-    /// Where (`groupmapdir`) and how groups are leased.
-    pub pools: Pools,
-}
-
-impl VomsPoolgroup {
-    pub(super) fn run(&self, context: &Context<'_>, gathered: &mut Gathered) -> Outcome<()> {
-        let map = context.map(&self.groupmapfile)?;
-        self.rules.gather(&self.groupmapfile, context, gathered, |fqan, gathered| {
-            let file = (&self.groupmapfile, &map);
-            let pool = context.look_up(file, &Subject::fqan(fqan), Matching::Wildcards, Wanted::Pool, gathered)?;
-            let Some(pool) = pool else { return Ok(None) };
-            self.pools.group(&pool, LeaseName::for_fqan(fqan)?, context, gathered).map(Some)
-        })
-    }
+/// Runs the plug-in.
+pub(super) fn run(options: &VomsPoolgroup, context: &Context<'_>, gathered: &mut Gathered) -> Outcome<()> {
+    let map = context.map(&options.groupmapfile)?;
+    groups::gather(options.rules, &options.groupmapfile, context, gathered, |fqan, gathered| {
+        let file = (&options.groupmapfile, &map);
+        let pool = context.look_up(file, &Subject::fqan(fqan), Matching::Wildcards, Wanted::Pool, gathered)?;
+        let Some(pool) = pool else { return Ok(None) };
+        pools::group(&options.pools, &pool, LeaseName::for_fqan(fqan)?, context, gathered).map(Some)
+    })
 }

@@ -4,9 +4,9 @@
 
 use crate::audit::escape::in_sentence;
 use crate::config::glexec::Glexec;
+use crate::config::lcas::Plan;
 use crate::invocation::command_line::Payload;
 use crate::invocation::environment::{Environment, TargetProxy};
-use crate::lcas::Plan;
 use crate::lcmaps::Mapping;
 use crate::payload::target_proxy::{self, Copy, Lifetime};
 use crate::payload::{command, environment};

@@ -3,7 +3,7 @@
 use crate::library::{ACCOUNTS, GROUPS, Place, Policy};
 use glexec::account::{AccountDatabase, Limits, LookupFailed, UserEntry};
 use glexec::circumstances::Circumstances;
-use glexec::config::plugins::{Lcmaps, PolicyNames};
+use glexec::config::lcmaps::table::{Lcmaps, PolicyNames};
 use glexec::credential::identity::{Form, Identity};
 use glexec::lcmaps::gridmapdir::Leasing;
 use glexec::lcmaps::map_file::SiteFiles;

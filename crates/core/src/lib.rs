@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod account;
 pub mod credentials;
 pub mod escape;
 pub mod field;

@@ -50,8 +50,8 @@ fn list(plugin: &lcas::Plugin) -> Option<Finding> {
     Some(match SiteFiles.read(file) {
         Err(error @ FileError::Insecure { .. }) => refused(error.to_string(), Reason::LcasFileInsecure),
         Err(error) => refused(error.to_string(), Reason::LcasFileMissing),
-        Ok(bytes) => match plugin.fault(&bytes) {
-            Some(why) if plugin.passes_over() => {
+        Ok(bytes) => match lcas::fault(plugin, &bytes) {
+            Some(why) if lcas::passes_over(plugin) => {
                 Finding::bad(State::Warning, subject, why, "correct the line: it lets nobody in")
             }
             Some(why) => refused(why, Reason::LcasFileMalformed),

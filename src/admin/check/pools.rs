@@ -6,7 +6,7 @@ use super::finding::{Finding, State};
 use crate::account::{self, Limits, Nss};
 use crate::admin::site_files;
 use crate::config::Config;
-use crate::lcmaps::Pools;
+use crate::config::lcmaps::Pools;
 use crate::lcmaps::gridmapdir::{Pool, PoolAccount, Standing, View};
 use crate::reason::{Outcome, Reason};
 use crate::sys::plain;

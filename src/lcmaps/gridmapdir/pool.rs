@@ -3,24 +3,7 @@
 #![forbid(unsafe_code)]
 
 use crate::account;
-
-/// What an account's name must be to belong to a pool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Members {
-    /// The pool's name and then only digits.
-    Numbered,
-    /// Anything that starts with the pool's name (`strict_poolprefix_match` off).
-    Prefixed,
-}
-
-/// What to do with a lease of the same name on an account of another pool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Inconsistency {
-    /// Refuse.
-    Refuse,
-    /// Make a new lease in the right pool (`override_inconsistency`).
-    Override,
-}
+pub use glexec_config::lcmaps::{Inconsistency, Members};
 
 /// A pool of accounts.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,6 @@
 //! Values of the configuration that check themselves, so that an error has the line and column of its value.
 
-#![forbid(unsafe_code)]
-
+use crate::variables::is_dangerous;
 use serde::Deserialize;
 use std::path::Path;
 
@@ -171,7 +170,7 @@ impl TryFrom<String> for Preserve {
         if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') || (name.is_empty() && !prefix) {
             return Err(format!("{text:?} is neither a variable's name nor a prefix with a trailing *"));
         }
-        if !prefix && crate::payload::environment::is_dangerous(name.as_bytes()) {
+        if !prefix && is_dangerous(name.as_bytes()) {
             return Err(format!("{name} changes how programs are loaded or interpreted and is never passed on"));
         }
         Ok(if prefix { Preserve::Prefix(name.into()) } else { Preserve::Name(name.into()) })

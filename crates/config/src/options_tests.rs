@@ -1,4 +1,6 @@
 use super::*;
+use crate::lcas::table::Lcas;
+use crate::lcmaps::table::{Lcmaps, PolicyNames};
 
 /// What a text gives as `[lcas]` table: an error's kind, message and the text at its place.
 fn lcas(text: &str) -> Result<crate::lcas::Plan, (By, String, String)> {

@@ -1,17 +1,13 @@
 //! `[lcmaps.plugins.NAME]` and `[lcmaps.policies]`.
 
-#![forbid(unsafe_code)]
-
-use super::{ConfigError, Given, exec, only_own_options, required};
-use crate::config::values::{AbsolutePath, Lifetime};
-use crate::lcmaps::gridmapdir::{Inconsistency, Members};
-use crate::lcmaps::map_file::Matching;
 use crate::lcmaps::policy::{self, Policy};
 use crate::lcmaps::{
-    AccountGids, BanDn, BanFqan, DummyGood, FirstGroup, GroupRules, LeaseGroups, Localaccount, Plan, Plugin,
-    Poolaccount, Pools, PrimaryBefore, Take, TrackingGroupid, Unmapped, VomsLocalaccount, VomsLocalgroup,
-    VomsPoolaccount, VomsPoolgroup,
+    AccountGids, BanDn, BanFqan, DummyGood, FirstGroup, GroupRules, Inconsistency, LeaseGroups, Localaccount, Matching,
+    Members, Plan, Plugin, Poolaccount, Pools, PrimaryBefore, Take, TrackingGroupid, Unmapped, VomsLocalaccount,
+    VomsLocalgroup, VomsPoolaccount, VomsPoolgroup,
 };
+use crate::options::{ConfigError, Given, exec, only_own_options, required};
+use crate::values::{AbsolutePath, Lifetime};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -255,7 +251,7 @@ impl Table {
         }
         let named = |name: &Option<Spanned<String>>| {
             let Some(name) = name else { return Ok(None) };
-            match crate::account::is_name(name.get_ref()) {
+            match glexec_core::account::is_name(name.get_ref()) {
                 true => Ok(Some(name.get_ref().clone())),
                 false => Err(ConfigError::invalid("not the name of an account or a group", name.span())),
             }

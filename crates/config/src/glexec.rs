@@ -1,9 +1,7 @@
 //! `[glexec]`: the historic keys under their historic names.
 
-#![forbid(unsafe_code)]
-
-use crate::config::values::{AbsolutePath, Facility, Lifetime, LogLevel, Preserve, SearchPath, Umask};
-use crate::invocation::white_list::Pattern;
+use crate::values::{AbsolutePath, Facility, Lifetime, LogLevel, Preserve, SearchPath, Umask};
+use crate::white_list::Pattern;
 use glexec_core::lock::Mechanism;
 use serde::Deserialize;
 use std::num::NonZeroU32;

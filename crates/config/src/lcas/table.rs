@@ -1,10 +1,8 @@
 //! `[[lcas.plugin]]`.
 
-#![forbid(unsafe_code)]
-
-use super::{ConfigError, Given, exec, only_own_options, required};
-use crate::config::values::{AbsolutePath, Lifetime};
 use crate::lcas::{Configured, Format, Plan, Plugin, Whose, WithoutVoms};
+use crate::options::{ConfigError, Given, exec, only_own_options, required};
+use crate::values::{AbsolutePath, Lifetime};
 use serde::Deserialize;
 use std::ops::Range;
 use toml::Spanned;

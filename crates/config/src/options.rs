@@ -3,16 +3,8 @@
 //! The tables are flat, with every option of every plug-in type, because only so do the errors of the TOML reader have
 //! line and column. Which option belongs to which type is checked afterwards, here.
 
-#![forbid(unsafe_code)]
-
-mod lcas;
-mod lcmaps;
-
-pub use lcas::Lcas;
-pub use lcmaps::{Lcmaps, PolicyNames};
-
-use crate::config::values::{AbsolutePath, Lifetime};
-use crate::outside::Exec;
+use crate::exec::Exec;
+use crate::values::{AbsolutePath, Lifetime};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,26 +26,30 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    fn invalid(message: impl Into<String>, span: impl Into<Option<Range<usize>>>) -> Self {
+    pub(crate) fn invalid(message: impl Into<String>, span: impl Into<Option<Range<usize>>>) -> Self {
         ConfigError { message: message.into(), span: span.into() }
     }
 }
 
 /// An option that somebody set: its name, its place, and the types that have it.
-struct Given<'a, T> {
+pub(crate) struct Given<'a, T> {
     name: &'static str,
     span: Option<Range<usize>>,
     types: &'a [T],
 }
 
 impl<'a, T> Given<'a, T> {
-    fn new<V>(name: &'static str, value: &Option<Spanned<V>>, types: &'a [T]) -> Self {
+    pub(crate) fn new<V>(name: &'static str, value: &Option<Spanned<V>>, types: &'a [T]) -> Self {
         Given { name, span: value.as_ref().map(Spanned::span), types }
     }
 }
 
 /// Refuses the first option that was set but does not belong to the type.
-fn only_own_options<T: PartialEq>(kind: &T, kind_name: &str, options: &[Given<'_, T>]) -> Result<(), ConfigError> {
+pub(crate) fn only_own_options<T: PartialEq>(
+    kind: &T,
+    kind_name: &str,
+    options: &[Given<'_, T>],
+) -> Result<(), ConfigError> {
     match options.iter().find(|option| option.span.is_some() && !option.types.contains(kind)) {
         None => Ok(()),
         Some(option) => {
@@ -64,7 +60,7 @@ fn only_own_options<T: PartialEq>(kind: &T, kind_name: &str, options: &[Given<'_
 }
 
 /// An option that a type cannot do without.
-fn required<'a, V>(
+pub(crate) fn required<'a, V>(
     name: &str,
     value: &'a Option<Spanned<V>>,
     kind_name: &str,
@@ -75,7 +71,7 @@ fn required<'a, V>(
 }
 
 /// The program of an `exec` plug-in.
-fn exec(
+pub(crate) fn exec(
     command: &Option<Spanned<Vec<String>>>,
     timeout: &Option<Spanned<Lifetime>>,
     kind_name: &str,
@@ -99,4 +95,5 @@ fn exec(
 }
 
 #[cfg(test)]
+#[path = "options_tests.rs"]
 mod tests;

@@ -1,0 +1,29 @@
+//! glexec.conf as data: its tables, its values, and what plug-ins and policies it configures. It reads texts, not files.
+
+#![forbid(unsafe_code)]
+
+pub mod exec;
+pub mod glexec;
+pub mod lcas;
+pub mod lcmaps;
+mod options;
+pub mod parse;
+pub mod values;
+pub mod variables;
+pub mod white_list;
+
+use glexec::Glexec;
+use glexec_core::credentials::Credentials;
+
+/// The checked configuration of a call.
+#[derive(Debug)]
+pub struct Config {
+    /// `[glexec]`.
+    pub glexec: Glexec,
+    /// `[credentials]`.
+    pub credentials: Credentials,
+    /// The LCAS plug-ins.
+    pub lcas: lcas::Plan,
+    /// The LCMAPS plug-ins and policies.
+    pub lcmaps: lcmaps::Plan,
+}

@@ -1,0 +1,120 @@
+//! Reading the text of glexec.conf: TOML, checked values; every mistake has line and column.
+
+use crate::Config;
+use crate::glexec::Glexec;
+use crate::lcas::Plan;
+use crate::lcas::table::Lcas;
+use crate::lcmaps::table::{Lcmaps, PolicyNames};
+use crate::options::ConfigError;
+use glexec_core::credentials::{Credentials, PilotProxy};
+use glexec_core::reason::Reason;
+use serde::Deserialize;
+use std::ops::Range;
+use toml::Spanned;
+
+/// The file as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[derive(Default)]
+struct File {
+    glexec: Glexec,
+    credentials: Credentials,
+    lcas: Lcas,
+    lcmaps: Lcmaps,
+}
+
+/// A mistake in the configuration.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// The reason code.
+    pub reason: Reason,
+    /// What is wrong.
+    pub message: String,
+    /// Line and column, both from 1.
+    pub position: (usize, usize),
+}
+
+/// Parses and checks the text of a configuration.
+pub fn parse(text: &str) -> Result<Config, Mistake> {
+    let mistake = |reason, message: String, span: Option<Range<usize>>| Mistake {
+        reason,
+        message,
+        position: position(text, span.map_or(0, |span| span.start)),
+    };
+    let of_toml = |reason, error: toml::de::Error| mistake(reason, one_line(error.message()), error.span());
+    let document = toml::Deserializer::parse(text).map_err(|error| {
+        if is_historic(text) {
+            let message = "this is a gLExec .ini file; convert it with: glexec-admin migrate".to_string();
+            mistake(Reason::ConfigHistoric, message, error.span())
+        } else {
+            of_toml(Reason::ConfigSyntax, error)
+        }
+    })?;
+    let file = File::deserialize(document).map_err(|error| of_toml(Reason::ConfigInvalid, error))?;
+    check(file).map_err(|error| mistake(Reason::ConfigInvalid, one_line(&error.message), error.span))
+}
+
+fn check(file: File) -> Result<Config, ConfigError> {
+    let File { glexec, credentials, lcas, lcmaps } = file;
+    for (path, key, what) in [(&glexec.epilogue, "epilogue", "run it"), (&glexec.cgroup, "cgroup", "empty it")] {
+        if let Some(path) = path.as_ref().filter(|_| !glexec.linger) {
+            let message = format!("{key} needs linger = true: without it nothing of glexec is left to {what}");
+            return Err(ConfigError { message, span: Some(path.span()) });
+        }
+    }
+    if let (PilotProxy::Ignored, Some(span)) = (credentials.pilot_proxy, lcas.judges_pilots()) {
+        let message = "this needs the pilot's own proxy, which pilot_proxy = \"ignored\" does not look at";
+        return Err(ConfigError { message: message.into(), span: Some(span) });
+    }
+    // What is not used is checked all the same.
+    let lcas = if glexec.use_lcas { lcas.check()? } else { lcas.check().map(|_| Plan::default())? };
+    let lcmaps = lcmaps.check(&PolicyNames {
+        get_account: named(&glexec.lcmaps_get_account_policy),
+        verify_account: named(&glexec.lcmaps_verify_account_policy),
+    })?;
+    Ok(Config { glexec, credentials, lcas, lcmaps })
+}
+
+/// A policy's name and where it stands; defaults stand nowhere.
+fn named(policy: &Spanned<String>) -> (String, Option<Range<usize>>) {
+    (policy.get_ref().clone(), Some(policy.span()).filter(|span| !span.is_empty()))
+}
+
+/// Whether a file that is no TOML has the historic form: `key = value` without quotes below `[glexec]`. One with tables
+/// that the original did not know is of today, and has a mistake.
+fn is_historic(text: &str) -> bool {
+    if text.lines().any(|line| ["[credentials", "[lcmaps", "[[lcas"].iter().any(|table| line.starts_with(table))) {
+        return false;
+    }
+    const KEYS: [&str; 12] = [
+        "create_target_proxy",
+        "lcas_db_file",
+        "lcmaps_db_file",
+        "lcmaps_get_account_policy",
+        "linger",
+        "log_destination",
+        "log_file",
+        "preserve_env_variables",
+        "silent_logging",
+        "use_lcas",
+        "user_identity_switch_by",
+        "user_white_list",
+    ];
+    text.lines().filter_map(|line| line.split_once('=')).any(|(key, value)| {
+        let bare = value.trim_start().bytes().next().is_none_or(|b| b.is_ascii_alphabetic() || b"/*.%".contains(&b));
+        KEYS.contains(&key.trim()) && bare && !matches!(value.trim(), "true" | "false")
+    })
+}
+
+fn one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Line and column (in characters) of a byte offset, both from 1.
+pub fn position(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset.min(text.len())).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |at| at.saturating_add(1));
+    let line = before.bytes().filter(|b| *b == b'\n').count().saturating_add(1);
+    let column = before.get(line_start..).unwrap_or_default().chars().count().saturating_add(1);
+    (line, column)
+}
