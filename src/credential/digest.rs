@@ -3,33 +3,66 @@
 #![forbid(unsafe_code)]
 
 use crate::config::credentials::Digest;
-use sha1::Sha1;
-use sha2::digest::DynDigest;
-use sha2::{Sha224, Sha256, Sha384, Sha512};
+use openssl::sha::{Sha1, Sha224, Sha256, Sha384, Sha512};
 
-/// A digest of bytes that come one after another.
-pub fn start(digest: Digest) -> Box<dyn DynDigest> {
-    match digest {
-        Digest::Sha1 => Box::new(Sha1::default()),
-        Digest::Sha224 => Box::new(Sha224::default()),
-        Digest::Sha256 => Box::new(Sha256::default()),
-        Digest::Sha384 => Box::new(Sha384::default()),
-        Digest::Sha512 => Box::new(Sha512::default()),
+/// A digest of bytes that come one after another: OpenSSL's low-level calls (signature.rs says why).
+pub enum Running {
+    /// SHA-1.
+    Sha1(Sha1),
+    /// SHA-224.
+    Sha224(Sha224),
+    /// SHA-256.
+    Sha256(Sha256),
+    /// SHA-384.
+    Sha384(Sha384),
+    /// SHA-512.
+    Sha512(Sha512),
+}
+
+impl Running {
+    /// The digest of nothing yet.
+    pub fn start(digest: Digest) -> Self {
+        match digest {
+            Digest::Sha1 => Running::Sha1(Sha1::new()),
+            Digest::Sha224 => Running::Sha224(Sha224::new()),
+            Digest::Sha256 => Running::Sha256(Sha256::new()),
+            Digest::Sha384 => Running::Sha384(Sha384::new()),
+            Digest::Sha512 => Running::Sha512(Sha512::new()),
+        }
+    }
+
+    /// Adds bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Running::Sha1(running) => running.update(bytes),
+            Running::Sha224(running) => running.update(bytes),
+            Running::Sha256(running) => running.update(bytes),
+            Running::Sha384(running) => running.update(bytes),
+            Running::Sha512(running) => running.update(bytes),
+        }
+    }
+
+    /// The digest of all of them.
+    pub fn finish(self) -> Vec<u8> {
+        match self {
+            Running::Sha1(running) => running.finish().to_vec(),
+            Running::Sha224(running) => running.finish().to_vec(),
+            Running::Sha256(running) => running.finish().to_vec(),
+            Running::Sha384(running) => running.finish().to_vec(),
+            Running::Sha512(running) => running.finish().to_vec(),
+        }
     }
 }
 
 /// The digest of some bytes.
-pub fn of(digest: Digest, bytes: &[u8]) -> Box<[u8]> {
-    let mut running = start(digest);
+pub fn of(digest: Digest, bytes: &[u8]) -> Vec<u8> {
+    let mut running = Running::start(digest);
     running.update(bytes);
-    running.finalize()
+    running.finish()
 }
 
 /// MD5 of some bytes, for the names that files of a CA directory had before OpenSSL 1.0.
-pub fn md5(bytes: &[u8]) -> [u8; 16] {
-    use md5::Digest;
-    md5::Md5::digest(bytes).into()
-}
+pub use glexec_libcrypto::md5;
 
 /// What stands before a digest in an RSA signature: the DER of a DigestInfo up to the digest's bytes (RFC 8017 section
 /// 9.2, note 1).
@@ -64,11 +97,15 @@ mod tests {
     }
 
     #[test]
-    fn digests_are_those_of_openssl() {
+    fn digests_in_pieces_are_those_of_the_whole_as_evp_makes_them() {
         for length in [0, 1, 55, 56, 64, 111, 112, 128, 1000] {
             let bytes = vec![7; length];
             for digest in ALL {
-                assert_eq!(*of(digest, &bytes), *hash(openssl(digest), &bytes).unwrap(), "{digest:?} of {length}");
+                let whole = hash(openssl(digest), &bytes).unwrap();
+                assert_eq!(*of(digest, &bytes), *whole, "{digest:?} of {length}");
+                let mut running = Running::start(digest);
+                bytes.chunks(50).for_each(|piece| running.update(piece));
+                assert_eq!(*running.finish(), *whole, "{digest:?} of {length} in pieces");
             }
             assert_eq!(md5(&bytes), *hash(MessageDigest::md5(), &bytes).unwrap(), "MD5 of {length}");
         }

@@ -1,16 +1,16 @@
 //! Keys and signatures: which are accepted, whether a signature is a key's, and whether a private key is the one of a
 //! public key.
 //!
-//! Kind, size and encoding of every number are checked here, before [`rsa`] and [`ecdsa`] calculate with it.
+//! Kind, size and encoding of every number are checked here, before OpenSSL calculates with it ([`crate::credential::signature`]).
 
 #![forbid(unsafe_code)]
 
 use crate::config::credentials::{Credentials, Digest};
 use crate::credential::asn1::{Cursor, Malformed, number, only, tag};
 use crate::credential::certificate::{Algorithm, Signed};
-use crate::credential::ecdsa::{self, Curve};
+use crate::credential::digest;
 use crate::credential::pem::{KeyFormat, PrivateKey};
-use crate::credential::{digest, rsa};
+use crate::credential::signature::{Curve, EcPublicKey, RsaKey, RsaPrivateKey};
 use der::oid::ObjectIdentifier;
 
 /// Largest RSA modulus: verification grows with its square.
@@ -56,8 +56,8 @@ const CURVES: &[(ObjectIdentifier, Curve, usize)] = &[
 
 /// An accepted public key.
 enum Accepted<'a> {
-    Rsa(rsa::PublicKey<'a>),
-    Ec(ecdsa::PublicKey<'a>),
+    Rsa(RsaKey<'a>),
+    Ec(EcPublicKey<'a>),
 }
 
 impl Accepted<'_> {
@@ -120,7 +120,7 @@ fn accepted_rsa(key: &[u8], min_rsa_bits: u32) -> Result<Accepted<'_>, Fault> {
     }
     let odd = modulus.last().is_some_and(|b| b % 2 == 1);
     match usual && odd {
-        true => Ok(Accepted::Rsa(rsa::PublicKey { modulus, exponent })),
+        true => Ok(Accepted::Rsa(RsaKey { modulus, exponent })),
         false => Err(Fault::WeakKey("an RSA key with an unusual modulus or exponent is not accepted".into())),
     }
 }
@@ -130,7 +130,7 @@ fn accepted_point<'a>(parameters: &[u8], point: &'a [u8]) -> Result<Accepted<'a>
     let known = named.ok().and_then(|oid| CURVES.iter().find(|(curve, _, _)| *curve == oid));
     match (known, point.first()) {
         (Some((_, curve, length)), Some(0x04)) if point.len() == *length => {
-            Ok(Accepted::Ec(ecdsa::PublicKey { curve: *curve, point }))
+            Ok(Accepted::Ec(EcPublicKey { curve: *curve, point }))
         }
         (Some(_), _) => Err(Fault::WeakKey("an elliptic curve point must be uncompressed".into())),
         (None, _) => Err(Fault::WeakKey("an elliptic curve other than P-256, P-384, P-521 is not accepted".into())),
@@ -219,11 +219,11 @@ fn inside_pkcs8(der: &[u8]) -> Result<&[u8], Malformed> {
 }
 
 /// The numbers of an RSAPrivateKey (RFC 8017 appendix A.1.2).
-fn rsa_numbers(der: &[u8]) -> Result<rsa::PrivateKey<'_>, Malformed> {
+fn rsa_numbers(der: &[u8]) -> Result<RsaPrivateKey<'_>, Malformed> {
     let mut fields = only(der, tag::SEQUENCE)?.inside()?;
     let (_version, _modulus, _public) = (fields.unsigned()?, fields.unsigned()?, fields.unsigned()?);
     let (exponent, first_prime, second_prime) = (fields.unsigned()?, fields.unsigned()?, fields.unsigned()?);
-    Ok(rsa::PrivateKey { exponent, first_prime, second_prime })
+    Ok(RsaPrivateKey { exponent, first_prime, second_prime })
 }
 
 /// The number of an ECPrivateKey (RFC 5915).

@@ -249,7 +249,7 @@ mod tests {
         }
     }
 
-    fn look(der: &[u8], sizes: Vec<usize>, wanted: &[Vec<u8>]) -> Result<(Option<usize>, Box<[u8]>), Malformed> {
+    fn look(der: &[u8], sizes: Vec<usize>, wanted: &[Vec<u8>]) -> Result<(Option<usize>, Vec<u8>), Malformed> {
         let mut source = Pieces(der.to_vec(), sizes, 0, 0);
         let (pass, head) = Pass::begin(&mut source)?;
         let rest = pass.finish(&head, Digest::Sha256, wanted)?;

@@ -8,10 +8,9 @@ use super::scope::Scope;
 use crate::config::credentials::Digest;
 use crate::credential::asn1::{Cursor, Malformed, header, only, tag};
 use crate::credential::certificate::Algorithm;
-use crate::credential::digest;
+use crate::credential::digest::Running;
 use crate::credential::pem::Octets;
 use der::oid::ObjectIdentifier;
-use sha2::digest::DynDigest;
 
 /// Longest field besides the list of entries, and longest entry, in bytes: names and extensions are far shorter.
 const MAX_FIELD: usize = 16 * 1024;
@@ -56,7 +55,7 @@ pub struct Rest {
     /// Whom it speaks for; an error where it is of a kind that glexec does not understand.
     pub scope: Result<Scope, Malformed>,
     /// The digest of the signed bytes.
-    pub hash: Box<[u8]>,
+    pub hash: Vec<u8>,
     /// The signature.
     pub signature: Vec<u8>,
     /// How many bytes the CRL has.
@@ -73,7 +72,7 @@ pub struct Pass<'s> {
     undigested: usize,
     /// How many bytes are before the window.
     before: usize,
-    digest: Option<Box<dyn DynDigest>>,
+    digest: Option<Running>,
     /// Where the signed bytes end, counted from the first byte of all.
     body_end: usize,
     end: usize,
@@ -112,7 +111,7 @@ impl<'s> Pass<'s> {
 
     /// Goes on to the end.
     pub fn finish(mut self, head: &Head, digest: Digest, wanted: &[Vec<u8>]) -> Result<Rest, Malformed> {
-        self.digest = Some(digest::start(digest));
+        self.digest = Some(Running::start(digest));
         let mut listed = Listed::default();
         let found = match self.peek()? {
             Some(tag::SEQUENCE) => self.entries(wanted, &mut listed)?,
@@ -207,9 +206,9 @@ impl<'s> Pass<'s> {
     }
 
     /// The digest of the signed bytes, which end here.
-    fn digested(&mut self) -> Result<Box<[u8]>, Malformed> {
+    fn digested(&mut self) -> Result<Vec<u8>, Malformed> {
         self.forget();
-        self.digest.take().map(|digest| digest.finalize()).ok_or(Malformed("nothing was digested"))
+        self.digest.take().map(|digest| digest.finish()).ok_or(Malformed("nothing was digested"))
     }
 
     fn require(&mut self, size: usize) -> Result<(), Malformed> {
