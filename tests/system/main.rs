@@ -24,6 +24,7 @@ mod main_job;
 mod mistakes;
 mod packages;
 mod policy;
+mod python;
 mod refusals;
 mod robustness;
 mod sandbox;

@@ -1,0 +1,66 @@
+//! The Python library of python/: its own tests (python/tests), run with Debian's Python as a pilot in private sites.
+
+use crate::companions;
+use crate::site::{Site, material_file};
+use nix::sys::signal::Signal;
+use std::fs;
+use std::path::Path;
+
+/// What Debian gives an ordinary account (/etc/login.defs): glexec is not in it.
+const ORDINARY_PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games";
+const LIBRARY: &str = "/usr/lib/python3/dist-packages/glexec";
+const TESTS: &str = "/usr/local/share/glexec-python/tests";
+
+/// Installs the library as its Debian package does.
+pub fn install(site: &Site) {
+    copy(site, "python/glexec", LIBRARY);
+}
+
+fn copy(site: &Site, from: &str, to: &str) {
+    site.sh(&format!("mkdir -p {to}"));
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join(from);
+    for entry in fs::read_dir(&from).unwrap().map(|entry| entry.unwrap()) {
+        if entry.file_type().unwrap().is_file() {
+            site.write(&format!("{to}/{}", entry.file_name().to_str().unwrap()), fs::read(entry.path()).unwrap());
+        }
+    }
+}
+
+/// The proxies of `tests/site/make-pki` that the tests use, as files of the pilot's.
+const PROXIES: &[&str] =
+    &["alice", "alice-expired", "alice-nested", "alice-voms", "bob", "bob-plain", "mallory", "pilot"];
+
+/// Runs modules of python/tests in a site.
+fn run(site: &Site, modules: &[&str]) {
+    companions::install(site);
+    install(site);
+    copy(site, "python/tests", TESTS);
+    for name in PROXIES {
+        let path = format!("/home/pilot/{name}.pem");
+        site.write(&path, material_file(&format!("proxies/{name}.pem")));
+        site.chmod(&path, 0o600);
+        site.chown(&path, "pilot");
+    }
+    let path = "/usr/local/sbin:/usr/sbin:/usr/local/bin:/usr/bin:/sbin:/bin";
+    let root = site.caller("root").env("PATH", path).start("/usr/bin/python3", [&format!("{TESTS}/root.py")]);
+    site.wait_until("test -S /run/root.socket");
+    let lingers = if site.read("/etc/glexec.conf").contains("linger = true") { "yes" } else { "no" };
+    let mut words = vec!["-W", "error::ResourceWarning", "-m", "unittest"];
+    let modules: Vec<String> = modules.iter().map(|module| format!("tests.{module}")).collect();
+    words.extend(modules.iter().map(String::as_str));
+    let pilot = site.caller("pilot").env("PATH", ORDINARY_PATH).env("SITE_LINGERS", lingers);
+    let run = pilot.env("PYTHONPATH", TESTS.trim_end_matches("/tests")).run("/usr/bin/python3", words);
+    root.signal(Signal::SIGKILL);
+    root.finish();
+    assert!(run.code() == Some(0), "{run}\n{}", run.stderr());
+}
+
+#[test]
+fn the_python_library_calls_a_glexec_that_lingers() {
+    run(&Site::with(Site::linger), &["test_run"]);
+}
+
+#[test]
+fn the_python_library_calls_a_glexec_that_becomes_the_payload() {
+    run(&Site::new(), &["test_run"]);
+}
