@@ -9,7 +9,7 @@ pub mod audit;
 pub mod call;
 pub mod circumstances;
 pub mod config;
-pub mod credential;
+pub mod credential_files;
 pub mod decision;
 pub mod invocation;
 pub mod lcas;
@@ -20,6 +20,7 @@ pub mod pipeline;
 pub mod report;
 pub mod service;
 pub mod trail;
+pub mod verifier;
 pub mod world;
 
 // Until every file names the crates themselves.

@@ -9,10 +9,10 @@
 use crate::account;
 use crate::circumstances::{Circumstances, Purpose};
 pub use crate::config::exec::Exec;
-use crate::credential::identity::{Form, Identity};
 use crate::sys::dir::FileError;
 use crate::sys::identity::Actor;
 use crate::sys::program::{self, NoAnswer, Program, Said};
+use glexec_core::identity::{Form, Identity};
 use serde::{Deserialize, Serialize};
 
 /// The version of the protocol that documents name.

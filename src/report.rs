@@ -2,9 +2,9 @@
 
 #![forbid(unsafe_code)]
 
-use crate::credential::identity::Identity;
 use crate::lcmaps::Mapping;
 use crate::reason::{Refusal, Retry};
+use glexec_core::identity::Identity;
 use serde::Serialize;
 use std::fs::File;
 use std::io::Write;

@@ -5,7 +5,7 @@ mod forge;
 
 use forge::site::*;
 use glexec::config::credentials::{Companion, Credentials, ProxyType};
-use glexec::credential::{KeyRule, Question, judge};
+use glexec_verify::{KeyRule, Question, judge};
 use std::fs;
 use std::path::Path;
 use std::process::Command;

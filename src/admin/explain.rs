@@ -6,7 +6,6 @@
 
 #![forbid(unsafe_code)]
 
-mod describe;
 mod machine;
 mod tree;
 
@@ -14,7 +13,6 @@ use super::Said;
 use crate::account::{AccountDatabase, Nss};
 use crate::circumstances::Purpose;
 use crate::config::{Config, load};
-use crate::credential::identity::Identity;
 use crate::decision::{self, Known, Matter};
 use crate::invocation::command_line::Payload;
 use crate::invocation::environment::Environment;
@@ -26,7 +24,8 @@ use crate::sys::plain;
 use crate::sys::start::Inherited;
 use crate::trail::{Seen, Side, Step};
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
-use describe::ProxyFile;
+use glexec_core::identity::Identity;
+use glexec_verify::describe::ProxyFile;
 use machine::{Eyes, Watched};
 use nix::unistd::{Gid, Uid, User, getgrouplist};
 use serde::Serialize;
@@ -109,7 +108,7 @@ pub struct Person {
     /// The CA's.
     pub issuer: String,
     /// Whether the proxy is limited, or none at all.
-    pub form: crate::credential::identity::Form,
+    pub form: glexec_core::identity::Form,
     /// FQANs that were proved.
     pub fqans: Vec<String>,
     /// End of validity in seconds since 1970 UTC.

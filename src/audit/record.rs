@@ -4,7 +4,6 @@
 
 use crate::audit::escape::{quoted, shortened, visible, width};
 use crate::audit::field::Field;
-use crate::credential::identity::Identity;
 use crate::invocation::caller::Caller;
 use crate::invocation::command_line::Payload;
 use crate::invocation::environment::Environment;
@@ -13,6 +12,7 @@ use crate::payload::linger::epilogue::Done;
 use crate::payload::linger::monitor::Over;
 use crate::reason::{Refusal, Retry};
 use crate::sys::supervise::{Ended, Usage};
+use glexec_core::identity::Identity;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;

@@ -3,9 +3,9 @@
 #![forbid(unsafe_code)]
 
 use super::Context;
-use crate::credential::identity::Identity;
 use crate::outside::{self, Answer, Exec, Failed, Names, Question};
 use crate::reason::{Outcome, Reason, Refusal};
+use glexec_core::identity::Identity;
 
 /// Refuses whom the program refuses; `who` is judged.
 pub(super) fn judge(

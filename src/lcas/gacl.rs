@@ -8,10 +8,10 @@
 
 #![forbid(unsafe_code)]
 
-use crate::credential::identity::{Fqan, Identity};
 use crate::lcmaps::banned::Banned;
 use crate::lcmaps::map_file::Matching;
 use crate::lcmaps::subject::Subject;
+use glexec_core::identity::{Fqan, Identity};
 
 /// Deepest nesting; a GACL has four levels.
 const MAX_DEPTH: usize = 8;

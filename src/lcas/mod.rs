@@ -12,7 +12,6 @@ mod voms;
 
 use crate::circumstances::Circumstances;
 use crate::config::values::AbsolutePath;
-use crate::credential::identity::Identity;
 use crate::lcmaps::ban_file;
 use crate::lcmaps::map_file::{Files, lines};
 use crate::outside::Programs;
@@ -21,6 +20,7 @@ use crate::sys::dir::FileError;
 use crate::trail::{Seen, Side, Step, Trail};
 use crate::world::World;
 pub use glexec_config::lcas::{Configured, Format, Plan, Plugin, Whose, WithoutVoms};
+use glexec_core::identity::Identity;
 
 /// Whether somebody must be found good by it: a pilot that is nobody passes a ban, but no list of who may.
 fn admits(plugin: &Plugin) -> bool {
@@ -218,7 +218,7 @@ mod tests {
             subject: dn.to_owned().try_into().unwrap(),
             issuer: "/CN=CA".to_owned().try_into().unwrap(),
             serial: "01".to_owned().try_into().unwrap(),
-            form: crate::credential::identity::Form::FullProxy,
+            form: glexec_core::identity::Form::FullProxy,
             not_after: 0,
             fqans: Vec::new(),
         }

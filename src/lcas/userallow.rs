@@ -7,11 +7,11 @@
 
 use super::Context;
 use crate::config::values::AbsolutePath;
-use crate::credential::identity::Dn;
 use crate::lcmaps::map_file::{Matching, lines, stands_for};
 use crate::lcmaps::subject::Subject;
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::trail::Seen;
+use glexec_core::identity::Dn;
 
 /// Refuses a person whom the file does not name.
 pub(super) fn judge(path: &AbsolutePath, dn: &Dn, context: &mut Context<'_>) -> Outcome<()> {

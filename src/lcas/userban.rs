@@ -6,11 +6,11 @@
 
 use super::{Context, malformed};
 use crate::config::values::AbsolutePath;
-use crate::credential::identity::Dn;
 use crate::lcmaps::ban_file::banning_line;
 use crate::lcmaps::banned::Banned;
 use crate::lcmaps::map_file::Matching;
 use crate::reason::{Outcome, Reason, Refusal};
+use glexec_core::identity::Dn;
 
 /// Refuses a person whom the file bans.
 pub(super) fn judge(path: &AbsolutePath, dn: &Dn, context: &Context<'_>) -> Outcome<()> {

@@ -5,9 +5,9 @@
 use super::userallow::is_listed;
 use super::{Context, Format, WithoutVoms, gacl, malformed};
 use crate::config::values::AbsolutePath;
-use crate::credential::identity::Identity;
 use crate::lcmaps::subject::Subject;
 use crate::reason::{Outcome, Reason, Refusal};
+use glexec_core::identity::Identity;
 
 /// Refuses a person of whose VOMS attributes the list has none; one without any passes by name where that is enough.
 pub(super) fn judge(

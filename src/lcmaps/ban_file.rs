@@ -54,7 +54,7 @@ fn bans(line: &Line<'_>, subject: &Banned, matching: Matching) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credential::identity::Dn;
+    use glexec_core::identity::Dn;
 
     fn verdict(file: &[u8], dn: &str) -> Result<bool, ()> {
         let subject = Banned::person(&Dn::try_from(dn.to_owned()).unwrap());

@@ -10,8 +10,8 @@
 use super::fnmatch;
 use super::map_file::Matching;
 use super::subject::Style;
-use crate::credential::identity::{Dn, Fqan};
-use crate::credential::spelling::{as_printed, with_bytes};
+use glexec_core::identity::{Dn, Fqan};
+use glexec_core::spelling::{as_printed, with_bytes};
 
 /// Other names of types that OpenSSL, Java or Windows print.
 const TYPES: &[(&str, &[&str])] = &[
@@ -82,7 +82,7 @@ impl Banned {
 
 /// The name with each attribute in an RDN of its own, where it has one with several.
 fn apart(dn: &Dn) -> Option<Dn> {
-    use crate::credential::spelling::{Piece, escape, pieces};
+    use glexec_core::spelling::{Piece, escape, pieces};
     let pieces = pieces(dn.as_str());
     if !pieces.iter().any(|piece| matches!(piece, Piece::Attribute('+', _))) {
         return None;

@@ -5,9 +5,9 @@
 use super::{Context, Gathered};
 use crate::account::TargetGid;
 use crate::config::values::AbsolutePath;
-use crate::credential::identity::Fqan;
 use crate::reason::{Outcome, Reason, Refusal};
 use glexec_config::lcmaps::{FirstGroup, GroupRules, Unmapped};
+use glexec_core::identity::Fqan;
 
 /// The refusal for a credential without VOMS attributes.
 pub(super) fn no_fqans() -> Refusal {

@@ -7,8 +7,8 @@
 
 #![forbid(unsafe_code)]
 
-use crate::credential::identity::{Dn, Fqan};
 use crate::reason::{Outcome, Reason, Refusal};
+use glexec_core::identity::{Dn, Fqan};
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 
 /// Longest name of a file (NAME_MAX of Linux's file systems).

@@ -336,7 +336,7 @@ fn has_odd_quotes(block: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credential::identity::Dn;
+    use glexec_core::identity::Dn;
     use proptest::prelude::*;
 
     fn find(file: &[u8], dn: &str, matching: Matching, wanted: Wanted) -> Option<String> {

@@ -244,7 +244,7 @@ fn lookup(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credential::identity::Dn;
+    use glexec_core::identity::Dn;
     use proptest::prelude::*;
 
     impl Parts for Vec<u8> {

@@ -9,8 +9,8 @@
 
 #![forbid(unsafe_code)]
 
-use crate::credential::identity::{Dn, Fqan};
-use crate::credential::spelling::{Piece, as_printed, escape, in_ascii, pieces};
+use glexec_core::identity::{Dn, Fqan};
+use glexec_core::spelling::{Piece, as_printed, escape, in_ascii, pieces};
 
 const EMAIL: &[&str] = &["emailAddress", "Email", "E", "EMAILADDRESS", "EMAIL", "email"];
 const UID: &[&str] = &["UID", "USERID", "userId", "uid"];

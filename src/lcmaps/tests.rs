@@ -39,7 +39,7 @@ fn who(dn: &str, fqans: &[&str]) -> Identity {
         subject: dn.to_owned().try_into().unwrap(),
         issuer: "/CN=CA".to_owned().try_into().unwrap(),
         serial: "01".to_owned().try_into().unwrap(),
-        form: crate::credential::identity::Form::FullProxy,
+        form: glexec_core::identity::Form::FullProxy,
         not_after: 0,
         fqans: fqans.iter().map(fqan).collect(),
     }

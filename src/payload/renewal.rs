@@ -5,9 +5,6 @@
 
 use crate::audit::escape::in_sentence;
 use crate::config::Config;
-use crate::credential::certificate::Certificate;
-use crate::credential::identity::Identity;
-use crate::credential::pem;
 use crate::invocation::environment::TargetProxy;
 use crate::lcmaps::Mapping;
 use crate::payload::{switch, target_proxy};
@@ -15,6 +12,9 @@ use crate::reason::{Outcome, Reason, Refusal};
 use crate::sys::caller_file::{self, Refused};
 use crate::sys::identity::{Actor, acting_as};
 use crate::sys::process::{self, Confinement};
+use glexec_core::identity::Identity;
+use glexec_verify::x509::certificate::Certificate;
+use glexec_verify::x509::pem;
 use nix::unistd::Uid;
 use std::path::Path;
 

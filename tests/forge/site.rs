@@ -2,8 +2,8 @@
 
 use super::der::name;
 use super::*;
-use glexec::credential::Trust;
 use glexec::sys::dir::Directory;
+use glexec_verify::Trust;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

@@ -4,19 +4,21 @@
 #![allow(dead_code)] // every fuzz target uses another part of it
 
 use glexec::config::credentials::{BadAc, Credentials, ProxyType};
-use glexec::credential::asn1::Cursor;
-use glexec::credential::certificate::{Certificate, Extension, oid};
-use glexec::credential::identity::{Dn, Fqan, MAX_FQAN, MAX_FQANS};
-use glexec::credential::name::Name;
-use glexec::credential::pem::{FirstCrl, Octets};
-use glexec::credential::spelling::as_printed;
-use glexec::credential::trust::{crl, namespaces, signing_policy};
-use glexec::credential::voms::{ac, lsc, vo};
-use glexec::credential::{Answer, KeyRule, Question, Trust, judge, pem, proxy, verifier};
 use glexec::lcmaps::map_file::{self, Matching, Wanted};
 use glexec::lcmaps::subject::Subject;
 use glexec::reason::Outcome;
 use glexec::sys::dir::Directory;
+use glexec::verifier;
+use glexec_core::identity::{Dn, Fqan, MAX_FQAN, MAX_FQANS};
+use glexec_core::spelling::as_printed;
+use glexec_verify::trust::{self, crl, namespaces, signing_policy};
+use glexec_verify::voms::{ac, lsc, vo};
+use glexec_verify::x509::asn1::Cursor;
+use glexec_verify::x509::certificate::{Certificate, Extension, oid};
+use glexec_verify::x509::name::Name;
+use glexec_verify::x509::pem::{FirstCrl, Octets};
+use glexec_verify::x509::{pem, proxy};
+use glexec_verify::{Answer, KeyRule, Question, Trust, judge};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -198,14 +200,14 @@ pub fn lsc_file(data: &[u8]) {
 
 pub fn eacl(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    if signing_policy::judge(text, "/CN=CA", "/CN=a") == Ok(signing_policy::Verdict::Permitted) {
+    if signing_policy::judge(text, "/CN=CA", "/CN=a") == Ok(trust::Verdict::Permitted) {
         assert!(text.contains("access_id_CA") && text.contains("CA:sign") && text.contains("cond_subjects"));
     }
 }
 
 pub fn namespaces_file(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    if namespaces::judge(text, "/CN=CA", "/CN=CA", "/CN=a") == Ok(signing_policy::Verdict::Permitted) {
+    if namespaces::judge(text, "/CN=CA", "/CN=CA", "/CN=a") == Ok(trust::Verdict::Permitted) {
         assert!(text.to_ascii_lowercase().contains("permit"));
     }
 }

@@ -5,10 +5,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use glexec::credential::identity::Dn;
 use glexec::lcmaps::gridmapdir::{Gridmapdir, Inconsistency, Members, Pool};
 use glexec::lcmaps::lease_name::LeaseName;
 use glexec::reason::{Outcome, Reason};
+use glexec_core::identity::Dn;
 use nix::fcntl::OFlag;
 use nix::unistd::pipe2;
 use std::collections::BTreeSet;

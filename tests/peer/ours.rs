@@ -4,7 +4,6 @@ use crate::library::{ACCOUNTS, GROUPS, Place, Policy};
 use glexec::account::{AccountDatabase, Limits, LookupFailed, UserEntry};
 use glexec::circumstances::Circumstances;
 use glexec::config::lcmaps::table::{Lcmaps, PolicyNames};
-use glexec::credential::identity::{Form, Identity};
 use glexec::lcmaps::gridmapdir::Leasing;
 use glexec::lcmaps::map_file::SiteFiles;
 use glexec::lcmaps::{Mapping, Mode, map};
@@ -14,6 +13,7 @@ use glexec::sys::program::Said;
 use glexec::trail::Trail;
 use glexec::world::World;
 use glexec::{lcas, lcmaps};
+use glexec_core::identity::{Form, Identity};
 
 /// The accounts that the C library sees.
 pub struct Accounts(pub Vec<(String, u32, u32)>);

@@ -532,7 +532,7 @@ pub fn signing_policies_bind_every_ca() {
         verdict(&site, &good)
     };
     case(by_root(users), FULL, "the root's file speaks of the CA below it");
-    let surveyed = || glexec::credential::trust::survey::survey(&site.trust(), &Credentials::default(), NOW).unwrap();
+    let surveyed = || glexec_verify::trust::survey::survey(&site.trust(), &Credentials::default(), NOW).unwrap();
     assert!(
         surveyed().into_iter().all(|ca| ca.unwrap().faults.is_empty()),
         "whoever looks after the site hears no alarm"
@@ -685,7 +685,7 @@ pub fn a_ca_may_have_quotes_in_its_name() {
         let user = eec(&format!("{organization}/CN=Alice"), key(whose::ALICE), &ca, |_| {});
         let site = Site::empty();
         site.ca(&ca, &[]).put(&suffix(&ca), policy.as_bytes());
-        let faults = glexec::credential::trust::survey::survey(&site.trust(), &Credentials::default(), NOW).unwrap();
+        let faults = glexec_verify::trust::survey::survey(&site.trust(), &Credentials::default(), NOW).unwrap();
         let said = verdict(&site, &file(&[&proxy(&user, 1), &user]));
         let is_well = faults.iter().all(|ca| ca.as_ref().is_ok_and(|ca| ca.faults.is_empty()));
         assert_eq!(is_well, said != "trust.signing-policy-malformed", "check says what calls say");

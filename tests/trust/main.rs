@@ -18,8 +18,8 @@ use forge::der::*;
 use forge::site::*;
 use forge::*;
 use glexec::config::credentials::*;
-use glexec::credential::{Answer, KeyRule, Question, judge};
 use glexec::reason::Outcome;
+use glexec_verify::{Answer, KeyRule, Question, judge};
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 

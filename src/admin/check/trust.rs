@@ -5,14 +5,14 @@
 use super::finding::{Finding, State};
 use crate::account::{AccountDatabase, Nss};
 use crate::config::Config;
-use crate::credential::trust::survey::{Authority, survey};
-use crate::credential::verifier::{self, open_trust};
-use crate::credential::voms::lsc::{self, Names};
-use crate::credential::{Trust, trust};
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::sys::dir::Directory;
 use crate::sys::identity::Actor;
 use crate::sys::time;
+use crate::verifier::{self, open_trust};
+use glexec_verify::trust::survey::{Authority, survey};
+use glexec_verify::voms::lsc::{self, Names};
+use glexec_verify::{Trust, trust};
 use nix::unistd::{Gid, Uid};
 use std::ffi::OsStr;
 use std::path::Path;

@@ -2,11 +2,9 @@
 
 #![forbid(unsafe_code)]
 
-use super::describe::{ProxyFile, describe};
 use crate::config::Config;
 use crate::config::values::AbsolutePath;
-use crate::credential::files::{self, RawCredentials};
-use crate::credential::verifier::{self, VerifiedIdentity};
+use crate::credential_files::{self as files, RawCredentials};
 use crate::decision::Machine;
 use crate::invocation::caller::Caller;
 use crate::invocation::environment::Request;
@@ -21,6 +19,8 @@ use crate::sys::identity::Actor;
 use crate::sys::plain;
 use crate::sys::process::{self, Confinement};
 use crate::sys::program::Said;
+use crate::verifier::{self, VerifiedIdentity};
+use glexec_verify::describe::{ProxyFile, describe};
 use nix::unistd::{Gid, Uid};
 use std::cell::RefCell;
 use std::io::ErrorKind;

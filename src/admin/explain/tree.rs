@@ -2,9 +2,9 @@
 
 #![forbid(unsafe_code)]
 
-use super::describe::{Attributes, Part, ProxyFile};
 use super::{Answer, Explanation, Target, Verdict};
 use crate::audit::escape::visible;
+use glexec_verify::describe::{Attributes, Part, ProxyFile};
 use time::OffsetDateTime;
 
 /// Longest line in bytes.

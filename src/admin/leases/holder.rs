@@ -2,8 +2,8 @@
 
 #![forbid(unsafe_code)]
 
-use crate::credential::spelling::as_printed;
 use crate::lcmaps::gridmapdir::{Lease, PoolAccount, Standing};
+use glexec_core::spelling::as_printed;
 use percent_encoding::percent_decode_str;
 
 /// Whose a lease is.

@@ -7,8 +7,8 @@ use crate::account::{AccountDatabase, Nss};
 use crate::admin::log::time;
 use crate::admin::show::{Cell, Tone};
 use crate::audit::escape::visible;
-use crate::credential::identity::MAX_DN;
 use crate::lcmaps::gridmapdir::{PoolAccount, Standing};
+use glexec_core::identity::MAX_DN;
 use serde::Serialize;
 use std::collections::BTreeMap;
 

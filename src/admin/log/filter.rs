@@ -7,7 +7,7 @@ use super::record::Read;
 use super::time::SECOND;
 use crate::audit::escape::visible;
 use crate::audit::field::Field;
-use crate::credential::spelling::as_printed;
+use glexec_core::spelling::as_printed;
 
 /// Longer than any value of a record.
 const MAX_VALUE: usize = 4096;

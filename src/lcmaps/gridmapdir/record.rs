@@ -3,7 +3,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::credential::identity::MAX_DN;
+use glexec_core::identity::MAX_DN;
 
 /// Longest record in bytes, with room for the time and the longest name that an account may have.
 pub(super) const MAX_RECORD: usize = MAX_DN + 32 + 256;

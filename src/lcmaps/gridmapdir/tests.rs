@@ -4,7 +4,7 @@
 
 use super::names::{MARK, seconds_now};
 use super::*;
-use crate::credential::identity::Dn;
+use glexec_core::identity::Dn;
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;

@@ -1,0 +1,190 @@
+//! The verdict on a credential: pure but for reading the two trust directories, the clock is a parameter.
+//!
+//! # The order of checks
+//!
+//! One credential can be wrong in several ways; the caller hears of one. The order is fixed, so that nothing said rests
+//! on bytes that nobody vouches for, and that what is said helps:
+//!
+//! 1. the file: size, PEM blocks, DER, names, extensions (201 malformed, or 203 for what is well formed but not accepted);
+//! 2. the private key: there, unencrypted, strong, and the leaf's (201);
+//! 3. the walk from leaf to anchor, certificate by certificate: proxy rules, signatures, CA rules (203, and 201 where a
+//!    certificate is missing). A forged certificate is called forged and never expired;
+//! 4. validity, leaf first: a genuine but expired proxy hears that it is expired (201);
+//! 5. the site's rules on proxies: limited, lifetime (203);
+//! 6. signing policies, then CRLs, from the user's CA up to the anchor (203, and 202 for what the site has to mend);
+//! 7. VOMS attributes, in the same order: parsed, whose, by whom, trusted, valid, in scope.
+//!
+//! The source proxy and the pilot's proxy come after the user's; the pilot's may be limited or not as it likes, because
+//! `limited_proxy` is about what runs.
+
+#![forbid(unsafe_code)]
+
+use crate::context::{Context, Link, Place};
+use crate::revocation::check_revocation;
+use crate::trust::Trust;
+use crate::voms;
+use crate::x509::certificate::{Certificate, Fault as CertificateFault};
+use crate::x509::chain::{self, Chain};
+use crate::x509::key::{self, Fault as KeyFault};
+use crate::x509::pem::{self, Contents};
+use glexec_core::credentials::{Credentials, PilotProxy};
+use glexec_core::identity::{Form, Fqan, Identity};
+use glexec_core::reason::{Outcome, Reason, Refusal};
+use serde::{Deserialize, Serialize};
+
+/// Whether a proxy file must hold its private key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyRule {
+    /// It must.
+    Required,
+    /// The caller is in `omission_private_key_white_list`: it need not, but a key that is there must be the right one.
+    MayBeAbsent,
+}
+
+/// What is to be judged: the contents of proxy files.
+#[derive(Debug)]
+pub struct Question<'a> {
+    /// GLEXEC_CLIENT_CERT: the user's.
+    pub user: &'a [u8],
+    /// GLEXEC_SOURCE_PROXY, where it is another file.
+    pub source: Option<&'a [u8]>,
+    /// X509_USER_PROXY: the pilot's.
+    pub pilot: Option<&'a [u8]>,
+    /// Whether the user's and the source proxy must hold their key; the pilot's must.
+    pub key: KeyRule,
+}
+
+/// Who the credentials stand for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// The user.
+    pub user: Identity,
+    /// The pilot, where its proxy was judged.
+    pub pilot: Option<Identity>,
+    /// Lines for the log, not more than 20.
+    pub notes: Vec<String>,
+}
+
+/// Judges credentials.
+pub fn judge(question: &Question, policy: &Credentials, trust: &Trust, now: i64) -> Outcome<Answer> {
+    let context = Context::new(policy, trust, now);
+    let user = examine(&context, question.user, question.key, Whose::User)?;
+    if let Some(source) = question.source.filter(|source| *source != question.user) {
+        let source = examine_other(&context, "the source proxy", source, question.key, Whose::User)?;
+        if !source.is_same_person(&user) {
+            let text = format!(
+                "the source proxy stands for {}, the client certificate for {}: they must be of the same user and CA",
+                source.subject, user.subject
+            );
+            return Err(Refusal::new(Reason::CredentialIdentity, text));
+        }
+    }
+    let pilot = match (policy.pilot_proxy, question.pilot) {
+        (PilotProxy::Required, None) => {
+            let text = "this site requires the pilot's own proxy: set X509_USER_PROXY (pilot_proxy)";
+            return Err(Refusal::new(Reason::CredentialPilotMissing, text));
+        }
+        (PilotProxy::Ignored, _) | (PilotProxy::Optional, None) => None,
+        (_, Some(pilot)) => Some(examine_other(&context, "the pilot's proxy", pilot, KeyRule::Required, Whose::Pilot)?),
+    };
+    Ok(Answer { user, pilot, notes: context.into_notes() })
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    User,
+    Pilot,
+}
+
+/// Judges a file beside the client certificate; what is said of it names it.
+fn examine_other(context: &Context, what: &'static str, file: &[u8], key: KeyRule, whose: Whose) -> Outcome<Identity> {
+    context.turn_to(what);
+    examine(context, file, key, whose).map_err(|refusal| refusal.about(what))
+}
+
+/// Judges one proxy file.
+fn examine(context: &Context, file: &[u8], key: KeyRule, whose: Whose) -> Outcome<Identity> {
+    let contents = pem::read(file, context.policy.max_chain)?;
+    for label in &contents.foreign {
+        context.note(format!("the file has a block {label:?}, which is no part of a proxy: passed over"));
+    }
+    let links = parse(&contents)?;
+    check_key(context, &contents, &links, key)?;
+    let chain = chain::build(context, links)?;
+    chain::check_validity(chain.links(), context.now)?;
+    if whose == Whose::User {
+        chain::check_limited(context, &chain)?;
+    }
+    chain::check_lifetimes(context, &chain)?;
+    let mut issued = vec![&chain.eec];
+    issued.extend(chain.proxies.iter().map(|(link, _)| link));
+    check_revocation(context, &issued, &chain.cas)?;
+    let fqans = voms::attributes(context, &chain)?;
+    let form = match (chain.proxies.is_empty(), chain.is_limited()) {
+        (true, _) => Form::EndEntity,
+        (false, false) => Form::FullProxy,
+        (false, true) => Form::LimitedProxy,
+    };
+    Ok(identity(&chain, form, fqans))
+}
+
+fn identity(chain: &Chain, form: Form, fqans: Vec<Fqan>) -> Identity {
+    let eec = &chain.eec.certificate;
+    Identity {
+        subject: eec.subject.text().clone(),
+        issuer: eec.issuer.text().clone(),
+        serial: eec.serial.clone(),
+        form,
+        not_after: chain.links().map(|link| link.certificate.not_after).min().unwrap_or(i64::MIN),
+        fqans,
+    }
+}
+
+fn parse(contents: &Contents) -> Outcome<Vec<Link>> {
+    let read = |(position, der): (usize, &Vec<u8>)| match Certificate::parse(der) {
+        Ok(certificate) => Ok(Link { certificate, place: Place::File(position) }),
+        Err(fault) => {
+            let (reason, what) = match fault {
+                CertificateFault::Malformed(what) => {
+                    (Reason::CredentialMalformed, format!("is malformed (RFC 5280, DER): {what}"))
+                }
+                CertificateFault::Name(what) => {
+                    (Reason::CredentialName, format!("has a name that is not accepted: {what}"))
+                }
+                CertificateFault::Extension(what) => (Reason::CredentialExtension, format!("has {what}")),
+            };
+            Err(Refusal::new(reason, format!("certificate {position} of the file {what}")))
+        }
+    };
+    (1_usize..).zip(&contents.certificates).map(read).collect()
+}
+
+/// The leaf's key must be accepted, and the private key, where there is one or must be, must prove to be its own.
+fn check_key(context: &Context, contents: &Contents, links: &[Link], rule: KeyRule) -> Outcome<()> {
+    let Some(leaf) = links.first() else { return Ok(()) };
+    let spki = &leaf.certificate.spki;
+    if contents.key.is_none() && rule == KeyRule::Required {
+        let text = "the proxy file holds no private key: give the whole proxy, not the certificates alone";
+        return Err(Refusal::new(Reason::CredentialNoKey, text));
+    }
+    key::check(spki, context.policy).map_err(|fault| match fault {
+        KeyFault::WeakKey(what) | KeyFault::WeakDigest(what) => {
+            leaf.refuse(Reason::CredentialWeakKey, format!("cannot be accepted: {what}"))
+        }
+        KeyFault::Malformed(what) => leaf.refuse(Reason::CredentialMalformed, format!("has a malformed key: {what}")),
+        KeyFault::Signature => leaf.refuse(Reason::CredentialSignature, "has a wrong signature"),
+    })?;
+    let Some(private) = &contents.key else { return Ok(()) };
+    match key::proves_possession(private, spki) {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            let text = "the private key does not belong to the first certificate of the file: make a new proxy";
+            Err(Refusal::new(Reason::CredentialKeyMismatch, text))
+        }
+        Err(fault) => {
+            let text = format!("the private key cannot be compared with the first certificate of the file: {fault}");
+            Err(Refusal::new(Reason::CredentialMalformed, text))
+        }
+    }
+}
