@@ -2,6 +2,8 @@
 
 PREFIX = /usr
 DESTDIR =
+# As in the sources, so that the pages' links lead to each other.
+DOC = $(PREFIX)/share/doc/glexec
 MANUAL = $(PREFIX)/share/man
 COMPLETIONS_BASH = $(PREFIX)/share/bash-completion/completions
 COMPLETIONS_ZSH = $(PREFIX)/share/zsh/vendor-completions
@@ -11,6 +13,8 @@ PROGRAM = $(TARGET)/release/glexec
 # Unprivileged helpers of the callers; the .pl names are the historic ones, which pilots look for beside glexec.
 COMPANIONS = $(addprefix $(TARGET)/release/,glexec_wrapenv glexec_unwrapenv)
 SHELL_COMPANIONS = $(addprefix crates/companions/,glexec_wrap.sh mkgltempdir)
+# Callers of twenty years look in sbin, which ordinary accounts of Debian do not have in PATH: a link in bin leads there.
+COMMANDS = glexec glexec-admin glexec_wrapenv glexec_unwrapenv glexec_wrapenv.pl glexec_unwrapenv.pl glexec_wrap.sh glexec_warp.sh mkgltempdir
 # Where `make deb` and `make rpm` leave what they made.
 PACKAGES = $(TARGET)/packages
 ADMIN_PROGRAM = $(TARGET)/release/glexec-admin
@@ -119,7 +123,7 @@ fmt: rust-tools  ## format the source
 
 install:  ## install what `make` has built: PREFIX=/usr DESTDIR=
 	@test -x $(PROGRAM) || { echo "install: nothing built yet; run make first" >&2; exit 1; }
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/doc/glexec/frameworks $(DESTDIR)/etc
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(DOC)/docs/frameworks $(DESTDIR)$(DOC)/docs/plugins $(DESTDIR)/etc
 ifeq ($(shell id -u),0)
 	install -o root -g root -m 4711 $(PROGRAM) $(DESTDIR)$(PREFIX)/sbin/glexec
 else
@@ -131,8 +135,9 @@ endif
 	ln -sf glexec_unwrapenv $(DESTDIR)$(PREFIX)/sbin/glexec_unwrapenv.pl
 	ln -sf glexec_wrap.sh $(DESTDIR)$(PREFIX)/sbin/glexec_warp.sh
 	install -m 755 $(ADMIN_PROGRAM) $(DESTDIR)$(PREFIX)/sbin/glexec-admin
+	test $(DESTDIR)$(PREFIX)/sbin -ef $(DESTDIR)$(PREFIX)/bin || for name in $(COMMANDS); do ln -sf ../sbin/$$name $(DESTDIR)$(PREFIX)/bin/ || exit 1; done
 	test -e $(DESTDIR)/etc/glexec.conf || install -m 644 etc/glexec.conf $(DESTDIR)/etc/glexec.conf
-	install -m 644 etc/glexec.conf $(DESTDIR)$(PREFIX)/share/doc/glexec/glexec.conf.example
+	install -m 644 etc/glexec.conf $(DESTDIR)$(DOC)/glexec.conf.example
 	install -d $(DESTDIR)$(MANUAL)/man1 $(DESTDIR)$(MANUAL)/man5 $(DESTDIR)$(MANUAL)/man7 $(DESTDIR)$(MANUAL)/man8
 	for section in 1 5 7 8; do install -m 644 docs/man/*.$$section $(DESTDIR)$(MANUAL)/man$$section/ || exit 1; done
 	install -d $(DESTDIR)$(COMPLETIONS_BASH) $(DESTDIR)$(COMPLETIONS_ZSH) $(DESTDIR)$(COMPLETIONS_FISH)
@@ -146,10 +151,10 @@ endif
 	install -m 644 packaging/tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/glexec.conf
 	install -d $(DESTDIR)$(PREFIX)/share/apparmor/extra-profiles
 	install -m 644 packaging/apparmor/* $(DESTDIR)$(PREFIX)/share/apparmor/extra-profiles/
-	install -d $(DESTDIR)$(PREFIX)/share/doc/glexec/plugins
-	install -m 644 docs/plugins/* $(DESTDIR)$(PREFIX)/share/doc/glexec/plugins/
-	install -m 644 LICENSE $(wildcard README.md SECURITY.md CHANGELOG.md docs/*.md docs/*.svg) $(DESTDIR)$(PREFIX)/share/doc/glexec/
-	install -m 644 docs/frameworks/*.md $(DESTDIR)$(PREFIX)/share/doc/glexec/frameworks/
+	install -m 644 LICENSE README.md SECURITY.md CONTRIBUTING.md CHANGELOG.md $(DESTDIR)$(DOC)/
+	install -m 644 docs/*.md docs/*.svg $(DESTDIR)$(DOC)/docs/
+	install -m 644 docs/frameworks/*.md $(DESTDIR)$(DOC)/docs/frameworks/
+	install -m 644 docs/plugins/* $(DESTDIR)$(DOC)/docs/plugins/
 
 deb: packages  ## make a Debian package of what `make` has built, in target/packages
 	@echo "deb: building and checking the Debian package"

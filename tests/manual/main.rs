@@ -16,7 +16,9 @@ use clap::{ArgAction, Command};
 use clap_complete::Shell;
 use glexec::reason::Reason;
 use std::fmt::Write;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 /// The pages; each has a text in docs/manual.
 const PAGES: [&str; 6] =
@@ -95,14 +97,20 @@ fn options(name: &str) -> String {
 
 fn write_command(name: &str, command: &Command, out: &mut String) {
     let about = command.get_long_about().or(command.get_about()).map(ToString::to_string).unwrap_or_default();
+    let about = roff::literal(&about);
     writeln!(out, "\n### {name}\n\n{about}\n").unwrap();
     write_options(command, out);
     if let Some(after) = command.get_after_help() {
-        writeln!(out, "\n{after}\n").unwrap();
+        writeln!(out, "\n{}\n", roff::literal(&after.to_string())).unwrap();
     }
     for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
         write_command(&format!("{name} {}", sub.get_name()), sub, out);
     }
+}
+
+/// A text that is not Markdown, as a cell of a table.
+fn in_cell(text: &str) -> String {
+    roff::literal(text).replace('|', "\\|")
 }
 
 fn write_options(command: &Command, out: &mut String) {
@@ -126,7 +134,7 @@ fn write_options(command: &Command, out: &mut String) {
         if !default.is_empty() && matches!(option.get_action(), ArgAction::Set | ArgAction::Append) {
             write!(meaning, "; {} where nothing is said", default.join(", ")).unwrap();
         }
-        writeln!(out, "| {} | {} |", tag.replace('|', "\\|"), meaning.replace('|', "\\|")).unwrap();
+        writeln!(out, "| {} | {} |", tag.replace('|', "\\|"), in_cell(&meaning)).unwrap();
     }
 }
 
@@ -142,11 +150,11 @@ fn help(name: &str) -> String {
         match line.strip_prefix("  ").map(|line| line.split_once("  ").expect("an option, two blanks, its meaning")) {
             Some((option, meaning)) => {
                 out.push_str(if in_options { "" } else { "\n| option | meaning |\n|---|---|\n" });
-                writeln!(out, "| {option} | {} |", meaning.trim()).unwrap();
+                writeln!(out, "| {} | {} |", option, in_cell(meaning.trim())).unwrap();
                 in_options = true;
             }
             None => {
-                writeln!(out, "{}{line}", if in_options { "\n" } else { "" }).unwrap();
+                writeln!(out, "{}{}", if in_options { "\n" } else { "" }, roff::literal(line)).unwrap();
                 in_options = false;
             }
         }
@@ -199,7 +207,7 @@ fn configuration(table: &str) -> String {
     let mut out = String::from("| key | default | meaning |\n|---|---|---|\n");
     for Key { name, value, meaning } in keys(table) {
         let default = if meaning.contains("none by default") { String::new() } else { format!("`{value}`") };
-        writeln!(out, "| `{name}` | {default} | {} |", meaning.replace(" | ", ", ")).unwrap();
+        writeln!(out, "| `{name}` | {default} | {} |", in_cell(&meaning)).unwrap();
     }
     out
 }
@@ -354,6 +362,93 @@ fn every_variable_that_the_program_reads_is_documented() {
     for name in variables {
         assert!(page.contains(name), "glexec(1) lacks {name}");
     }
+}
+
+/// A page as its reader sees it, in one line.
+fn rendered(name: &str) -> String {
+    let mut mandoc = std::process::Command::new("mandoc");
+    mandoc.args(["-Tutf8", "-Owidth=200"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut mandoc = mandoc.spawn().unwrap_or_else(|e| panic!("mandoc: {e}; packaging/install-missing installs it"));
+    let (mut stdin, page) = (mandoc.stdin.take().unwrap(), page(name));
+    let writer = std::thread::spawn(move || stdin.write_all(page.as_bytes()).unwrap());
+    let run = mandoc.wait_with_output().unwrap();
+    writer.join().unwrap();
+    // A letter, a backspace, a letter: bold or underlined.
+    let mut plain: Vec<char> = Vec::new();
+    for c in String::from_utf8(run.stdout).unwrap().chars() {
+        if c == '\u{8}' {
+            plain.pop();
+        } else {
+            plain.push(c);
+        }
+    }
+    in_one_line(&plain.into_iter().collect::<String>())
+}
+
+fn in_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// What a page's text shows as it is to be typed: `code`, lines of examples, "strings".
+fn literals(text: &str) -> Vec<String> {
+    let (mut found, mut prose, mut fenced) = (Vec::new(), String::new(), false);
+    for line in text.lines() {
+        if line.starts_with("```") {
+            fenced = !fenced;
+        } else if fenced {
+            found.push(line.to_owned());
+        } else {
+            // What is no markup is no beginning of code.
+            prose += &line.replace("\\|", "|").replace("\\`", "");
+            prose.push('\n');
+        }
+    }
+    for paragraph in prose.split("\n\n").flat_map(|paragraph| paragraph.split("\n|")) {
+        // Every second part is code; strings are what stands between quotes in the others.
+        let parts: Vec<&str> = paragraph.split('`').collect();
+        found.extend(parts.iter().skip(1).step_by(2).map(|&code| code.to_owned()));
+        if parts.len() == 1 {
+            found.extend(
+                paragraph.split('"').skip(1).step_by(2).map(|string| format!("\"{string}\"").replace('\\', "")),
+            );
+        }
+    }
+    found.iter().map(|literal| in_one_line(literal)).filter(|literal| !literal.is_empty()).collect()
+}
+
+#[test]
+fn every_literal_of_a_page_reaches_its_reader() {
+    for name in PAGES {
+        let page = rendered(name);
+        for literal in literals(&text(name)) {
+            assert!(page.contains(&literal), "{name} does not show: {literal}");
+        }
+    }
+}
+
+/// Comments of glexec.conf and help texts are no Markdown: their readers see every character.
+#[test]
+fn what_the_configuration_and_the_help_texts_say_reaches_the_reader_word_for_word() {
+    let page = rendered("glexec.conf.5");
+    for key in ["[glexec]", "[credentials]"].iter().flat_map(|table| keys(table)) {
+        let meaning = in_one_line(&key.meaning);
+        assert!(page.contains(&meaning), "glexec.conf(5) does not show: {meaning}");
+    }
+    for (program, page) in [("glexec", rendered("glexec.1")), ("glexec-admin", rendered("glexec-admin.8"))] {
+        for said in said_by(&command(program)) {
+            assert!(page.contains(&in_one_line(&said)), "the page of {program} does not show: {said}");
+        }
+    }
+}
+
+/// What `--help` says of a program's options and of its subcommands.
+fn said_by(command: &Command) -> Vec<String> {
+    let subs = || command.get_subcommands().filter(|sub| sub.get_name() != "help");
+    let options = command.get_arguments().filter(|arg| !arg.is_hide_set()).filter_map(|arg| arg.get_help());
+    let about = subs().filter_map(|sub| sub.get_long_about().or(sub.get_about()));
+    let after = subs().filter_map(Command::get_after_help);
+    let own = options.chain(about).chain(after).map(ToString::to_string);
+    own.chain(subs().flat_map(said_by)).collect()
 }
 
 #[test]

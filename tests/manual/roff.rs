@@ -116,14 +116,23 @@ fn plain(cell: &str) -> String {
     escaped(&cell.replace('`', "").replace("**", ""))
 }
 
+/// What is markup in a text: a backslash before one of them takes it as it is.
+const MARKUP: [char; 4] = ['`', '*', '[', '\\'];
+
+/// A text that is not Markdown, so that it stays what it is.
+pub fn literal(text: &str) -> String {
+    text.chars().flat_map(|c| MARKUP.contains(&c).then_some('\\').into_iter().chain([c])).collect()
+}
+
 /// A text with `code`, **strong** words and [links](of a page).
 fn inline(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
-    while let Some(at) = rest.find(['`', '*', '[']) {
+    while let Some(at) = rest.find(MARKUP) {
         let (before, special) = rest.split_at(at);
         out.push_str(&escaped(before));
         let taken = match special.as_bytes() {
+            [b'\\', next, ..] if MARKUP.contains(&char::from(*next)) => Some((escaped(&special[1..2]), &special[2..])),
             [b'`', ..] => special[1..].split_once('`').map(|(code, rest)| (format!("\\fB{}\\fR", escaped(code)), rest)),
             [b'*', b'*', ..] => {
                 special[2..].split_once("**").map(|(strong, rest)| (format!("\\fB{}\\fR", inline(strong)), rest))

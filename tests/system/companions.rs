@@ -16,7 +16,8 @@ pub fn install(site: &Site) {
         site.write(&path, fs::read(&from).unwrap_or_else(|e| panic!("{}: {e}", from.display())));
         site.chmod(&path, 0o755);
     }
-    site.sh("cd /usr/sbin; ln -s glexec_wrapenv glexec_wrapenv.pl; ln -s glexec_unwrapenv glexec_unwrapenv.pl; ln -s glexec_wrap.sh glexec_warp.sh");
+    site.sh("cd /usr/sbin; ln -s glexec_wrapenv glexec_wrapenv.pl; ln -s glexec_unwrapenv glexec_unwrapenv.pl; ln -s glexec_wrap.sh glexec_warp.sh; \
+             cd /usr/bin; ln -s ../sbin/glexec_* ../sbin/mkgltempdir .");
 }
 
 fn equipped() -> Site {
@@ -24,7 +25,7 @@ fn equipped() -> Site {
 }
 
 fn alice(site: &Site) -> Caller<'_> {
-    site.pilot().credential("alice").env("PATH", "/usr/sbin:/usr/bin:/bin")
+    site.pilot().credential("alice").env("PATH", "/usr/bin:/bin")
 }
 
 #[test]

@@ -62,7 +62,10 @@ fn is_used(site: &Site) {
 
 /// What is left has no setuid bit, and none of the programs.
 fn is_removed(site: &Site) {
-    assert_eq!(site.sh("find / -xdev -name '*glexec*' -perm /6000; ls /usr/sbin | grep -e glexec -e gltemp || :"), "");
+    assert_eq!(
+        site.sh("find / -xdev -name '*glexec*' -perm /6000; ls /usr/sbin /usr/bin | grep -e glexec -e gltemp || :"),
+        ""
+    );
     assert!(!site.exists(GLEXEC));
 }
 
@@ -126,22 +129,78 @@ fn the_rpm_package_is_installed_upgraded_and_removed() {
 
 /// The files of a listing of paths, without what formats do to them.
 fn files(listing: &str) -> BTreeSet<String> {
-    let of_debian = |path: &str| path.contains("/share/lintian/") || path.ends_with("/changelog.Debian.gz");
-    let name = |path: &str| match path.trim_start_matches('.') {
-        "/usr/share/doc/glexec/copyright" => "/usr/share/doc/glexec/LICENSE".to_owned(),
-        "/usr/share/doc/glexec/changelog.gz" => "/usr/share/doc/glexec/CHANGELOG.md".to_owned(),
-        path => path.trim_end_matches(".gz").replace("/zsh/vendor-completions/", "/zsh/site-functions/"),
+    let only_debian = ["/changelog.Debian.gz", "/doc/glexec/changelog.gz", "/doc/glexec/copyright"];
+    let of_debian = |path: &str| path.contains("/share/lintian/") || only_debian.iter().any(|end| path.ends_with(end));
+    let name = |path: &str| {
+        let path = path.trim_start_matches('.').trim_end_matches(".gz");
+        path.replace("/zsh/vendor-completions/", "/zsh/site-functions/")
     };
     listing.lines().filter(|path| !of_debian(path)).map(name).collect()
 }
 
+/// What a program of this machine prints.
+fn run(program: &str, arguments: &[&str]) -> String {
+    let run = Command::new(program).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+    assert!(run.status.success(), "{program}: {}", String::from_utf8_lossy(&run.stderr));
+    String::from_utf8(run.stdout).unwrap()
+}
+
+#[test]
+fn ordinary_accounts_find_every_command_and_callers_of_old_find_it_in_sbin() {
+    let site = debian_site();
+    site.sh("dpkg -i /root/glexec.deb 2>&1");
+    for name in ["glexec", "glexec-admin", "mkgltempdir", "glexec_wrapenv", "glexec_unwrapenv.pl", "glexec_wrap.sh"] {
+        // What Debian's login gives its users.
+        let pilot = site.pilot().env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games");
+        pilot.sh(&format!("command -v {name}")).succeeds_with(&format!("/usr/bin/{name}\n"));
+        assert_eq!(
+            site.sh(&format!("readlink /usr/bin/{name}; test -x /usr/sbin/{name}")),
+            format!("../sbin/{name}\n")
+        );
+    }
+    assert_eq!(site.sh("find /usr /opt -name glexec -perm /6000"), "/usr/sbin/glexec\n", "one file");
+    is_configured(&site);
+    site.pilot().credential("alice").env("PATH", "/usr/bin").sh("exec glexec id -un").succeeds_with("alice\n");
+}
+
+#[test]
+fn a_system_whose_sbin_is_bin_gets_no_link_over_its_programs() {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("one-bin");
+    let _ = std::fs::remove_dir_all(&dir);
+    std::fs::create_dir_all(dir.join("usr/bin")).unwrap();
+    std::os::unix::fs::symlink("bin", dir.join("usr/sbin")).unwrap();
+    let deb = package("deb");
+    let built = deb.parent().and_then(Path::parent).unwrap();
+    run("make", &["install", &format!("DESTDIR={}", dir.display()), &format!("CARGO_TARGET_DIR={}", built.display())]);
+    for name in ["glexec", "glexec-admin", "mkgltempdir"] {
+        assert!(dir.join("usr/sbin").join(name).symlink_metadata().unwrap().is_file(), "{name}");
+    }
+}
+
+#[test]
+fn every_link_of_an_installed_page_leads_to_a_page() {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("unpacked");
+    let _ = std::fs::remove_dir_all(&dir);
+    run("dpkg-deb", &["-x", package("deb").to_str().unwrap(), dir.to_str().unwrap()]);
+    let top = dir.join("usr/share/doc/glexec");
+    let mut links = 0;
+    for page in ["", "docs", "docs/frameworks"].iter().flat_map(|folder| std::fs::read_dir(top.join(folder)).unwrap()) {
+        let page = page.unwrap().path();
+        if page.file_name().unwrap() == "CHANGELOG.md" || page.extension().is_none_or(|e| e != "md") {
+            continue; // compressed, as all changes of Debian's packages
+        }
+        let text = std::fs::read_to_string(&page).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
+            let to = page.parent().unwrap().join(link);
+            assert!(link.contains("://") || link.is_empty() || to.exists(), "{}: {link}", page.display());
+            links += 1;
+        }
+    }
+    assert!(links > 60, "{links} links");
+}
+
 #[test]
 fn make_install_and_both_packages_install_the_same_files() {
-    let run = |program: &str, arguments: &[&str]| {
-        let run = Command::new(program).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
-        assert!(run.status.success(), "{program}: {}", String::from_utf8_lossy(&run.stderr));
-        String::from_utf8(run.stdout).unwrap()
-    };
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("installed");
     let _ = std::fs::remove_dir_all(&dir);
     let (deb, rpm) = (package("deb"), package("rpm"));

@@ -82,7 +82,10 @@ fn follow(site: &Site, page: &str) {
     let mut lasting: BTreeMap<String, String> = BTreeMap::new();
     for Step { line, who, command, expected } in steps(&text) {
         let before = lasting.entry(who.clone()).or_default();
-        let caller = site.caller(&who).env("PATH", "/usr/local/sbin:/usr/sbin:/usr/local/bin:/usr/bin:/sbin:/bin");
+        // What Debian gives its users, and root.
+        let path =
+            if who == "root" { "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin" } else { "/usr/local/bin:/usr/bin" };
+        let caller = site.caller(&who).env("PATH", path);
         let run = caller.sh(&format!("exec 2>&1\n{before}{command}"));
         if command.starts_with("cd ") || command.starts_with("export ") {
             *before += &format!("{command}\n");

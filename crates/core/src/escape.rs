@@ -278,7 +278,7 @@ mod tests {
         #[test]
         fn what_is_written_is_read_back(bytes in proptest::collection::vec(any::<u8>(), 0..60), max in 3_usize..80, rest in "( .*)?") {
             let value = visible(&bytes, max);
-            let line = quoted(&value) + &rest;
+            let line = format!("{}{rest}", quoted(&value));
             prop_assert!(is_visible(&value));
             let (read, left) = unquoted(&line).unwrap();
             prop_assert_eq!((read.as_ref(), left), (value.as_str(), rest.as_str()));

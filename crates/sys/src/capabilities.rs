@@ -60,7 +60,7 @@ pub fn read() -> Result<Sets, Errno> {
     // SAFETY: the kernel writes a header and, for this version, two words.
     Errno::result(unsafe { libc::syscall(libc::SYS_capget, &raw mut header, words.as_mut_ptr()) })?;
     let [low, high] = words;
-    let set = |low: u32, high: u32| Capabilities(u64::from(low) | u64::from(high) << 32);
+    let set = |low: u32, high: u32| Capabilities(u64::from(low) | (u64::from(high) << 32));
     Ok(Sets {
         effective: set(low.effective, high.effective),
         permitted: set(low.permitted, high.permitted),

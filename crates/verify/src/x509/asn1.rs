@@ -188,7 +188,7 @@ impl<'a> Cursor<'a> {
 /// Reads identifier and length without looking whether the content is there: the identifier octet, the size of both, and
 /// the content's length. For CRLs, which come in pieces and have a hundred thousand values.
 pub fn header(bytes: &[u8]) -> Result<(u8, usize, usize), Malformed> {
-    let length = |octets: &[u8]| octets.iter().fold(0_usize, |length, octet| length << 8 | usize::from(*octet));
+    let length = |octets: &[u8]| octets.iter().fold(0_usize, |length, octet| (length << 8) | usize::from(*octet));
     match bytes {
         [tag, ..] if tag & 0x1f == 0x1f => Err(Malformed("a tag has more than one octet")),
         [tag, short @ 0..=0x7f, ..] => Ok((*tag, 2, usize::from(*short))),

@@ -20,7 +20,7 @@ impl Default for Listed {
 pub fn mark(serial: &[u8]) -> u64 {
     match serial.last_chunk() {
         Some(last) => u64::from_be_bytes(*last),
-        None => serial.iter().fold(0, |number, octet| number << 8 | u64::from(*octet)),
+        None => serial.iter().fold(0, |number, octet| (number << 8) | u64::from(*octet)),
     }
 }
 

@@ -260,7 +260,7 @@ fn octets(groups: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
             seen |= *value;
         }
         let [a, b, c, d] = values.map(u128::from);
-        let [_, _, _, _, octets @ ..] = (a << 72 | b << 48 | c << 24 | d).to_be_bytes();
+        let [_, _, _, _, octets @ ..] = ((a << 72) | (b << 48) | (c << 24) | d).to_be_bytes();
         twelve.copy_from_slice(&octets);
     }
     for group in others.chunks_exact(4) {
