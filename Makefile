@@ -25,22 +25,22 @@ CARGO_OF_USER = $(shell getent passwd '$(SUDO_USER)' | cut -d: -f6)/.cargo/bin
 BUILDER = $(if $(and $(SUDO_USER),$(filter 0,$(shell id -u))),$(if $(shell command -v cargo),,sudo -H -u $(SUDO_USER) env PATH=$(CARGO_OF_USER):$(PATH) $(if $(CARGO_TARGET_DIR),CARGO_TARGET_DIR=$(TARGET))))
 CARGO = $(BUILDER) cargo
 
-SCRIPTS = .ci/run benches/run demo/run $(SHELL_COMPANIONS) $(addprefix packaging/,build-deb build-rpm install-missing source-tree) $(addprefix tests/site/,enter make-pki make-root prepare) packaging/linked-crates tests/attacks/faults.sh
+SCRIPTS = .ci/run benches/run demo/run $(SHELL_COMPANIONS) $(addprefix packaging/,build-deb build-rpm install-missing rust-version source-tree) tests/debian/run $(addprefix tests/site/,enter make-pki make-root prepare) packaging/linked-crates tests/attacks/faults.sh
 
-.PHONY: all bench build deb demo test fuzz faults supply-chain sanitize mutants lint format-check fmt install rpm clean help packages rust rust-tools
+.PHONY: all bench build deb demo test test-debian fuzz faults supply-chain sanitize mutants lint format-check fmt install rpm clean help packages packages-demo rust rust-tools
 .NOTPARALLEL: # what a target needs is done in the order it is written
 
 all: build
 
 build: rust  ## build the program (target/release/glexec)
 	@echo "build: cargo build --release"
-	@$(CARGO) build --release --locked --quiet
+	@$(CARGO) build --release --locked
 
-demo: packages build  ## show what glexec does, in a private site that vanishes afterwards (root or sudo)
+demo: rust packages-demo build  ## show what glexec does, in a private site that vanishes afterwards (root or sudo)
 	@$(SUDO) demo/run $(PROGRAM)
 
 # Trusted files belong to root, sites are made by root: so every test runs as root. Who builds is whoever calls.
-test: packages format-check lint build deb rpm  ## everything: format, lints, unit, property, integration and system tests (root or sudo)
+test: rust packages format-check lint build deb rpm  ## everything: format, lints, unit, property, integration and system tests (root or sudo)
 	@echo "test: building the tests"
 	@tests=$$($(CARGO) test --locked --quiet --no-run --message-format=json | \
 		sed -n 's/.*"overflow_checks":[a-z]*,"test":true}.*"executable":"\([^"]*\)".*/\1/p') && test -n "$$tests" && \
@@ -48,6 +48,13 @@ test: packages format-check lint build deb rpm  ## everything: format, lints, un
 			echo "test: $${test##*/}" && $(SUDO) env GLEXEC_UNDER_TEST=$(PROGRAM) GLEXEC_PACKAGES=$(PACKAGES) "$$test" --quiet || exit 1; \
 		done
 	@echo "test: all passed"
+
+# Debian 12 takes this machine's Rust, 13 its own. What is made and built there stays until DEBIAN_ROOTS is removed.
+DEBIAN = 12 13
+DEBIAN_ROOTS = $(TARGET)/debian
+test-debian:  ## make demo and make test on bare systems made with debootstrap (root or sudo): DEBIAN="12 13"
+	@packaging/install-missing test-debian
+	@for release in $(DEBIAN); do $(SUDO) env PATH="$$PATH" tests/debian/run $(DEBIAN_ROOTS) $$release || exit 1; done
 
 ROUNDS = 100
 PART =
@@ -168,14 +175,17 @@ clean:  ## remove what was built
 	@$(CARGO) clean
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 packages:
-	@packaging/install-missing
+	@packaging/install-missing test
 
+packages-demo:
+	@packaging/install-missing demo
+
+# First of all: who lacks it need not wait for anything else.
 rust:
-	@$(CARGO) --version > /dev/null 2>&1 || \
-		{ echo "rust: cargo is not in PATH; install Rust 1.85 or newer (Debian 13: cargo rustfmt rust-clippy; any: rustup.rs)" >&2; exit 1; }
+	@packaging/rust-version $(CARGO)
 
 # rustup's minimal profile and Debian's cargo come without the two.
 rust-tools: rust

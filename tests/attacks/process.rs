@@ -124,7 +124,7 @@ fn paths_of_the_machine_that_built_it() {
     nothing_is_amiss(&site, Calls::Exactly(0));
 }
 
-fn limited<'s>(caller: Caller<'s>, resource: Resource, soft: u64) -> Caller<'s> {
+fn limited(caller: Caller<'_>, resource: Resource, soft: u64) -> Caller<'_> {
     caller.first(move || Ok(setrlimit(resource, soft, getrlimit(resource)?.1)?))
 }
 

@@ -316,7 +316,7 @@ fn a_full_disk_leaves_no_half_record_and_nothing_runs() {
 }
 
 /// A caller with a lower limit; with `hard`, one that nobody without CAP_SYS_RESOURCE can raise again.
-fn limited<'s>(site: &'s Site, resource: Resource, limit: u64, hard: bool) -> Caller<'s> {
+fn limited(site: &Site, resource: Resource, limit: u64, hard: bool) -> Caller<'_> {
     alice(site).first(move || {
         let ceiling = if hard { limit } else { getrlimit(resource)?.1 };
         Ok(setrlimit(resource, limit, ceiling)?)

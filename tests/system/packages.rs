@@ -158,9 +158,28 @@ fn ordinary_accounts_find_every_command_and_callers_of_old_find_it_in_sbin() {
             format!("../sbin/{name}\n")
         );
     }
-    assert_eq!(site.sh("find /usr /opt -name glexec -perm /6000"), "/usr/sbin/glexec\n", "one file");
+    assert_eq!(site.sh("find /usr -name glexec -perm /6000"), "/usr/sbin/glexec\n", "one file");
     is_configured(&site);
     site.pilot().credential("alice").env("PATH", "/usr/bin").sh("exec glexec id -un").succeeds_with("alice\n");
+}
+
+#[test]
+fn who_has_an_old_rust_or_none_is_told_what_to_do_before_anything_else() {
+    for (cargo, expected) in [("echo cargo 1.63.0", "Rust 1.63.0, which is too old"), ("exit 127", "not in PATH")] {
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("old-rust");
+        std::fs::create_dir_all(&dir).unwrap();
+        std::fs::write(dir.join("cargo"), format!("#!/bin/sh\n{cargo}\n")).unwrap();
+        run("chmod", &["+x", dir.join("cargo").to_str().unwrap()]);
+        for target in ["demo", "test", "build"] {
+            let mut make = Command::new("make");
+            make.arg(target).current_dir(env!("CARGO_MANIFEST_DIR")).env_remove("SUDO_USER");
+            make.env("PATH", format!("{}:/usr/sbin:/usr/bin:/bin", dir.display()));
+            let made = make.output().unwrap();
+            let said = String::from_utf8_lossy(&made.stderr);
+            assert!(!made.status.success() && made.stdout.is_empty(), "{made:?}");
+            assert!(said.contains(expected) && said.contains("https://rustup.rs"), "{said}");
+        }
+    }
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn a_full_disk_refuses_the_target_proxy_and_leaves_nothing_of_it() {
 }
 
 /// Starts a payload that ends when a file appears.
-fn waiting<'s>(site: &'s Site) -> crate::site::Running<'s> {
+fn waiting(site: &Site) -> crate::site::Running<'_> {
     let script = "touch ~/ready; while ! test -e /tmp/end; do sleep 0.01; done; exit 3";
     let running = alice(site).start(GLEXEC, ["sh", "-c", script]);
     running.wait_until("test -e /home/alice/ready");
