@@ -133,6 +133,21 @@ impl Machine for Privileged {
     }
 }
 
+/// What belongs to a policy of what the call is made of.
+fn circumstances(caller: &Caller, matter: &Matter<'_>, config: &Config, now: i64) -> Circumstances {
+    Circumstances {
+        caller: caller.name.clone(),
+        caller_uid: caller.uid,
+        caller_gid: caller.gid,
+        caller_groups: matter.groups.iter().map(|gid| gid.as_raw()).collect(),
+        command: matter.payload.map(|payload| payload.command.clone()),
+        cwd: matter.cwd.map(Path::to_path_buf),
+        path: config.glexec.path.clone(),
+        now,
+        purpose: matter.purpose,
+    }
+}
+
 /// Decides. Every step may refuse; each takes what the one before has proved.
 pub fn decide(
     matter: &Matter<'_>,
@@ -155,7 +170,7 @@ pub fn decide(
         check_expected(expected, &verified.user)?;
     }
 
-    let circumstances = Circumstances::of(caller, matter, config, now);
+    let circumstances = circumstances(caller, matter, config, now);
     let programs = machine.programs(&service);
     let world = World { files: machine.files(), programs: &*programs, accounts: &Nss, leases: machine.leases() };
     let (user, pilot) = (&verified.user, verified.pilot.as_ref());

@@ -2,7 +2,10 @@
 
 #![forbid(unsafe_code)]
 
-pub mod load;
-
 pub use glexec_config::*;
 pub use glexec_core::credentials;
+/// Loading it.
+pub mod load {
+    pub use glexec_config::parse::{Mistake, parse};
+    pub use glexec_machine::configuration::*;
+}

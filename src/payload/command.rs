@@ -6,22 +6,9 @@ use crate::audit::escape::in_sentence;
 use crate::config::values::SearchPath;
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::sys::lookup::{self, Executable};
+use glexec_policy::command::candidates;
 use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-
-/// The files that a command may mean, in the order in which they are tried.
-pub fn candidates(command: &OsStr, path: &SearchPath, cwd: Option<&Path>) -> Vec<PathBuf> {
-    if command.is_empty() {
-        Vec::new()
-    } else if !command.as_bytes().contains(&b'/') {
-        path.directories().map(|dir| dir.join(command)).collect()
-    } else if command.as_bytes().starts_with(b"/") {
-        vec![command.into()]
-    } else {
-        cwd.into_iter().map(|cwd| cwd.join(command)).collect()
-    }
-}
 
 /// Finds the file to execute: a name without `/` in the payload's PATH, a relative path below the caller's working
 /// directory. To be called while acting as the target; symbolic links are followed.

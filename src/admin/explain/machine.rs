@@ -202,6 +202,11 @@ impl Leases for Watched {
         Looking.look(directory, pool, lease, usable)
     }
 
+    fn first_free(&self, directory: &Path, pool: &Pool, lease: &LeaseName, usable: &Usable<'_>) -> Outcome<String> {
+        self.may_look(directory);
+        Looking.first_free(directory, pool, lease, usable)
+    }
+
     fn lease(&self, directory: &Path, pool: &Pool, lease: &LeaseName, usable: &Usable<'_>) -> Outcome<String> {
         self.may_look(directory);
         Looking.lease(directory, pool, lease, usable)

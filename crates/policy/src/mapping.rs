@@ -1,0 +1,23 @@
+//! What mapping gives.
+
+use glexec_core::account::{TargetGid, TargetUid};
+use std::path::PathBuf;
+
+/// Who the payload will be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mapping {
+    /// Login name.
+    pub name: String,
+    /// User id.
+    pub uid: TargetUid,
+    /// Primary group.
+    pub gid: TargetGid,
+    /// Supplementary groups, each once.
+    pub groups: Vec<TargetGid>,
+    /// Home directory.
+    pub home: PathBuf,
+    /// Login shell.
+    pub shell: PathBuf,
+    /// The lease of a pool account.
+    pub lease: Option<String>,
+}
