@@ -133,18 +133,28 @@ pub fn write(old: &Old, policies: &Database, out: &mut Output) {
         }
     }
     default_policies(old, policies, policy_named, out);
-    if old.get("certdir").or(old.get("vomsdir")).is_some() || !super::convert_lcmaps::credentials(policies).is_empty() {
-        out.table("[credentials]");
-        let mut settings = super::convert_lcmaps::credentials(policies);
-        for key in ["certdir", "vomsdir"] {
-            if let Some(value) = old.get(key) {
-                settings.retain(|(other, _)| other != key);
-                settings.push((key.to_owned(), quoted(value)));
-            }
+    credentials(old, policies, out);
+}
+
+/// What the proxies of pilot frameworks may need, which the C library took without asking.
+const PROXIES: [&str; 3] = [
+    "DIRAC v6 makes legacy proxies: proxy_types = [\"rfc3820\", \"legacy\"]. RSA keys of 1024 bits (DIRAC, WMCore): min_proxy_rsa_bits = 1024, the default.",
+    "voms-proxy-init signs with SHA-1 below a CA with an elliptic curve: proxy_digests = [\"sha256\", \"sha384\", \"sha512\", \"sha1\"].",
+    "docs/frameworks has what each framework needs.",
+];
+
+fn credentials(old: &Old, policies: &Database, out: &mut Output) {
+    out.table("[credentials]");
+    PROXIES.iter().for_each(|line| out.comment(line));
+    let mut settings = super::convert_lcmaps::credentials(policies);
+    for key in ["certdir", "vomsdir"] {
+        if let Some(value) = old.get(key) {
+            settings.retain(|(other, _)| other != key);
+            settings.push((key.to_owned(), quoted(value)));
         }
-        for (key, value) in settings {
-            out.set(&key, &value);
-        }
+    }
+    for (key, value) in settings {
+        out.set(&key, &value);
     }
 }
 

@@ -23,6 +23,11 @@ pub const MENDS: &[(Reason, &str)] = &[
     (Reason::CredentialInsecure, "chmod 600 the proxy"),
     (Reason::CredentialExpired, "renew the proxy; if it is new, check the clock"),
     (Reason::CredentialNotYetValid, "check the clock (chronyc tracking)"),
+    (
+        Reason::CredentialWeakDigest,
+        "on a proxy: docs/troubleshooting.md, SHA-1; a certificate has to be replaced by its CA",
+    ),
+    (Reason::CredentialWeakKey, "make a new proxy, or get a certificate with a longer key"),
     (Reason::CredentialUnknownCa, "install the CA's package, if the site trusts it"),
     (Reason::TrustInsecure, "chown root and chmod go-w the trust directory, what is in it, and what is above it"),
     (

@@ -366,6 +366,18 @@ fn check_names_what_calls_alone_do_not_explain() {
             "install the CA's package",
         ),
         (
+            "cd /etc/grid-security/certificates; : > $(ls *.r0 | head -1)".to_owned(),
+            2,
+            ".r0: it is empty (trust.crl-invalid)",
+            "run fetch-crl",
+        ),
+        (
+            "cd /etc/grid-security/vomsdir/testvo; echo /CN=voms2 > voms2.lsc".to_owned(),
+            1,
+            "it names no server with its CA: two lines at least (voms.ac-untrusted)",
+            "install the VO's .lsc file",
+        ),
+        (
             "sed -i 's/^user_white_list = .*/user_white_list = pilot/' /etc/glexec.conf".to_owned(),
             2,
             "(config.syntax)",
@@ -524,4 +536,22 @@ fn who_is_not_root_learns_that_he_cannot_see_everything() {
     site.admin(["check"]).exits(0);
     let run = site.pilot().run("/usr/sbin/glexec-admin", ["check", "--json"]);
     assert!(!run.stderr().contains("panicked") && run.code().is_some_and(|code| code <= 3), "{run}");
+}
+
+/// A CA that expired yesterday, put into the CA directory.
+const EXPIRED_CA: &str = "cd /tmp && openssl req -newkey rsa:2048 -nodes -keyout k -subj '/O=old/CN=Old CA' -out r 2>&1 && \
+    echo basicConstraints=critical,CA:TRUE > e && openssl x509 -req -in r -signkey k -days -1 -extfile e -out c 2>&1 && \
+    install -m 644 c /etc/grid-security/certificates/$(openssl x509 -in c -noout -subject_hash).0";
+
+#[test]
+fn a_ca_that_has_expired_is_worth_one_warning_that_can_be_silenced() {
+    let site = Site::with(Site::linger);
+    site.sh(EXPIRED_CA);
+    let run = site.admin(["check"]);
+    let said = run.stdout();
+    let line = "the certificate of a CA has expired: /O=old/CN=Old CA (trust.ca-expired)";
+    assert!(run.code() == Some(1) && said.matches("Old CA").count() == 1 && said.contains(line), "{run}");
+    assert!(said.contains("--ignore-expired-cas"), "{run}");
+    let run = site.admin(["check", "--ignore-expired-cas"]);
+    assert!(run.code() == Some(0) && !run.stdout().contains("Old CA"), "{run}");
 }

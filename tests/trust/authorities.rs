@@ -128,7 +128,7 @@ pub fn cas_below_an_anchor_come_from_the_file_or_the_directory_and_must_be_cas()
             (
                 "constraints on other kinds of names",
                 extensions(vec![ca_true(None), extension(NAME_CONSTRAINTS, true, &dns)]),
-                "credential.unknown-extension",
+                FULL,
             ),
             ("expired", chain(&|s| s.lasts(NOW - 9 * DAY, NOW - DAY)), "credential.expired"),
             ("of the future", chain(&|s| s.lasts(NOW + DAY, NOW + 9 * DAY)), "credential.not-yet-valid"),
@@ -597,26 +597,172 @@ pub fn of_several_cas_with_one_hash_the_one_with_the_right_key_is_found() {
     case(verdict(&site, &good), FULL, "the sixteenth");
 }
 
-pub fn names_are_compared_by_their_der() {
+pub fn names_are_equal_whatever_string_type_carries_them() {
     let w = World::new();
     let site = Site::empty();
     let good = file(&[&proxy(&w.alice, 1), &w.alice]);
-    site.ca(&w.root, &[]);
+    site.ca(&w.root, &[]).lsc("testvo", LSC);
     // The same key and the same hash do not make a CA of another name the issuer.
     let renamed = root("/DC=org/DC=example/CN=Other", key(whose::ROOT), |_| {});
     site.put(&format!("{}.0", hash(&w.root.der)), &renamed.der);
     case(verdict(&site, &good), "credential.unknown-ca", "a CA of another name in the place of the issuer");
-    // Nor do the same words in another string type.
-    let words = [("DC", 0x16, "org"), ("DC", 0x16, "example"), ("CN", 0x13, "Alice")];
-    let printable = seq(&words.map(|(kind, tag, value)| rdn(&[attribute(kind, tag, value.as_bytes())])));
-    let alice = eec(ALICE, key(whose::ALICE), &w.root, |s| s.subject = printable.clone());
-    let leaf = below(&w.alice, 1, |s| s.subject = extend(&printable, "1"));
-    case(verdict(&site, &file(&[&leaf, &alice])), "credential.incomplete", "the issuer's name in another string type");
-    let typed = [("DC", 0x16, "org"), ("DC", 0x16, "example"), ("CN", 0x13, "Root CA")];
-    let typed = seq(&typed.map(|(kind, tag, value)| rdn(&[attribute(kind, tag, value.as_bytes())])));
-    let alice = eec(ALICE, key(whose::ALICE), &w.root, |s| s.issuer = typed.clone());
     site.ca(&w.root, &[]);
-    case(verdict(&site, &file(&[&alice])), "credential.unknown-ca", "the CA's name in another string type");
+    let written = |tag: u8, common_name: &str| {
+        let wide: Vec<u8> = common_name.bytes().flat_map(|b| [0, b]).collect();
+        let value = if tag == 0x1e { wide } else { common_name.as_bytes().to_vec() };
+        let dc = |value: &str| rdn(&[attribute("DC", 0x16, value.as_bytes())]);
+        seq(&[dc("org"), dc("example"), rdn(&[attribute("CN", tag, &value)])])
+    };
+    for (kind, tag) in [("a PrintableString", 0x13), ("a T61String", 0x14), ("a BMPString", 0x1e)] {
+        let (alice_s, root_s) = (written(tag, "Alice"), written(tag, "Root CA"));
+        let alice = eec(ALICE, key(whose::ALICE), &w.root, |s| s.subject = alice_s.clone());
+        let copied = below(&alice, 1, |s| s.subject = extend(&w.alice.spec.subject, "1"));
+        case(verdict(&site, &file(&[&copied, &alice])), FULL, format!("the user's name as {kind}, the copy as UTF-8"));
+        let leaf = below(&w.alice, 1, |s| (s.subject, s.issuer) = (extend(&alice_s, "1"), alice_s.clone()));
+        case(verdict(&site, &file(&[&leaf, &w.alice])), FULL, format!("issuer and copied name as {kind}"));
+        let by_root = eec(ALICE, key(whose::ALICE), &w.root, |s| s.issuer = root_s.clone());
+        case(verdict(&site, &file(&[&by_root])), BARE, format!("the CA's name as {kind}"));
+        let list = crl(&w.root, &[&w.alice], |c| c.issuer = root_s.clone());
+        site.put(&format!("{}.r0", hash(&w.root.der)), &list);
+        case(verdict(&site, &good), "credential.revoked", format!("a CRL with the CA's name as {kind}"));
+        site.ca(&w.root, &[]);
+        let attributes = ac(&w.alice, &w.server, &["/testvo/Role=pilot", "/testvo"], |a| {
+            a.issuer = written(tag, "voms.example.org");
+            a.holder_issuer = root_s.clone();
+        });
+        let with = file(&[&voms_proxy(&w.alice, 1, &[attributes]), &w.alice]);
+        case(verdict(&site, &with), &format!("{FULL}{PILOT}"), format!("attributes with the names as {kind}"));
+    }
+    let capitals = below(&w.alice, 1, |s| s.issuer = name("/DC=org/DC=example/CN=ALICE"));
+    case(verdict(&site, &file(&[&capitals, &w.alice])), "credential.incomplete", "the issuer's name in capitals");
+    let capitals = eec(ALICE, key(whose::ALICE), &w.root, |s| s.issuer = name("/DC=org/DC=example/CN=ROOT CA"));
+    case(verdict(&site, &file(&[&capitals])), "credential.unknown-ca", "the CA's name in capitals");
+}
+
+#[test]
+fn the_ca_that_is_named_as_unknown_is_not_one_that_the_site_has() {
+    let w = World::new();
+    let site = w.site();
+    let said = |issuer: &str| {
+        let alice = eec(ALICE, key(whose::ALICE), &w.root, |s| s.issuer = name(issuer));
+        ask(&site, &user(&file(&[&alice])), defaults).unwrap_err().sentence().to_owned()
+    };
+    let unknown = said("/DC=org/DC=example/CN=Other CA");
+    assert!(unknown.contains("CN=Other CA, which is not one of the site's"), "{unknown}");
+    let alike = said("/DC=org/DC=example/CN=ROOT CA");
+    assert!(alike.ends_with("by /DC=org/DC=example/CN=ROOT CA; the site has /DC=org/DC=example/CN=Root CA, which differs in case or blanks"), "{alike}");
+}
+
+#[test]
+fn what_is_wrong_with_a_crl_names_its_file() {
+    let w = World::new();
+    let site = w.site();
+    let good = file(&[&proxy(&w.alice, 1), &w.alice]);
+    let (first, second) = (format!("{}.r0", hash(&w.root.der)), format!("{}.r1", hash(&w.root.der)));
+    let detail = |bytes: &[u8]| {
+        site.put(&second, bytes);
+        let refusal = ask(&site, &user(&good), defaults).unwrap_err();
+        let surveyed = glexec_verify::trust::survey::survey(&site.trust(), &Credentials::default(), NOW).unwrap();
+        let faults = surveyed.into_iter().flat_map(|ca| ca.unwrap().faults).collect::<Vec<_>>();
+        assert!(faults.iter().any(|fault| fault.for_log() == refusal.for_log()), "check says the same: {faults:?}");
+        refusal.for_log()
+    };
+    let genuine = |bend: &dyn Fn(&mut Crl)| crl(&w.root, &[], |c| bend(c));
+    let delta = genuine(&|c| c.extensions.push(extension("2.5.29.27", true, &tlv(2, &[1]))));
+    let cut = |bytes: &[u8]| bytes[..bytes.len() - 9].to_vec();
+    for (bytes, why) in [(delta, "it is a delta CRL"), (cut(&genuine(&|_| {})), "")] {
+        let said = detail(&bytes);
+        assert!(said.contains(&format!("{second}: {why}")), "{said}");
+    }
+    site.remove(&first);
+    site.put(&first, b"");
+    site.put(&second, b"");
+    let said = detail(b"");
+    assert!(
+        said.contains(&format!("{second}: it is empty")) || said.contains(&format!("{first}: it is empty")),
+        "{said}"
+    );
+    let nonsense = detail(b"nonsense");
+    assert!(nonsense.contains(&format!("{second}: it has no such PEM block")), "{nonsense}");
+    site.put(&first, &genuine(&|c| c.next_update = time(NOW - DAY)));
+    site.remove(&second);
+    let expired = ask(&site, &user(&good), defaults).unwrap_err();
+    assert!(expired.reason().code() == "trust.crl-expired" && expired.for_log().contains(&first), "{expired:?}");
+    site.put(&first, &genuine(&|c| c.this_update = time(NOW + DAY)));
+    let future = ask(&site, &user(&good), defaults).unwrap_err();
+    assert!(future.for_log().contains(&format!("{first}: its thisUpdate is in the future")), "{future:?}");
+}
+
+pub fn name_constraints_bind_alternative_names_too() {
+    let w = World::new();
+    let site = w.site();
+    let directory = |text: &str| tlv(0xa4, &name(text));
+    let tree = |n: u8, bases: &[Vec<u8>]| {
+        let trees: Vec<u8> = bases.iter().flat_map(|base| seq(&[base.clone()])).collect();
+        tlv(0xa0 | n, &trees)
+    };
+    let said = |constraints: &[Vec<u8>], subject: Vec<u8>, names: Option<Vec<u8>>| {
+        let sub = sub("/DC=org/DC=example/CN=Sub CA", key(whose::SUB), &w.root, |s| {
+            s.extensions = vec![ca_true(None), key_usage(6), extension(NAME_CONSTRAINTS, true, &seq(constraints))];
+        });
+        site.put(&format!("{}.r0", hash(&sub.der)), &crl(&sub, &[], |_| {})).policy(&sub, "*");
+        let alice = eec(ALICE, key(whose::ALICE), &sub, |s| {
+            s.subject = subject.clone();
+            s.extensions.extend(names.iter().map(|names| extension("2.5.29.17", false, names)));
+        });
+        verdict(&site, &file(&[&proxy(&alice, 1), &alice, &sub]))
+    };
+    let alice = || name(ALICE);
+    let (refused, unjudged) = ("credential.ca-rules", "credential.unknown-extension");
+    let permitted = [tree(0, &[directory("/DC=org/DC=example")])];
+    let excluded = [tree(1, &[directory("/DC=org/DC=example/CN=Bob")])];
+    let beside = |text: &str| Some(seq(&[directory(text)]));
+    for (what, constraints, names, expected) in [
+        ("a permitted name beside the subject", &permitted[..], beside("/DC=org/DC=example/CN=Other"), FULL),
+        ("a name beside the subject that is not permitted", &permitted, beside("/C=XX/CN=Other"), refused),
+        ("an excluded name beside the subject", &excluded, beside("/DC=org/DC=example/CN=BOB"), refused),
+        ("a name below an excluded one", &excluded, beside("/DC=org/DC=example/CN=Bob/CN=x"), refused),
+        ("a name beside the subject that is not excluded", &excluded, beside("/C=XX/CN=Other"), FULL),
+        ("an empty name beside the subject", &permitted, Some(seq(&[tlv(0xa4, &seq(&[]))])), refused),
+        (
+            "the second of two names beside the subject",
+            &permitted,
+            Some(seq(&[directory("/DC=org/DC=example/CN=x"), directory("/C=XX")])),
+            refused,
+        ),
+        ("a DNS name where directory names are bound", &permitted, Some(seq(&[tlv(0x82, b"a.org")])), FULL),
+        ("alternative names that are none", &permitted, Some(null()), "credential.malformed"),
+        (
+            "a name beside the subject that is none",
+            &permitted,
+            Some(seq(&[tlv(0xa4, &null())])),
+            "credential.malformed",
+        ),
+    ] {
+        case(said(constraints, alice(), names), expected, what);
+    }
+    for (form, tag, value) in [
+        ("mail", 0x81, &b"a@b.org"[..]),
+        ("DNS", 0x82, b"a.org"),
+        ("URI", 0x86, b"http://a.org"),
+        ("address", 0x87, &[1; 4]),
+    ] {
+        let base = if tag == 0x87 { [1, 1, 1, 1, 255, 255, 255, 255].to_vec() } else { b"b.org".to_vec() };
+        for (kind, number) in [("permitted", 0), ("excluded", 1)] {
+            let constraints = [tree(number, &[tlv(tag, &base)])];
+            case(said(&constraints, alice(), None), FULL, format!("{kind} {form} names, and none is there"));
+            let of_form = Some(seq(&[tlv(tag, value)]));
+            case(said(&constraints, alice(), of_form), unjudged, format!("{kind} {form} names, and one is there"));
+        }
+    }
+    let mail = [tree(1, &[tlv(0x81, b"b.org")])];
+    let subject = name("/DC=org/DC=example/CN=Alice/emailAddress=a@b.org");
+    case(said(&mail, subject, None), unjudged, "excluded mail names, and one is in the subject");
+    let numbers = |tag: u8| seq(&[rdn(&[attribute("DC", 0x16, b"org")]), rdn(&[attribute("2.5.4.5", tag, b"12")])]);
+    let numeric = [tree(1, &[tlv(0xa4, &numbers(0x12))])];
+    case(said(&numeric, numbers(0x13), None), refused, "an excluded name in another string type");
+    let umlaut = [tree(1, &[directory("/O=Ämter")])];
+    case(said(&umlaut, name("/O=ämter/CN=x"), None), refused, "an excluded name in other case, beyond ASCII");
 }
 
 pub fn the_directory_is_found_by_the_old_hash_too() {
@@ -631,6 +777,13 @@ pub fn the_directory_is_found_by_the_old_hash_too() {
         std::fs::rename(from, site.certificates().join(format!("{old}.{suffix}"))).unwrap();
     }
     case(verdict(&site, &good), FULL, "everything under the old hash");
+    let printable = seq(&[
+        rdn(&[attribute("DC", 0x16, b"org")]),
+        rdn(&[attribute("DC", 0x16, b"example")]),
+        rdn(&[attribute("CN", 0x13, b"Root CA")]),
+    ]);
+    let rewritten = eec(ALICE, key(whose::ALICE), &w.root, |s| s.issuer = printable.clone());
+    case(verdict(&site, &file(&[&rewritten])), BARE, "the CA's name as a PrintableString, its hash as of UTF-8");
 }
 
 pub fn openssl_agrees_on_the_hash_of_every_kind_of_name() {

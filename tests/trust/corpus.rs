@@ -173,6 +173,7 @@ groups! {
     authorities:
         only_the_ca_directory_is_trusted
         cas_below_an_anchor_come_from_the_file_or_the_directory_and_must_be_cas
+        name_constraints_bind_alternative_names_too
         crls_are_needed_current_genuine_and_complete
         a_crl_counts_for_the_certificates_that_it_speaks_for
         crls_are_asked_at_every_level
@@ -180,7 +181,7 @@ groups! {
         policies_are_written_in_many_ways
         a_ca_may_have_quotes_in_its_name
         of_several_cas_with_one_hash_the_one_with_the_right_key_is_found
-        names_are_compared_by_their_der
+        names_are_equal_whatever_string_type_carries_them
         the_directory_is_found_by_the_old_hash_too
         openssl_agrees_on_the_hash_of_every_kind_of_name
         what_others_can_write_is_not_trusted;

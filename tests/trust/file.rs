@@ -407,15 +407,26 @@ pub fn weak_keys_and_digests_are_refused_and_the_policy_can_bend_only_so_far() {
     expect(
         &site,
         vec![
-            ("RSA with 1024 bits", file(&[&keyed(weak()), &w.alice]), "credential.weak-key"),
+            ("RSA with 1024 bits", file(&[&keyed(weak()), &w.alice]), FULL),
+            (
+                "a proxy of a proxy with RSA of 1024 bits",
+                file(&[&proxy(&keyed(weak()), 2), &keyed(weak()), &w.alice]),
+                FULL,
+            ),
             ("a proxy by RSA with 1024 bits", file(&[&proxy(&by_weak, 1), &by_weak]), "credential.weak-key"),
+            ("a user with RSA of 1024 bits", file(&[&by_weak]), "credential.weak-key"),
+            ("RSA with 1023 bits", spki(&[vec![0x7f], vec![0xff; 127]].concat(), &[1, 0, 1]), "credential.weak-key"),
             (
                 "RSA with 8192 bits, another's key",
                 spki(&[vec![0], vec![0xff; 1024]].concat(), &[1, 0, 1]),
                 "credential.key-mismatch",
             ),
             ("RSA with 8193 bits", spki(&[vec![1], vec![0xff; 1024]].concat(), &[1, 0, 1]), "credential.weak-key"),
-            ("RSA with 2047 bits", spki(&[vec![0x7f], vec![0xff; 255]].concat(), &[1, 0, 1]), "credential.weak-key"),
+            (
+                "RSA with 2047 bits, another's key",
+                spki(&[vec![0x7f], vec![0xff; 255]].concat(), &[1, 0, 1]),
+                "credential.key-mismatch",
+            ),
             ("a negative modulus", spki(&[0xff; 256], &[1, 0, 1]), "credential.malformed"),
             ("the exponent 0", spki(&usual, &[0]), "credential.weak-key"),
             (
@@ -479,19 +490,93 @@ pub fn weak_keys_and_digests_are_refused_and_the_policy_can_bend_only_so_far() {
         defaults,
     );
     expect_as(
-        "1024 bits and SHA-1 allowed: ",
+        "1024 bits allowed: ",
+        &site,
+        vec![("a proxy by RSA with 1024 bits", file(&[&proxy(&by_weak, 1), &by_weak]), FULL)],
+        |policy| policy.min_rsa_bits = 1024,
+    );
+    expect_as(
+        "2048 bits of proxies too: ",
         &site,
         vec![
-            ("RSA with 1024 bits", file(&[&keyed(weak()), &w.alice]), FULL),
-            ("RSA and SHA-1", file(&[&signed(&by_rsa, sha1_rsa()), &by_rsa]), FULL),
-            ("RSA and MD5", file(&[&signed(&by_rsa, md5_rsa()), &by_rsa]), "credential.weak-digest"),
+            ("RSA with 1024 bits", file(&[&keyed(weak()), &w.alice]), "credential.weak-key"),
+            (
+                "a proxy of a proxy with RSA of 1024 bits",
+                file(&[&proxy(&keyed(weak()), 2), &keyed(weak()), &w.alice]),
+                "credential.weak-key",
+            ),
         ],
-        |policy| {
-            policy.min_rsa_bits = 1024;
-            policy.digests.push(Digest::Sha1);
-        },
+        |policy| policy.min_proxy_rsa_bits = 2048,
     );
-    let strict = |c: &mut Credentials| c.digests = vec![Digest::Sha512];
+    expect_as(
+        "3072 bits of proxies alone: ",
+        &site,
+        vec![
+            ("a user with 2048 bits, a proxy on a curve", file(&[&proxy(&by_rsa, 1), &by_rsa]), FULL),
+            ("a proxy with 2048 bits", file(&[&keyed(rsa()), &w.alice]), "credential.weak-key"),
+        ],
+        |policy| policy.min_proxy_rsa_bits = 3072,
+    );
+    let old_alice = eec(ALICE, key(whose::ALICE), &w.root, |s| s.algorithm = sha1_ecdsa());
+    let old = file(&[&proxy(&old_alice, 1), &old_alice]);
+    let old_ac = |serial: u8, bend: &dyn Fn(&mut Spec), old: bool| {
+        let server = eec(SERVER, key(whose::VOMS), &w.root, |s| {
+            s.serial = vec![serial];
+            bend(s);
+        });
+        let attributes = ac(&w.alice, &server, &["/testvo/Role=pilot", "/testvo"], |a| {
+            if old {
+                a.algorithm = sha1_ecdsa();
+            }
+        });
+        file(&[&voms_proxy(&w.alice, 1, &[attributes]), &w.alice])
+    };
+    let (old_attributes, old_server) =
+        (old_ac(0x33, &|_| {}, true), old_ac(0x33, &|s| s.algorithm = sha1_ecdsa(), false));
+    let with_attributes = format!("{FULL}{PILOT}");
+    let rsa_sha1 = file(&[&signed(&by_rsa, sha1_rsa()), &by_rsa]);
+    let legacy_sha1 = {
+        let mut leaf = legacy(&w.alice, 1, "proxy").spec;
+        leaf.algorithm = sha1_ecdsa();
+        file(&[&leaf.build(key(11)), &w.alice])
+    };
+    let weak_digest = "credential.weak-digest";
+    let rows = |on_proxies: &'static str, on_certificates: &'static str, on_attributes: &'static str, on_server| {
+        let with_attributes = match on_attributes {
+            FULL => with_attributes.as_str(),
+            refused => refused,
+        };
+        let by_server = if on_server { format!("{FULL}{PILOT}") } else { "voms.ac-untrusted".into() };
+        for (what, file, expected) in [
+            ("RSA and SHA-1", &rsa_sha1, on_proxies),
+            ("ECDSA and SHA-1", &file(&[&signed(&w.alice, sha1_ecdsa()), &w.alice]), on_proxies),
+            ("a legacy proxy", &legacy_sha1, on_proxies),
+            ("a user's certificate", &old, on_certificates),
+            ("attributes", &old_attributes, with_attributes),
+            ("the certificate of a VOMS server", &old_server, by_server.as_str()),
+            ("RSA and MD5", &file(&[&signed(&by_rsa, md5_rsa()), &by_rsa]), weak_digest),
+        ] {
+            let title = match (on_proxies == FULL, on_certificates == FULL) {
+                (true, _) => "proxies",
+                (_, true) => "certificates",
+                _ => "attributes",
+            };
+            let bend = |policy: &mut Credentials| {
+                policy.proxy_types.push(ProxyType::Legacy);
+                match title {
+                    "proxies" => policy.proxy_digests.push(Digest::Sha1),
+                    "certificates" => policy.digests.push(Digest::Sha1),
+                    _ => policy.ac_digests.push(Digest::Sha1),
+                }
+            };
+            case(verdict_with(&site, file, bend), expected, format!("SHA-1 allowed on {title}: {what}"));
+        }
+    };
+    let untrusted = "voms.ac-untrusted";
+    rows(FULL, weak_digest, untrusted, false);
+    rows(weak_digest, FULL, untrusted, true);
+    rows(weak_digest, weak_digest, FULL, false);
+    let strict = |c: &mut Credentials| c.proxy_digests = vec![Digest::Sha512];
     expect_as(
         "only SHA-512 allowed: ",
         &site,
@@ -500,7 +585,7 @@ pub fn weak_keys_and_digests_are_refused_and_the_policy_can_bend_only_so_far() {
     );
     let sha224 = file(&[&signed(&w.alice, ecdsa(1, MessageDigest::sha224())), &w.alice]);
     expect_as("SHA-224 allowed: ", &site, vec![("ECDSA and SHA-224", sha224, FULL)], |c| {
-        c.digests.push(Digest::Sha224)
+        c.proxy_digests.push(Digest::Sha224)
     });
     let of_rsa = file(&[&proxy(&by_rsa, 1), &by_rsa]);
     expect_as("3072 bits at least: ", &site, vec![("RSA with 2048 bits", of_rsa, "credential.weak-key")], |c| {
@@ -513,6 +598,41 @@ pub fn weak_keys_and_digests_are_refused_and_the_policy_can_bend_only_so_far() {
     let hash = hash(&old_root.der);
     site.put(&format!("{hash}.r0"), &crl(&old_root, &[], |c| c.algorithm = sha256_rsa()));
     case(verdict(&site, &file(&[&proxy(&alice, 1), &alice])), FULL, "an anchor's own signature is not judged");
+}
+
+#[test]
+fn a_weak_digest_or_key_is_said_in_words_with_the_option_that_it_is_about() {
+    let w = World::new();
+    let site = w.site();
+    let said = |file: &[u8], bend: &dyn Fn(&mut Credentials)| {
+        let refusal = ask(&site, &user(file), bend).unwrap_err();
+        format!("{} {}", refusal.sentence(), refusal.reason().code())
+    };
+    let sha1 = |s: &mut Spec| s.algorithm = sha1_ecdsa();
+    let of_proxy = said(&file(&[&below(&w.alice, 1, sha1), &w.alice]), &defaults);
+    assert!(of_proxy.contains("signed with SHA-1, which is not accepted here (proxy_digests)"), "{of_proxy}");
+    let alice = eec(ALICE, key(whose::ALICE), &w.root, sha1);
+    let of_user = said(&file(&[&proxy(&alice, 1), &alice]), &defaults);
+    assert!(of_user.contains("signed with SHA-1, which is not accepted here (digests)"), "{of_user}");
+    let attributes = ac(&w.alice, &w.server, &["/testvo"], |a| a.algorithm = sha1_ecdsa());
+    let of_server = said(&file(&[&voms_proxy(&w.alice, 1, &[attributes]), &w.alice]), &defaults);
+    assert!(of_server.contains("signed with SHA-1, which is not accepted here (ac_digests)"), "{of_server}");
+    let by_rsa = eec(ALICE, rsa(), &w.root, |_| {});
+    let md5 = said(&file(&[&below(&by_rsa, 1, |s| s.algorithm = md5_rsa()), &by_rsa]), &defaults);
+    assert!(md5.contains("signed with MD5,"), "{md5}");
+    let short = Cert { key: weak(), ..below(&w.alice, 1, |s| s.spki = weak().public_key_to_der().unwrap()) };
+    let of_key = said(&file(&[&short, &w.alice]), &|c| c.min_proxy_rsa_bits = 2048);
+    assert!(of_key.contains("an RSA key of 1024 bits is too short (min_proxy_rsa_bits = 2048)"), "{of_key}");
+    let by_weak = eec(ALICE, weak(), &w.root, |_| {});
+    let of_user = said(&file(&[&proxy(&by_weak, 1), &by_weak]), &defaults);
+    assert!(
+        of_user.contains("CN=Alice) cannot be accepted: an RSA key of 1024 bits is too short (min_rsa_bits = 2048)"),
+        "{of_user}"
+    );
+    let pilot = file(&[&short, &w.alice]);
+    let good = file(&[&proxy(&w.alice, 1), &w.alice]);
+    let question = Question { pilot: Some(&pilot), ..user(&good) };
+    assert_eq!(ask(&site, &question, defaults).unwrap().pilot.unwrap().subject.as_str(), ALICE);
 }
 
 pub fn names_that_look_alike_are_different_people() {

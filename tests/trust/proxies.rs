@@ -114,7 +114,8 @@ pub fn a_proxy_that_breaks_rfc_3820_is_refused_by_the_rule() {
                 subject(extend_by(alice, &rdn(&[attribute("CN", 0x13, b"1"), attribute("OU", 0x13, b"1")]))),
                 "credential.proxy-subject",
             ),
-            ("the name in another string type", subject(printable), "credential.proxy-subject"),
+            ("the name in another string type", subject(printable), FULL),
+            ("the name in capitals", subject(name("/DC=org/DC=example/CN=ALICE/CN=1")), "credential.proxy-subject"),
             ("a CN put in front", subject(seq(&[cn("1"), content(alice).to_vec()])), "credential.proxy-subject"),
             (
                 "proxyCertInfo not critical",

@@ -1,7 +1,7 @@
 //! `[credentials]`: what the verifier accepts.
 
 use crate::values::{AbsolutePath, Lifetime};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 /// A generation of proxy certificates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -77,6 +77,20 @@ pub enum Digest {
     Sha512,
 }
 
+/// The digests that are accepted where nothing is configured.
+const DIGESTS: [Digest; 3] = [Digest::Sha256, Digest::Sha384, Digest::Sha512];
+
+/// No configuration accepts shorter RSA keys: 829 bits have been factored, 512 are for an afternoon.
+const LEAST_RSA_BITS: u32 = 1024;
+
+fn rsa_bits<'de, D: Deserializer<'de>>(value: D) -> Result<u32, D::Error> {
+    let bits = u32::deserialize(value)?;
+    match bits >= LEAST_RSA_BITS {
+        true => Ok(bits),
+        false => Err(serde::de::Error::custom(format!("{bits} is too little: at least {LEAST_RSA_BITS}"))),
+    }
+}
+
 /// Most directories that links may lead to: the verifier may have 16 descriptors.
 const MAX_LINKED: usize = 4;
 
@@ -122,10 +136,18 @@ pub struct Credentials {
     pub signing_policy: Companion,
     /// Attribute certificates that are not valid.
     pub bad_ac: BadAc,
-    /// Smallest RSA modulus, in bits.
+    /// Smallest RSA modulus of CAs, end entities and VOMS servers, in bits.
+    #[serde(deserialize_with = "rsa_bits")]
     pub min_rsa_bits: u32,
-    /// Accepted digests.
+    /// Smallest RSA modulus of proxies, in bits: they live for hours, and DIRAC and WMCore make them with 1024.
+    #[serde(deserialize_with = "rsa_bits")]
+    pub min_proxy_rsa_bits: u32,
+    /// Accepted digests of signatures on certificates and CRLs.
     pub digests: Vec<Digest>,
+    /// Accepted digests of signatures on proxies.
+    pub proxy_digests: Vec<Digest>,
+    /// Accepted digests of signatures on VOMS attribute certificates.
+    pub ac_digests: Vec<Digest>,
     /// Most certificates in a file.
     pub max_chain: usize,
     /// Longest lifetime of a proxy, notAfter - notBefore.
@@ -147,7 +169,10 @@ impl Default for Credentials {
             signing_policy: Companion::Require,
             bad_ac: BadAc::Refuse,
             min_rsa_bits: 2048,
-            digests: vec![Digest::Sha256, Digest::Sha384, Digest::Sha512],
+            min_proxy_rsa_bits: LEAST_RSA_BITS,
+            digests: DIGESTS.into(),
+            proxy_digests: DIGESTS.into(),
+            ac_digests: DIGESTS.into(),
             max_chain: 20,
             max_proxy_lifetime: None,
             max_ac_lifetime: None,

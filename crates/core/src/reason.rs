@@ -136,8 +136,8 @@ catalogue! {
     CredentialCaRules        "credential.ca-rules"        Authorization Useless "A certificate was issued by one that may not issue it: not a CA, key usage, or path length (RFC 5280).";
     CredentialSigningPolicy  "credential.signing-policy"  Authorization Useless "The CA is not allowed to issue certificates of this name (signing_policy or namespaces).";
     CredentialExtension      "credential.unknown-extension" Authorization Useless "A certificate has a critical extension that glexec does not know, or the same extension twice.";
-    CredentialWeakKey        "credential.weak-key"        Authorization Useless "A key of the chain is of a kind or size that is not accepted (min_rsa_bits, curves).";
-    CredentialWeakDigest     "credential.weak-digest"     Authorization Useless "A signature of the chain uses a digest that is not accepted (digests).";
+    CredentialWeakKey        "credential.weak-key"        Authorization Useless "A key of the chain is of a kind or size that is not accepted (min_rsa_bits, min_proxy_rsa_bits, curves).";
+    CredentialWeakDigest     "credential.weak-digest"     Authorization Useless "A signature of the chain uses a digest that is not accepted (digests; on proxies proxy_digests).";
     CredentialPurpose        "credential.purpose"         Authorization Useless "A certificate's critical extended key usage does not allow what it is used for (RFC 5280 section 4.2.1.12).";
     CredentialProxySubject   "credential.proxy-subject"   Authorization Useless "A proxy's subject is not its issuer's subject plus one CN (RFC 3820 section 3.4).";
     CredentialProxyInfo      "credential.proxy-info"      Authorization Useless "A proxy's proxyCertInfo extension is malformed, not critical, or there twice (RFC 3820 section 3.8).";

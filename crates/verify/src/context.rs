@@ -5,7 +5,7 @@
 use crate::trust::crl::kept::Crl;
 use crate::trust::{self, Trust};
 use crate::x509::certificate::{Algorithm, Certificate, Signed};
-use crate::x509::key::{self, Awaited, Fault};
+use crate::x509::key::{self, Awaited, Fault, On};
 use crate::x509::name::Name;
 use glexec_core::credentials::Credentials;
 use glexec_core::reason::{Outcome, Reason, Refusal};
@@ -94,9 +94,14 @@ impl<'a> Context<'a> {
 
     /// Verifies a signature, as long as the budget lasts. The outer error ends the judgement, the inner one is about
     /// this signature.
-    pub fn verify<Bytes: AsRef<[u8]>>(&self, signed: &Signed<Bytes>, spki: &[u8]) -> Outcome<Result<(), Fault>> {
+    pub fn verify<Bytes: AsRef<[u8]>>(
+        &self,
+        signed: &Signed<Bytes>,
+        on: On,
+        spki: &[u8],
+    ) -> Outcome<Result<(), Fault>> {
         self.spend_signature()?;
-        Ok(key::verify(signed, spki, self.policy))
+        Ok(key::verify(signed, on, spki, self.policy))
     }
 
     fn spend_signature(&self) -> Outcome<()> {
@@ -108,15 +113,15 @@ impl<'a> Context<'a> {
         Ok(())
     }
 
-    /// The same for a signature whose signed bytes are still on their way.
+    /// The same for a CRL, whose signed bytes are still on their way.
     pub fn await_signature<'k>(&self, algorithm: &Algorithm, spki: &'k [u8]) -> Outcome<Result<Awaited<'k>, Fault>> {
         self.spend_signature()?;
-        Ok(key::await_signature(algorithm, spki, self.policy))
+        Ok(key::await_signature(algorithm, On::Certificate, spki, self.policy))
     }
 
     /// The certificates of the CA directory with this subject, read once.
     pub fn authorities(&self, subject: &Name) -> Outcome<Rc<Vec<Certificate>>> {
-        if let Some((_, known)) = self.authorities.borrow().iter().find(|(known, _)| known == subject) {
+        if let Some((_, known)) = self.authorities.borrow().iter().find(|(known, _)| known.der() == subject.der()) {
             return Ok(Rc::clone(known));
         }
         let found = Rc::new(trust::authorities(&self.trust.cas, subject)?);
@@ -186,6 +191,17 @@ pub fn signature_refusal(link: &Link, issuer: &Link, fault: Fault) -> Refusal {
         }
         Fault::WeakKey(what) => Refusal::new(Reason::CredentialWeakKey, format!("{issuer} cannot be trusted: {what}")),
         Fault::WeakDigest(what) => link.refuse(Reason::CredentialWeakDigest, format!("cannot be trusted: {what}")),
+    }
+}
+
+/// A refusal for a fault in the key of `link` itself.
+pub fn key_refusal(link: &Link, fault: Fault) -> Refusal {
+    match fault {
+        Fault::WeakKey(what) | Fault::WeakDigest(what) => {
+            link.refuse(Reason::CredentialWeakKey, format!("cannot be accepted: {what}"))
+        }
+        Fault::Malformed(what) => link.refuse(Reason::CredentialMalformed, format!("has a malformed key: {what}")),
+        Fault::Signature => link.refuse(Reason::CredentialSignature, "has a wrong signature"),
     }
 }
 

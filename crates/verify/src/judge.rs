@@ -19,13 +19,13 @@
 
 #![forbid(unsafe_code)]
 
-use crate::context::{Context, Link, Place};
+use crate::context::{Context, Link, Place, key_refusal};
 use crate::revocation::check_revocation;
 use crate::trust::Trust;
 use crate::voms;
 use crate::x509::certificate::{Certificate, Fault as CertificateFault};
 use crate::x509::chain::{self, Chain};
-use crate::x509::key::{self, Fault as KeyFault};
+use crate::x509::key::{self, Of};
 use crate::x509::pem::{self, Contents};
 use glexec_core::credentials::{Credentials, PilotProxy};
 use glexec_core::identity::{Form, Fqan, Identity};
@@ -168,13 +168,8 @@ fn check_key(context: &Context, contents: &Contents, links: &[Link], rule: KeyRu
         let text = "the proxy file holds no private key: give the whole proxy, not the certificates alone";
         return Err(Refusal::new(Reason::CredentialNoKey, text));
     }
-    key::check(spki, context.policy).map_err(|fault| match fault {
-        KeyFault::WeakKey(what) | KeyFault::WeakDigest(what) => {
-            leaf.refuse(Reason::CredentialWeakKey, format!("cannot be accepted: {what}"))
-        }
-        KeyFault::Malformed(what) => leaf.refuse(Reason::CredentialMalformed, format!("has a malformed key: {what}")),
-        KeyFault::Signature => leaf.refuse(Reason::CredentialSignature, "has a wrong signature"),
-    })?;
+    // Whether it is a proxy's or a user's is found out by the walk, which judges it again.
+    key::check(spki, Of::Either, context.policy).map_err(|fault| key_refusal(leaf, fault))?;
     let Some(private) = &contents.key else { return Ok(()) };
     match key::proves_possession(private, spki) {
         Ok(true) => Ok(()),

@@ -39,6 +39,7 @@ complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand migrate" -s h 
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand check" -l program -d 'The installed program' -r -F
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand check" -l as -d 'Also tries a call with this proxy, without any effect' -r -F
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand check" -l caller -d 'Who calls; the owner of the proxy where nobody is named' -r -f -a "(__fish_complete_users)"
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand check" -l ignore-expired-cas -d 'Does not warn of CAs that have expired'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand check" -l all -d 'Shows also what is as it should be'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand check" -l json -d 'Prints JSON'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand check" -s h -l help -d 'Print help'

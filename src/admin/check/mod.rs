@@ -20,6 +20,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 use finding::{Finding, State};
 use serde_json::json;
 use std::path::PathBuf;
+use trust::ExpiredCas;
 
 /// Where `make install` and the packages put the program.
 const PROGRAM: &str = "/usr/sbin/glexec";
@@ -42,6 +43,12 @@ pub fn definition() -> Command {
                 .value_hint(ValueHint::Username)
                 .help("Who calls; the owner of the proxy where nobody is named"),
         )
+        .arg(
+            Arg::new("ignore-expired-cas")
+                .long("ignore-expired-cas")
+                .action(ArgAction::SetTrue)
+                .help("Does not warn of CAs that have expired"),
+        )
         .arg(Arg::new("all").long("all").action(ArgAction::SetTrue).help("Shows also what is as it should be"))
         .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Prints JSON"))
         .after_help(
@@ -61,7 +68,11 @@ pub(super) fn run(matches: &ArgMatches, look: Look, inherited: &Inherited) -> Re
     let (config, mistakes) = configuration::load();
     found.extend(mistakes);
     if let Some(config) = &config {
-        found.extend(site(config, inherited.uid.is_root()));
+        let expired = match matches.get_flag("ignore-expired-cas") {
+            true => ExpiredCas::Ignored,
+            false => ExpiredCas::Named,
+        };
+        found.extend(site(config, inherited.uid.is_root(), expired));
         // Last: as root it gives up what it does not need.
         if let Some(proxy) = path("as") {
             found.push(call::check(proxy, matches.get_one::<String>("caller").cloned(), inherited));
@@ -75,9 +86,9 @@ pub(super) fn run(matches: &ArgMatches, look: Look, inherited: &Inherited) -> Re
     Ok(Said { text, code: worst.exit_code() })
 }
 
-fn site(config: &Config, as_root: bool) -> Vec<Finding> {
+fn site(config: &Config, as_root: bool, expired: ExpiredCas) -> Vec<Finding> {
     let mut found = configuration::check(config);
-    found.extend(trust::check(config, as_root));
+    found.extend(trust::check(config, as_root, expired));
     let maps = maps::check(config);
     found.extend(maps.findings);
     found.extend(pools::check(config, &maps.pools, &maps.group_pools));

@@ -22,14 +22,25 @@ const DAY: i64 = 86400;
 const CA_SOON: i64 = 30 * DAY;
 /// CRLs live for days and are renewed every few hours.
 const CRL_SOON: i64 = DAY;
+/// Most CAs that one line names.
+const MAX_NAMED: usize = 5;
 /// More than any .lsc file has.
 const MAX_LSC: u64 = 64 * 1024;
 
 /// All findings of a directory with thousands of faults.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
+/// Whether CAs that have expired are worth a warning. The IGTF's distribution has some for months, whose users have others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExpiredCas {
+    /// They are.
+    Named,
+    /// The site knows.
+    Ignored,
+}
+
 /// Checks both directories; as root with the eyes of the verifier, which may read less than root may.
-pub fn check(config: &Config, as_root: bool) -> Vec<Finding> {
+pub fn check(config: &Config, as_root: bool, expired: ExpiredCas) -> Vec<Finding> {
     let unusable = |refusal: &Refusal| {
         vec![Finding::of(State::Critical, config.credentials.certdir.as_path().display().to_string(), refusal)]
     };
@@ -39,8 +50,9 @@ pub fn check(config: &Config, as_root: bool) -> Vec<Finding> {
     };
     let look = || match survey(&trust, &config.credentials, now) {
         Ok(cas) => {
-            let mut found = authorities(config, &trust, now, &cas).unwrap_or_else(|refusal| unusable(&refusal));
-            found.extend(voms(config, &trust, &cas));
+            let mut found =
+                authorities(config, &trust, now, &cas, expired).unwrap_or_else(|refusal| unusable(&refusal));
+            found.extend(voms(config, &trust, &cas, now));
             found
         }
         Err(refusal) => unusable(&refusal),
@@ -67,16 +79,44 @@ fn service_account(config: &Config) -> Option<Actor> {
 /// A file of a CA: the CA, or why it is none.
 type Surveyed = Result<Authority, Refusal>;
 
-fn authorities(config: &Config, trust: &Trust, now: i64, all: &[Surveyed]) -> Outcome<Vec<Finding>> {
+/// Whether a certificate of a CA has expired: nobody below it can call any more, whatever else is wrong with it.
+fn has_expired(ca: &Authority, now: i64) -> bool {
+    now > ca.not_after
+}
+
+/// One line for all CAs that have expired. Users who still have certificates of theirs are refused rightly.
+fn expired_cas(certdir: String, names: &[&str]) -> Finding {
+    let more = match names.len().saturating_sub(MAX_NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let some: Vec<&str> = names.iter().copied().take(MAX_NAMED).collect();
+    let says = match names.len() {
+        1 => format!("the certificate of a CA has expired: {}", some.join("")),
+        count => format!("the certificates of {count} CAs have expired: {}{more}", some.join(", ")),
+    };
+    let mend = "update the CA packages; where they are the newest: glexec-admin check --ignore-expired-cas";
+    Finding { mend: Some(mend.into()), ..Finding::refused(State::Warning, certdir, says, Reason::TrustCaExpired) }
+}
+
+fn authorities(
+    config: &Config,
+    trust: &Trust,
+    now: i64,
+    all: &[Surveyed],
+    expired: ExpiredCas,
+) -> Outcome<Vec<Finding>> {
     let certdir = config.credentials.certdir.as_path();
     let path = |file: &str| certdir.join(file).display().to_string();
     let mut found = Vec::new();
     let mut good = 0_usize;
+    let mut old = Vec::new();
     // What is fine now and would not be tomorrow.
     let soon = survey(trust, &config.credentials, now.saturating_add(CRL_SOON))?;
     for (today, tomorrow) in all.iter().zip(&soon) {
         match (today, tomorrow) {
             (Err(refusal), _) => found.push(Finding::of(State::Critical, certdir.display().to_string(), refusal)),
+            (Ok(ca), _) if has_expired(ca, now) => old.push(ca.subject.as_str()),
             (Ok(ca), _) if !ca.faults.is_empty() => {
                 found.extend(ca.faults.iter().map(|fault| Finding::of(State::Critical, path(&ca.file), fault)));
             }
@@ -91,6 +131,12 @@ fn authorities(config: &Config, trust: &Trust, now: i64, all: &[Surveyed]) -> Ou
             (Ok(_), _) => good = good.saturating_add(1),
         }
     }
+    if !old.is_empty() && old.len() == all.len() {
+        let says = "all CAs have expired: nobody's proxy is trusted";
+        found.push(Finding::refused(State::Critical, certdir.display().to_string(), says, Reason::TrustCaExpired));
+    } else if !old.is_empty() && expired == ExpiredCas::Named {
+        found.push(expired_cas(certdir.display().to_string(), &old));
+    }
     if all.is_empty() {
         let says = "there is no CA (HASH.0): nobody's proxy is trusted";
         found.push(Finding::refused(State::Critical, certdir.display().to_string(), says, Reason::TrustUnreadable));
@@ -103,7 +149,7 @@ fn authorities(config: &Config, trust: &Trust, now: i64, all: &[Surveyed]) -> Ou
     Ok(found)
 }
 
-fn voms(config: &Config, site: &Trust, cas: &[Surveyed]) -> Vec<Finding> {
+fn voms(config: &Config, site: &Trust, cas: &[Surveyed], now: i64) -> Vec<Finding> {
     let vomsdir = config.credentials.vomsdir.as_path();
     let subject = vomsdir.display().to_string();
     let Some(directory) = &site.voms else {
@@ -120,7 +166,7 @@ fn voms(config: &Config, site: &Trust, cas: &[Surveyed]) -> Vec<Finding> {
     let mut good = 0_usize;
     for vo in &names {
         let path = vomsdir.join(vo);
-        match vo_directory(directory, vo, &path, cas) {
+        match vo_directory(directory, vo, &path, cas, now) {
             Ok(faults) if faults.is_empty() => good = good.saturating_add(1),
             Ok(faults) => found.extend(faults),
             Err(refusal) => found.push(Finding::of(State::Critical, path.display().to_string(), &refusal)),
@@ -135,7 +181,7 @@ fn voms(config: &Config, site: &Trust, cas: &[Surveyed]) -> Vec<Finding> {
 }
 
 /// What is wrong in the folder of a VO. Files beside the folders are nothing of glexec's.
-fn vo_directory(vomsdir: &Directory, vo: &OsStr, path: &Path, cas: &[Surveyed]) -> Outcome<Vec<Finding>> {
+fn vo_directory(vomsdir: &Directory, vo: &OsStr, path: &Path, cas: &[Surveyed], now: i64) -> Outcome<Vec<Finding>> {
     let what = format!("the vomsdir entry of the VO {}", vo.to_string_lossy());
     if vomsdir.entry(vo).is_ok_and(|entry| entry.is_some_and(|entry| entry.regular)) {
         return Ok(Vec::new());
@@ -148,9 +194,16 @@ fn vo_directory(vomsdir: &Directory, vo: &OsStr, path: &Path, cas: &[Surveyed]) 
         return Ok(vec![Finding::refused(State::Critical, path.display().to_string(), says, Reason::VomsUntrusted)]);
     }
     let mut faults = Vec::new();
+    let mut read = Vec::new();
     for file in files {
         let bytes = trust::read(&directory, file, MAX_LSC, &what)?.unwrap_or_default();
-        if let Some((state, says, reason)) = lsc_fault(&bytes, cas) {
+        read.push((file, lsc_fault(&bytes, cas, now)));
+    }
+    let has_server = read.iter().any(|(_, fault)| fault.is_none());
+    for (file, fault) in read {
+        if let Some((state, says, reason)) = fault {
+            // Attributes of the VO's other servers are accepted.
+            let state = if has_server { State::Warning } else { state };
             faults.push(Finding::refused(state, path.join(file).display().to_string(), says, reason));
         }
     }
@@ -159,7 +212,7 @@ fn vo_directory(vomsdir: &Directory, vo: &OsStr, path: &Path, cas: &[Surveyed]) 
 
 /// What is wrong with an `.lsc` file. A server whose CA the site does not have is one whose attributes are refused; others
 /// of the VO may do.
-fn lsc_fault(bytes: &[u8], cas: &[Surveyed]) -> Option<(State, String, Reason)> {
+fn lsc_fault(bytes: &[u8], cas: &[Surveyed], now: i64) -> Option<(State, String, Reason)> {
     let chains = match lsc::parse(bytes) {
         Ok(chains) => chains,
         Err(why) => return Some((State::Critical, why.to_owned(), Reason::VomsLsc)),
@@ -168,10 +221,13 @@ fn lsc_fault(bytes: &[u8], cas: &[Surveyed]) -> Option<(State, String, Reason)> 
         let says = "it names no server with its CA: two lines at least";
         return Some((State::Critical, says.to_owned(), Reason::VomsUntrusted));
     };
-    let is_there = |name: &str| cas.iter().flatten().any(|ca| ca.subject == name);
+    let is_there = |name: &str| cas.iter().flatten().any(|ca| ca.subject == name && !has_expired(ca, now));
     if chains.iter().map(Names::authority).any(is_there) {
         return None;
     }
-    let says = format!("certdir does not have the CA of the VOMS server: {last}");
+    let says = match cas.iter().flatten().any(|ca| ca.subject == last) {
+        true => format!("the CA of the VOMS server has expired: {last}"),
+        false => format!("certdir does not have the CA of the VOMS server: {last}"),
+    };
     Some((State::Warning, says, Reason::CredentialUnknownCa))
 }

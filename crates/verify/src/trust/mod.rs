@@ -3,7 +3,9 @@
 //!
 //! HASH is eight hexadecimal digits of a digest of the CA's name: since OpenSSL 1.0 the SHA-1 of a canonical encoding,
 //! before that the MD5 of the DER. Directories hold both, as links; both are looked up. The name is an index and no
-//! proof: certificates are compared by the DER of their subject, CRLs by their issuer, and both by keys.
+//! proof: certificates are compared by their subject, CRLs by their issuer, and both by keys. The older digest depends on
+//! the string types of the name, which a certificate that the CA issued may have otherwise than the CA itself: the usual ones
+//! are tried.
 
 #![forbid(unsafe_code)]
 
@@ -52,12 +54,21 @@ const MAX_CA_FILE: u64 = 256 * 1024;
 
 /// The two file name hashes of a name, the newer one first.
 pub fn hashes(name: &Name) -> Vec<String> {
-    let number = |hashed: &[u8]| match hashed {
-        [a, b, c, d, ..] => Some(format!("{:08x}", u32::from_le_bytes([*a, *b, *c, *d]))),
-        _ => None,
-    };
     let new = number(&digest::of(Digest::Sha1, &name.canonical()));
     new.into_iter().chain(number(&digest::md5(name.der()))).collect()
+}
+
+/// The older hashes of a name as it may be encoded in the CA's own certificate.
+fn hashes_of_other_encodings(name: &Name) -> Vec<String> {
+    let encodings = [name.with_printable_strings(), name.with_utf8_strings()];
+    encodings.iter().filter(|der| *der != name.der()).filter_map(|der| number(&digest::md5(der))).collect()
+}
+
+fn number(hashed: &[u8]) -> Option<String> {
+    match hashed {
+        [a, b, c, d, ..] => Some(format!("{:08x}", u32::from_le_bytes([*a, *b, *c, *d]))),
+        _ => None,
+    }
 }
 
 /// A refusal for a file of a trust directory that cannot be read; the path is for the log.
@@ -84,16 +95,16 @@ pub fn read(directory: &Directory, name: &str, limit: u64, what: &str) -> Outcom
     }
 }
 
-/// Hands over the names of all files `HASH.PREFIX0`, `HASH.PREFIX1`, … for the hashes of a name, each series up to its
+/// Hands over the names of all files `HASH.PREFIX0`, `HASH.PREFIX1`, … for these hashes of a name, each series up to its
 /// first gap: the first file that `each` says is missing. The two hashes often lead to the same file, which counts once.
 fn numbered(
     directory: &Directory,
-    name: &Name,
+    hashes: &[String],
     prefix: &str,
     mut each: impl FnMut(&str) -> Outcome<Option<()>>,
 ) -> Outcome<()> {
     let mut seen = Vec::new();
-    for hash in hashes(name) {
+    for hash in hashes {
         for number in 0..MAX_COLLISIONS {
             let file = format!("{hash}.{prefix}{number}");
             let identity = directory.identity(OsStr::new(&file));
@@ -111,21 +122,36 @@ fn numbered(
 
 /// The certificates of the directory with this subject.
 pub fn authorities(directory: &Directory, subject: &Name) -> Outcome<Vec<Certificate>> {
+    let mut found = with_hash(directory, subject)?;
+    found.retain(|certificate| certificate.subject == *subject);
+    Ok(found)
+}
+
+/// The CA of the directory whose name is this one but for upper and lower case and blanks, which file names do not tell.
+pub fn look_alike(directory: &Directory, subject: &Name) -> Option<Name> {
+    let names = with_hash(directory, subject).ok()?.into_iter().map(|certificate| certificate.subject);
+    names.into_iter().find(|name| name != subject && name.canonical() == subject.canonical())
+}
+
+/// The certificates of the directory whose files have the hash of this subject.
+fn with_hash(directory: &Directory, subject: &Name) -> Outcome<Vec<Certificate>> {
     let what = format!("the certificate of the CA {}", subject.text());
     let malformed = |why: String| {
         let text = format!("a file for {what} is not a certificate that glexec accepts: the site has to mend it");
         Refusal::new(Reason::TrustCaMalformed, text).detail(why)
     };
     let mut found = Vec::new();
-    numbered(directory, subject, "", |file| {
-        let Some(file) = read(directory, file, MAX_CA_FILE, &what)? else { return Ok(None) };
-        let der = pem::first_certificate(file).map_err(|why| malformed(why.to_owned()))?;
-        let certificate = Certificate::parse(&der).map_err(|fault| malformed(format!("{fault:?}")))?;
-        if certificate.subject == *subject {
-            found.push(certificate);
-        }
+    let take = |file: &str, found: &mut Vec<Certificate>| {
+        let Some(bytes) = read(directory, file, MAX_CA_FILE, &what)? else { return Ok(None) };
+        let der = pem::first_certificate(bytes).map_err(|why| malformed(format!("{file}: {why}")))?;
+        let certificate = Certificate::parse(&der).map_err(|fault| malformed(format!("{file}: {fault:?}")))?;
+        found.push(certificate);
         Ok(Some(()))
-    })?;
+    };
+    numbered(directory, &hashes(subject), "", |file| take(file, &mut found))?;
+    if found.is_empty() {
+        numbered(directory, &hashes_of_other_encodings(subject), "", |file| take(file, &mut found))?;
+    }
     Ok(found)
 }
 

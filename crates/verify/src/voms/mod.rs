@@ -16,7 +16,7 @@ use crate::trust;
 use crate::x509::asn1::{Cursor, Malformed, only, tag};
 use crate::x509::certificate::{Certificate, oid};
 use crate::x509::chain::{self, Chain};
-use crate::x509::key::Fault;
+use crate::x509::key::{Fault, On};
 use ac::Ac;
 use der::oid::ObjectIdentifier;
 use glexec_core::credentials::BadAc;
@@ -99,8 +99,7 @@ fn judge(context: &Context, chain: &Chain, der: &[u8]) -> Outcome<Vec<Fqan>> {
 /// that [`super::key`] asks for.
 fn check_holder(ac: &Ac, chain: &Chain) -> Outcome<()> {
     let eec = &chain.eec.certificate;
-    // Servers write the name anew, at times with other string types: the text is compared, not the DER.
-    let is_named = [&eec.issuer, &eec.subject].iter().any(|name| name.text() == ac.holder_name.text());
+    let is_named = [&eec.issuer, &eec.subject].into_iter().any(|name| *name == ac.holder_name);
     if is_named && ac.holder_serial == eec.serial {
         return Ok(());
     }
@@ -120,10 +119,10 @@ fn check_server(context: &Context, ac: &Ac) -> Outcome<()> {
         return Err(untrusted(ac, "its certificate is not embedded in the attributes"));
     }
     let server = pool.remove(0);
-    if ac.issuer.text() != server.certificate.subject.text() {
+    if ac.issuer != server.certificate.subject {
         return Err(untrusted(ac, format!("the embedded certificate is of {}", server.certificate.subject.text())));
     }
-    match context.verify(&ac.signed, &server.certificate.spki)? {
+    match context.verify(&ac.signed, On::Attributes, &server.certificate.spki)? {
         Ok(()) => {}
         Err(Fault::Signature) => {
             let text = format!("the signature of the VOMS attributes is not by {}", ac.issuer.text());

@@ -51,6 +51,11 @@ pub mod tag {
     /// SET.
     pub const SET: u8 = 0x31;
 
+    /// rfc822Name of a GeneralName (RFC 5280 section 4.2.1.6).
+    pub const MAIL_NAME: u8 = primitive(1);
+    /// directoryName of a GeneralName.
+    pub const DIRECTORY_NAME: u8 = constructed(4);
+
     /// `[n]`, primitive: an IMPLICIT tag on a primitive type. Only n below 31 occurs.
     pub const fn primitive(n: u8) -> u8 {
         0x80 | n

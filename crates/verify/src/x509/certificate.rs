@@ -138,12 +138,21 @@ impl KeyUsage {
 /// nameConstraints (RFC 5280 section 4.2.1.10) on directory names.
 #[derive(Clone, Debug)]
 pub struct NameConstraints {
-    /// One of these must hold the subject, unless there is none.
+    /// One of these must hold the subject and every directory name beside it, unless there is none.
     pub permitted: Vec<Base>,
     /// None of these may.
     pub excluded: Vec<Base>,
-    /// There are subtrees of other kinds of names, which glexec does not judge.
-    pub others: bool,
+    /// The forms (tags of GeneralName) of the other subtrees, which glexec does not judge.
+    pub others: Vec<u8>,
+}
+
+/// The names that a certificate has besides its subject (RFC 5280 section 4.2.1.6).
+#[derive(Clone, Debug, Default)]
+pub struct AlternativeNames {
+    /// Directory names.
+    pub directory: Vec<Base>,
+    /// The forms (tags of GeneralName) of the others, each once.
+    pub others: Vec<u8>,
 }
 
 /// The name of a signature algorithm: its object identifier and the DER of its parameters.
@@ -288,6 +297,25 @@ impl Certificate {
         self.extensions.iter().find(|extension| extension.oid == oid)
     }
 
+    /// The names in subjectAltName.
+    pub fn alternative_names(&self) -> Result<AlternativeNames, Fault> {
+        let mut found = AlternativeNames::default();
+        let Some(extension) = self.extension(oid::SUBJECT_ALT_NAME) else { return Ok(found) };
+        let mut list = only(&extension.value, tag::SEQUENCE)?.inside()?;
+        while !list.is_at_end() {
+            let name = list.any()?;
+            if found.directory.len() >= MAX_ENTRIES {
+                return Err(Fault::Extension("too many alternative names".into()));
+            }
+            if name.tag == tag::DIRECTORY_NAME {
+                found.directory.push(Base::parse(name.value)?);
+            } else if !found.others.contains(&name.tag) {
+                found.others.push(name.tag);
+            }
+        }
+        Ok(found)
+    }
+
     /// Whether issuer and subject are the same name.
     pub fn is_self_issued(&self) -> bool {
         self.issuer == self.subject
@@ -387,7 +415,7 @@ fn key_usage(extensions: &[Extension]) -> Result<Option<KeyUsage>, Fault> {
 fn name_constraints(extensions: &[Extension]) -> Result<Option<NameConstraints>, Fault> {
     let Some(der) = value(extensions, oid::NAME_CONSTRAINTS) else { return Ok(None) };
     let mut fields = only(der, tag::SEQUENCE)?.inside()?;
-    let mut others = false;
+    let mut others = Vec::new();
     let permitted = subtrees(fields.optional(tag::constructed(0))?, &mut others)?;
     let excluded = subtrees(fields.optional(tag::constructed(1))?, &mut others)?;
     fields.end()?;
@@ -396,7 +424,7 @@ fn name_constraints(extensions: &[Extension]) -> Result<Option<NameConstraints>,
 
 /// GeneralSubtrees, at least one: a list of none would permit everything. Minimum and maximum, which RFC 5280 forbids,
 /// make it malformed.
-fn subtrees(list: Option<Tlv>, others: &mut bool) -> Result<Vec<Base>, Fault> {
+fn subtrees(list: Option<Tlv>, others: &mut Vec<u8>) -> Result<Vec<Base>, Fault> {
     let Some(list) = list else { return Ok(Vec::new()) };
     let mut cursor = list.inside()?;
     if cursor.is_at_end() {
@@ -410,10 +438,10 @@ fn subtrees(list: Option<Tlv>, others: &mut bool) -> Result<Vec<Base>, Fault> {
         if bases.len() >= MAX_ENTRIES {
             return Err(Fault::Extension("too many name constraints".into()));
         }
-        if base.tag == tag::constructed(4) {
+        if base.tag == tag::DIRECTORY_NAME {
             bases.push(Base::parse(base.value)?);
-        } else {
-            *others = true;
+        } else if !others.contains(&base.tag) {
+            others.push(base.tag);
         }
     }
     Ok(bases)

@@ -6,14 +6,17 @@
 //! its subject is its issuer's plus `CN=proxy` or `CN=limited proxy` and a certificate of the file that is no CA has
 //! signed it. A certificate that a CA issued is an end entity certificate of its full name, even if it ends in CN=proxy.
 //!
-//! Names are compared by DER, issuers are known by their key: of several certificates with the right name the one whose
+//! Issuers are known by their key: of several certificates with the right name the one whose
 //! key verifies the signature counts, preferably from the directory and valid now.
 
 #![forbid(unsafe_code)]
 
-use crate::context::{Context, Link, Place, signature_refusal, span};
+use crate::context::{Context, Link, Place, key_refusal, signature_refusal, span};
+use crate::trust;
+use crate::x509::asn1::tag;
 use crate::x509::certificate::{Certificate, oid};
-use crate::x509::key::Fault;
+use crate::x509::key::{self, Fault, Of, On};
+use crate::x509::name::Base;
 use crate::x509::proxy::{self, Proxy};
 use der::oid::ObjectIdentifier;
 use glexec_core::credentials::LimitedProxy;
@@ -71,6 +74,7 @@ pub fn build(context: &Context, mut pool: Vec<Link>) -> Outcome<Chain> {
     }
     check_sequence(&proxies)?;
     let eec = current;
+    check_keys(context, &proxies, &eec)?;
     check_end_entity(&eec, PURPOSES)?;
     let cas = authorities(context, &eec, &mut pool, PURPOSES)?;
     for unused in pool.iter().filter(|link| !link.certificate.is_self_issued()) {
@@ -115,7 +119,7 @@ fn take_issuer(context: &Context, link: &Link, pool: &mut Vec<Link>) -> Outcome<
     let mut fault = None;
     for position in named(pool, link) {
         let Some(candidate) = pool.get(position) else { break };
-        match context.verify(&link.certificate.signed, &candidate.certificate.spki)? {
+        match context.verify(&link.certificate.signed, On::Proxy, &candidate.certificate.spki)? {
             Ok(()) => return Ok(pool.remove(position)),
             Err(why) => fault = Some(signature_refusal(link, candidate, why)),
         }
@@ -139,18 +143,32 @@ fn named(pool: &[Link], link: &Link) -> Vec<usize> {
 /// Takes the issuer of a legacy proxy out of the pool; `None` where the certificate is none.
 fn take_legacy_issuer(context: &Context, link: &Link, pool: &mut Vec<Link>) -> Outcome<Option<(Link, Proxy)>> {
     for position in named(pool, link) {
-        let Some(issuer) = pool.get(position).map(|candidate| &candidate.certificate) else { break };
+        let Some(candidate) = pool.get(position) else { break };
+        let issuer = &candidate.certificate;
         if issuer.is_ca || issuer.is_self_issued() {
             continue;
         }
         let Some(proxy) = link.certificate.subject.added_common_name(&issuer.subject).and_then(proxy::legacy) else {
             continue;
         };
-        if context.verify(&link.certificate.signed, &issuer.spki)?.is_ok() {
-            return Ok(Some((pool.remove(position), proxy)));
+        match context.verify(&link.certificate.signed, On::Proxy, &issuer.spki)? {
+            Ok(()) => return Ok(Some((pool.remove(position), proxy))),
+            // A CA may have issued it.
+            Err(Fault::Signature) => {}
+            Err(why) => return Err(signature_refusal(link, candidate, why)),
         }
     }
     Ok(None)
+}
+
+/// The keys of the proxies and of whom they stand for, which may differ in length: until here it was not known which is
+/// whose.
+fn check_keys(context: &Context, proxies: &[(Link, Proxy)], eec: &Link) -> Outcome<()> {
+    let keys = proxies.iter().map(|(link, _)| (link, Of::Proxy)).chain([(eec, Of::Authority)]);
+    for (link, of) in keys {
+        key::check(&link.certificate.spki, of, context.policy).map_err(|fault| key_refusal(link, fault))?;
+    }
+    Ok(())
 }
 
 /// Rules over all proxies: one generation, limited stays limited, path lengths count down (RFC 3820 section 3.8.1).
@@ -217,7 +235,7 @@ fn take_authority(context: &Context, link: &Link, pool: &mut Vec<Link>) -> Outco
     let mut chosen: Option<(Link, Option<usize>)> = None;
     let mut fault = None;
     for (candidate, position) in candidates {
-        match context.verify(&link.certificate.signed, &candidate.certificate.spki)? {
+        match context.verify(&link.certificate.signed, On::Certificate, &candidate.certificate.spki)? {
             Ok(()) => {
                 let current = is_current(&candidate.certificate, context.now) && candidate.certificate.is_ca;
                 if chosen.is_none() || current {
@@ -240,11 +258,11 @@ fn take_authority(context: &Context, link: &Link, pool: &mut Vec<Link>) -> Outco
             Ok(issuer)
         }
         (None, Some(fault)) => Err(fault),
-        (None, None) => Err(unknown_authority(link)),
+        (None, None) => Err(unknown_authority(context, link)),
     }
 }
 
-fn unknown_authority(link: &Link) -> Refusal {
+fn unknown_authority(context: &Context, link: &Link) -> Refusal {
     let Certificate { subject, issuer, .. } = &link.certificate;
     let issuer_text = issuer.text();
     if subject.added_common_name(issuer).is_some_and(|name| proxy::legacy(name).is_some()) {
@@ -255,6 +273,8 @@ fn unknown_authority(link: &Link) -> Refusal {
     }
     let text = if link.certificate.is_self_issued() {
         "is self-signed and not one of the site's certification authorities".to_owned()
+    } else if let Some(other) = trust::look_alike(&context.trust.cas, issuer) {
+        format!("was issued by {issuer_text}; the site has {}, which differs in case or blanks", other.text())
     } else {
         format!("was issued by {issuer_text}, which is not one of the site's certification authorities")
     };
@@ -292,15 +312,32 @@ fn check_authority(issuer: &Link, below: &[Link], eec: &Link) -> Outcome<()> {
 
 fn check_name_constraints(issuer: &Link, link: &Link) -> Outcome<()> {
     let Some(constraints) = &issuer.certificate.name_constraints else { return Ok(()) };
-    if constraints.others {
-        let text = "has name constraints on other things than directory names, which glexec does not judge";
-        return Err(issuer.refuse(Reason::CredentialExtension, text));
+    let certificate = &link.certificate;
+    let malformed = |fault| {
+        let text = format!("has alternative names that cannot be understood, and name constraints above it: {fault:?}");
+        link.refuse(Reason::CredentialMalformed, text)
+    };
+    let names = certificate.alternative_names().map_err(malformed)?;
+    // Other forms bind who has a name of that form; a mail address counts in the subject, too.
+    let has =
+        |form: &u8| names.others.contains(form) || (*form == tag::MAIL_NAME && certificate.subject.has_mail_address());
+    if constraints.others.iter().any(has) {
+        let text = format!(
+            "has an alternative name of a form that the name constraints of {} are about and glexec does not judge",
+            issuer.title()
+        );
+        return Err(link.refuse(Reason::CredentialExtension, text));
     }
-    let subject = &link.certificate.subject;
-    let within = |bases: &[_]| bases.iter().any(|base| subject.is_within(base));
-    if within(&constraints.excluded) || !(constraints.permitted.is_empty() || within(&constraints.permitted)) {
-        let text =
-            format!("has a name that the name constraints of {} exclude (RFC 5280 section 4.2.1.10)", issuer.title());
+    let within = |name: &Base, bases: &[Base]| bases.iter().any(|base| name.is_within(base));
+    let is_allowed = |name: &Base| {
+        !within(name, &constraints.excluded)
+            && (constraints.permitted.is_empty() || within(name, &constraints.permitted))
+    };
+    if !is_allowed(&certificate.subject.as_base()) || !names.directory.iter().all(is_allowed) {
+        let text = format!(
+            "has a name that the name constraints of {} exclude (RFC 5280 sections 4.2.1.10 and 6.1.3)",
+            issuer.title()
+        );
         return Err(link.refuse(Reason::CredentialCaRules, text));
     }
     Ok(())

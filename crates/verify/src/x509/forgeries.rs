@@ -29,7 +29,12 @@ fn policy() -> Credentials {
 
 fn verdict(algorithm: &str, parameters: &[u8], signature: &[u8], spki: &[u8]) -> Result<(), Fault> {
     let algorithm = Algorithm { oid: ObjectIdentifier::new_unwrap(algorithm), parameters: parameters.to_vec() };
-    key::verify(&Signed { body: BODY.to_vec(), algorithm, signature: signature.to_vec() }, spki, &policy())
+    key::verify(
+        &Signed { body: BODY.to_vec(), algorithm, signature: signature.to_vec() },
+        key::On::Certificate,
+        spki,
+        &policy(),
+    )
 }
 
 /// DER of one value, with its length in the shortest form.
@@ -252,7 +257,12 @@ fn no_rsa_signature_of_another_length_range_or_scheme_is_accepted() {
     let judged = |signature: &[u8]| {
         let oid = ObjectIdentifier::new_unwrap(SHA256_WITH_RSA);
         let algorithm = Algorithm { oid, parameters: NULL.to_vec() };
-        key::verify(&Signed { body: body.to_vec(), algorithm, signature: signature.to_vec() }, &spki, &policy())
+        key::verify(
+            &Signed { body: body.to_vec(), algorithm, signature: signature.to_vec() },
+            key::On::Certificate,
+            &spki,
+            &policy(),
+        )
     };
     assert_eq!(judged(&signature), Ok(()));
     assert_eq!(judged(&signature[1..]), Err(Fault::Signature));

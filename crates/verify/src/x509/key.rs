@@ -86,34 +86,108 @@ const ALGORITHMS: &[(ObjectIdentifier, Kind, Digest)] = &[
     (ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.4"), Kind::Ec, Digest::Sha512),
 ];
 
-/// Checks that a SubjectPublicKeyInfo holds a key that is accepted: RSA of `min_rsa_bits` to 8192 bits with an odd
-/// exponent from 3 to 2^32, or a point on P-256, P-384 or P-521 by name.
-pub fn check(spki: &[u8], policy: &Credentials) -> Result<(), Fault> {
-    accepted(spki, policy.min_rsa_bits).map(|_| ())
+/// Algorithms that are never accepted and that people know by name.
+const UNACCEPTED: &[(ObjectIdentifier, &str)] = &[
+    (ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.2"), "MD2"),
+    (ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.4"), "MD5"),
+    (ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10"), "RSA-PSS"),
+    (ObjectIdentifier::new_unwrap("1.2.840.10040.4.3"), "DSA"),
+    (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.2"), "DSA"),
+    (ObjectIdentifier::new_unwrap("1.3.101.112"), "Ed25519"),
+    (ObjectIdentifier::new_unwrap("1.3.101.113"), "Ed448"),
+];
+
+/// A signature algorithm as people call it: what matters of it, and its number where it has no name here.
+fn title(algorithm: ObjectIdentifier) -> String {
+    let digest = ALGORITHMS.iter().find(|(known, _, _)| *known == algorithm).map(|(_, _, digest)| match digest {
+        Digest::Sha1 => "SHA-1",
+        Digest::Sha224 => "SHA-224",
+        Digest::Sha256 => "SHA-256",
+        Digest::Sha384 => "SHA-384",
+        Digest::Sha512 => "SHA-512",
+    });
+    let other = || UNACCEPTED.iter().find(|(known, _)| *known == algorithm).map(|(_, name)| *name);
+    digest.or_else(other).map_or_else(|| format!("the signature algorithm {algorithm}"), str::to_owned)
 }
 
-fn accepted(spki: &[u8], min_rsa_bits: u32) -> Result<Accepted<'_>, Fault> {
+/// What is signed. A site may be laxer with what lives for hours and is signed anew every day than with what stands for
+/// years: a forged CA or user is for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum On {
+    /// A proxy. Whether its issuer is a user or a proxy is known at the end of the walk only, so that the key has to be
+    /// long enough for either here; [`check`] judges it when that is known.
+    Proxy,
+    /// The certificate of a user, a server or a CA, or a CRL.
+    Certificate,
+    /// A VOMS attribute certificate.
+    Attributes,
+}
+
+impl On {
+    fn digests(self, policy: &Credentials) -> (&[Digest], &'static str) {
+        match self {
+            On::Proxy => (&policy.proxy_digests, "proxy_digests"),
+            On::Certificate => (&policy.digests, "digests"),
+            On::Attributes => (&policy.ac_digests, "ac_digests"),
+        }
+    }
+
+    fn key_of(self) -> Of {
+        if self == On::Proxy { Of::Either } else { Of::Authority }
+    }
+}
+
+/// Whose key it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// A proxy's.
+    Proxy,
+    /// A user's, a server's or a CA's.
+    Authority,
+    /// One of the two: it is not known yet.
+    Either,
+}
+
+impl Of {
+    /// The least number of bits of an RSA key, and the option that says so.
+    fn least_rsa_bits(self, policy: &Credentials) -> (u32, &'static str) {
+        let (proxy, authority) = (policy.min_proxy_rsa_bits, policy.min_rsa_bits);
+        match self {
+            Of::Proxy => (proxy, "min_proxy_rsa_bits"),
+            Of::Either if proxy <= authority => (proxy, "min_proxy_rsa_bits"),
+            Of::Authority | Of::Either => (authority, "min_rsa_bits"),
+        }
+    }
+}
+
+/// Checks that a SubjectPublicKeyInfo holds a key that is accepted: RSA of `min_rsa_bits` or `min_proxy_rsa_bits` to 8192
+/// bits with an odd exponent from 3 to 2^32, or a point on P-256, P-384 or P-521 by name.
+pub fn check(spki: &[u8], of: Of, policy: &Credentials) -> Result<(), Fault> {
+    accepted(spki, of.least_rsa_bits(policy)).map(|_| ())
+}
+
+fn accepted<'a>(spki: &'a [u8], least: (u32, &'static str)) -> Result<Accepted<'a>, Fault> {
     let mut fields = only(spki, tag::SEQUENCE)?.inside()?;
     let algorithm = Algorithm::read(&mut fields)?;
     let key = fields.octets()?;
     fields.end()?;
     match algorithm.oid {
-        RSA if algorithm.parameters == NULL => accepted_rsa(key, min_rsa_bits),
+        RSA if algorithm.parameters == NULL => accepted_rsa(key, least),
         EC => accepted_point(&algorithm.parameters, key),
         other => Err(Fault::WeakKey(format!("keys of kind {other} are not accepted"))),
     }
 }
 
-fn accepted_rsa(key: &[u8], min_rsa_bits: u32) -> Result<Accepted<'_>, Fault> {
+fn accepted_rsa<'a>(key: &'a [u8], (least, option): (u32, &'static str)) -> Result<Accepted<'a>, Fault> {
     let mut fields = only(key, tag::SEQUENCE)?.inside()?;
     let (modulus, exponent) = (fields.unsigned()?, fields.unsigned()?);
     let usual = number(exponent).is_some_and(|e| (3..=MAX_EXPONENT).contains(&e) && e % 2 == 1);
     fields.end()?;
     let zeros = modulus.first().map_or(0, |b| b.leading_zeros());
     let bits = modulus.len().saturating_mul(8).saturating_sub(usize::try_from(zeros).unwrap_or(0));
-    let least = usize::try_from(min_rsa_bits).unwrap_or(usize::MAX);
+    let least = usize::try_from(least).unwrap_or(usize::MAX);
     if bits < least {
-        return Err(Fault::WeakKey(format!("an RSA key of {bits} bits is too short (min_rsa_bits = {least})")));
+        return Err(Fault::WeakKey(format!("an RSA key of {bits} bits is too short ({option} = {least})")));
     }
     if bits > MAX_RSA_BITS {
         return Err(Fault::WeakKey(format!("an RSA key of {bits} bits is too long (at most {MAX_RSA_BITS})")));
@@ -144,22 +218,27 @@ pub struct Awaited<'a> {
     key: Accepted<'a>,
 }
 
-/// Checks the algorithm of a signature against `digests`, and the issuer's key.
+/// Checks the algorithm of a signature against the digests that are accepted on such a thing, and the issuer's key.
 pub fn await_signature<'a>(
     algorithm: &Algorithm,
+    on: On,
     issuer_spki: &'a [u8],
     policy: &Credentials,
 ) -> Result<Awaited<'a>, Fault> {
     let oid = algorithm.oid;
     let known = ALGORITHMS.iter().find(|(known, _, _)| *known == oid);
-    let Some((_, wanted, digest)) = known.filter(|(_, _, digest)| policy.digests.contains(digest)) else {
-        return Err(Fault::WeakDigest(format!("the signature algorithm {oid} is not accepted (digests)")));
+    let (digests, option) = on.digests(policy);
+    let Some((_, wanted, digest)) = known.filter(|(_, _, digest)| digests.contains(digest)) else {
+        return Err(Fault::WeakDigest(format!(
+            "it is signed with {}, which is not accepted here ({option})",
+            title(oid)
+        )));
     };
     let parameters = algorithm.parameters.as_slice();
     if !(parameters.is_empty() || (*wanted == Kind::Rsa && parameters == NULL)) {
         return Err(Fault::WeakDigest(format!("the signature algorithm {oid} has parameters that it must not have")));
     }
-    let key = accepted(issuer_spki, policy.min_rsa_bits)?;
+    let key = accepted(issuer_spki, on.key_of().least_rsa_bits(policy))?;
     if key.kind() != *wanted {
         return Err(Fault::Signature);
     }
@@ -180,10 +259,11 @@ impl Awaited<'_> {
 /// Checks the algorithm of a signature, the issuer's key, then the signature itself.
 pub fn verify<Bytes: AsRef<[u8]>>(
     signed: &Signed<Bytes>,
+    on: On,
     issuer_spki: &[u8],
     policy: &Credentials,
 ) -> Result<(), Fault> {
-    let awaited = await_signature(&signed.algorithm, issuer_spki, policy)?;
+    let awaited = await_signature(&signed.algorithm, on, issuer_spki, policy)?;
     awaited.verify(&digest::of(awaited.digest, signed.body.as_ref()), signed.signature.as_ref())
 }
 
@@ -200,7 +280,7 @@ pub fn proves_possession(key: &PrivateKey, spki: &[u8]) -> Result<bool, Malforme
         KeyFormat::Pkcs1 | KeyFormat::Sec1 => &key.der,
         KeyFormat::Pkcs8 => inside_pkcs8(&key.der)?,
     };
-    match accepted(spki, 0).map_err(|_| Malformed("the private key cannot be parsed"))? {
+    match accepted(spki, (0, "")).map_err(|_| Malformed("the private key cannot be parsed"))? {
         Accepted::Rsa(public) => Ok(public.is_of(&rsa_numbers(der)?)),
         Accepted::Ec(public) => public.is_of(ec_number(der)?),
     }
@@ -320,7 +400,7 @@ mod tests {
     }
 
     fn is_accepted(key: &PKey<Private>) -> bool {
-        check(&key.public_key_to_der().unwrap(), &Credentials::default()).is_ok()
+        check(&key.public_key_to_der().unwrap(), Of::Authority, &Credentials::default()).is_ok()
     }
 
     #[test]
@@ -330,6 +410,10 @@ mod tests {
         assert!(is_accepted(&ec(Nid::SECP384R1)));
         assert!(is_accepted(&ec(Nid::SECP521R1)));
         assert!(!is_accepted(&rsa(1024)));
+        let short = rsa(1024).public_key_to_der().unwrap();
+        for (of, accepted) in [(Of::Proxy, true), (Of::Either, true), (Of::Authority, false)] {
+            assert_eq!(check(&short, of, &Credentials::default()).is_ok(), accepted, "{of:?}");
+        }
         assert!(!is_accepted(&rsa(2040)));
         assert!(!is_accepted(&ec(Nid::SECP256K1)));
         assert!(!is_accepted(&PKey::generate_ed25519().unwrap()));

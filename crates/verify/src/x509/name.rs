@@ -1,7 +1,8 @@
 //! Distinguished names, and the one canonical one-line form in which glexec writes them.
 //!
-//! Names are compared by their DER (RFC 5280 section 4.1.2.6: an issuer is encoded identically to its CA's subject);
-//! the text is for people, logs, map files and the grid's own trust files. It is `/TYPE=value` for every RDN, types as
+//! Names are equal when the types and the characters of their attributes are, whatever string types carry them: tools that
+//! make proxies (M2Crypto, `openssl req -subj`) write a copied name anew as UTF8String. Upper and lower case, and blanks,
+//! differ. The text is for people, logs, map files and the grid's own trust files. It is `/TYPE=value` for every RDN, types as
 //! OpenSSL's `X509_NAME_oneline` abbreviates them, `+` between the attributes of a multi-valued RDN. Values are UTF-8
 //! whatever their ASN.1 string type; what cannot be seen (NUL, control characters, bidirectional marks) is refused.
 //!
@@ -42,6 +43,15 @@ types! {
     "1.3.6.1.4.1.311.60.2.1.1" "jurisdictionL"; "1.3.6.1.4.1.311.60.2.1.2" "jurisdictionST"; "1.3.6.1.4.1.311.60.2.1.3" "jurisdictionC";
 }
 
+/// Types whose values are IA5String (RFC 5280 appendix A.1, RFC 4519): mail addresses and domain components.
+const IN_IA5: &[ObjectIdentifier] = &[MAIL_ADDRESS, ObjectIdentifier::new_unwrap("0.9.2342.19200300.100.1.25")];
+/// Types whose values are PrintableString: country, serialNumber, dnQualifier.
+const IN_PRINTABLE: &[ObjectIdentifier] = &[
+    ObjectIdentifier::new_unwrap("2.5.4.6"),
+    ObjectIdentifier::new_unwrap("2.5.4.5"),
+    ObjectIdentifier::new_unwrap("2.5.4.46"),
+];
+const MAIL_ADDRESS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.1");
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 
 /// Why a name cannot be used.
@@ -67,14 +77,28 @@ struct Attribute {
     canonical: Vec<u8>,
 }
 
+impl PartialEq for Attribute {
+    fn eq(&self, other: &Self) -> bool {
+        self.oid == other.oid && self.value == other.value
+    }
+}
+
 /// One relative distinguished name.
 #[derive(Clone, Debug)]
 struct Rdn {
-    der: Vec<u8>,
     attributes: Vec<Attribute>,
 }
 
-/// A distinguished name. Equality is that of the DER.
+impl PartialEq for Rdn {
+    /// The attributes are a set whose order in DER depends on the string types.
+    fn eq(&self, other: &Self) -> bool {
+        let count = |rdn: &Rdn, wanted: &Attribute| rdn.attributes.iter().filter(|found| *found == wanted).count();
+        self.attributes.len() == other.attributes.len()
+            && self.attributes.iter().all(|attribute| count(self, attribute) == count(other, attribute))
+    }
+}
+
+/// A distinguished name. Equality is that of types and characters.
 #[derive(Clone, Debug)]
 pub struct Name {
     der: Vec<u8>,
@@ -84,7 +108,7 @@ pub struct Name {
 
 impl PartialEq for Name {
     fn eq(&self, other: &Self) -> bool {
-        self.der == other.der
+        self.rdns == other.rdns
     }
 }
 
@@ -120,11 +144,44 @@ impl Name {
     /// RFC 3820 section 3.4: a proxy's subject is its issuer's plus exactly one single-valued common name.
     pub fn added_common_name(&self, issuer: &Name) -> Option<&str> {
         let (last, before) = self.rdns.split_last()?;
-        let same = before.len() == issuer.rdns.len() && before.iter().zip(&issuer.rdns).all(|(a, b)| a.der == b.der);
         match last.attributes.as_slice() {
-            [attribute] if same && attribute.oid == COMMON_NAME => Some(&attribute.value),
+            [attribute] if before == issuer.rdns && attribute.oid == COMMON_NAME => Some(&attribute.value),
             _ => None,
         }
+    }
+
+    /// The DER of the name as older CAs have it: PrintableString where its characters do, IA5String otherwise.
+    pub fn with_printable_strings(&self) -> Vec<u8> {
+        self.encoded(|oid, value| {
+            let printable = |b: u8| b.is_ascii_alphanumeric() || b" '()+,-./:=?".contains(&b);
+            match IN_IA5.contains(oid) || !value.bytes().all(printable) {
+                true if value.is_ascii() => tag::IA5,
+                true => tag::UTF8,
+                false => tag::PRINTABLE,
+            }
+        })
+    }
+
+    /// The DER of the name as newer tools write it: UTF8String, but for types that have one of their own.
+    pub fn with_utf8_strings(&self) -> Vec<u8> {
+        self.encoded(|oid, value| match () {
+            () if IN_IA5.contains(oid) && value.is_ascii() => tag::IA5,
+            () if IN_PRINTABLE.contains(oid) && value.is_ascii() => tag::PRINTABLE,
+            () => tag::UTF8,
+        })
+    }
+
+    fn encoded(&self, carrier: impl Fn(&ObjectIdentifier, &str) -> u8) -> Vec<u8> {
+        let attribute = |attribute: &Attribute| {
+            let value = encode(carrier(&attribute.oid, &attribute.value), attribute.value.as_bytes());
+            encode(tag::SEQUENCE, &[encode(tag::OID, attribute.oid.as_bytes()), value].concat())
+        };
+        let rdn = |rdn: &Rdn| {
+            let mut attributes: Vec<Vec<u8>> = rdn.attributes.iter().map(attribute).collect();
+            attributes.sort_unstable();
+            encode(tag::SET, &attributes.concat())
+        };
+        encode(tag::SEQUENCE, &self.rdns.iter().flat_map(rdn).collect::<Vec<u8>>())
     }
 
     /// The encoding that OpenSSL hashes for the names of files in a trust directory (`X509_NAME_hash`): every string as
@@ -133,21 +190,31 @@ impl Name {
         self.rdns.iter().flat_map(canonical_rdn).collect()
     }
 
-    /// Whether this name is `base` or below it, for name constraints (RFC 5280 section 7.1 compares without case).
-    pub fn is_within(&self, base: &Base) -> bool {
-        let mine = self.rdns.iter().map(canonical_rdn);
-        base.0.len() <= self.rdns.len() && mine.zip(&base.0).all(|(a, b)| a == *b)
+    /// The name as name constraints see it.
+    pub fn as_base(&self) -> Base {
+        Base(self.rdns.iter().map(folded_rdn).collect())
+    }
+
+    /// Whether it has a mail address, which constraints on mail addresses are about, too (RFC 5280 section 4.2.1.10).
+    pub fn has_mail_address(&self) -> bool {
+        self.rdns.iter().flat_map(|rdn| &rdn.attributes).any(|attribute| attribute.oid == MAIL_ADDRESS)
     }
 }
 
-/// The base of a name constraint: a name that may be empty and need not be printable.
+/// A name as name constraints see it, which may be empty and need not be printable: RFC 5280 section 7.1 compares without
+/// case, string type and superfluous blanks.
 #[derive(Clone, Debug)]
-pub struct Base(Vec<Vec<u8>>);
+pub struct Base(Vec<Vec<(ObjectIdentifier, String)>>);
 
 impl Base {
     /// Reads a `Name`.
     pub fn parse(der: &[u8]) -> Result<Self, NameError> {
-        Ok(Base(rdns(der)?.iter().map(canonical_rdn).collect()))
+        Ok(Base(rdns(der)?.iter().map(folded_rdn).collect()))
+    }
+
+    /// Whether this name is `base` or below it.
+    pub fn is_within(&self, base: &Base) -> bool {
+        base.0.len() <= self.0.len() && self.0.iter().zip(&base.0).all(|(a, b)| a == b)
     }
 }
 
@@ -188,7 +255,7 @@ fn rdn(sequence: &mut Cursor) -> Result<Rdn, NameError> {
     match attributes.len() {
         0 => Err(NameError::Malformed("a name has an empty component")),
         n if n > MAX_ATTRIBUTES => Err(NameError::Refused("it has too many attributes in one component")),
-        _ => Ok(Rdn { der: set.raw.to_vec(), attributes }),
+        _ => Ok(Rdn { attributes }),
     }
 }
 
@@ -229,13 +296,25 @@ fn canonical_attribute(oid: &ObjectIdentifier, tag: u8, raw: &[u8], text: &str) 
     let value = if tag == tag::NUMERIC {
         raw.to_vec()
     } else {
-        let space = |c: char| matches!(c, ' ' | '\t' | '\n' | '\x0b' | '\x0c' | '\r');
-        let words: Vec<&str> = text.split(space).filter(|word| !word.is_empty()).collect();
-        encode(tag::UTF8, words.join(" ").to_ascii_lowercase().as_bytes())
+        encode(tag::UTF8, single_spaced(text).to_ascii_lowercase().as_bytes())
     };
     let mut pair = encode(tag::OID, oid.as_bytes());
     pair.extend(value);
     encode(tag::SEQUENCE, &pair)
+}
+
+/// A text without blanks at its ends and with single ones inside.
+fn single_spaced(text: &str) -> String {
+    let space = |c: char| matches!(c, ' ' | '\t' | '\n' | '\x0b' | '\x0c' | '\r');
+    text.split(space).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// The attributes in an order of their own. Letters beyond ASCII have cases too: who excludes `Ä` means `ä`.
+fn folded_rdn(rdn: &Rdn) -> Vec<(ObjectIdentifier, String)> {
+    let fold = |attribute: &Attribute| (attribute.oid, single_spaced(&attribute.value).to_lowercase());
+    let mut attributes: Vec<_> = rdn.attributes.iter().map(fold).collect();
+    attributes.sort_unstable();
+    attributes
 }
 
 fn canonical_rdn(rdn: &Rdn) -> Vec<u8> {
@@ -355,8 +434,8 @@ mod tests {
         let mut seen = std::collections::HashMap::new();
         let mut add = |rdns: &[&[(&str, u8, &[u8])]]| {
             let Ok(name) = name(rdns) else { return }; // attributes out of DER's order
-            if let Some(other) = seen.insert(name.text().to_string(), name.der().to_vec()) {
-                assert_eq!(other, name.der(), "{} is two names", name.text());
+            if let Some(other) = seen.insert(name.text().to_string(), name.clone()) {
+                assert_eq!(other, name, "{} is two names", name.text());
             }
         };
         for value in tricky(5) {
@@ -371,6 +450,41 @@ mod tests {
             }
         }
         assert!(seen.len() > 10_000);
+    }
+
+    #[test]
+    fn names_are_equal_when_types_and_characters_are() {
+        let (cn, o) = ("2.5.4.3", "2.5.4.10");
+        let carriers: [(u8, &[u8]); 5] = [
+            (tag::UTF8, b"12"),
+            (tag::PRINTABLE, b"12"),
+            (tag::NUMERIC, b"12"),
+            (tag::IA5, b"12"),
+            (tag::BMP, b"\x001\x002"),
+        ];
+        for (a, a_value) in carriers {
+            for (b, b_value) in carriers {
+                assert_eq!(name(&[&[(cn, a, a_value)]]).unwrap(), name(&[&[(cn, b, b_value)]]).unwrap(), "{a} {b}");
+            }
+        }
+        let latin = name(&[&[(cn, tag::TELETEX, b"J\xfcrgen")]]).unwrap();
+        assert_eq!(latin, name(&[&[(cn, tag::UTF8, "Jürgen".as_bytes())]]).unwrap());
+        // In DER the shorter attribute comes first, which depends on the string type.
+        let both = name(&[&[(cn, tag::UTF8, b"ab"), (o, tag::UTF8, b"cde")]]).unwrap();
+        let turned = name(&[&[(o, tag::UTF8, b"cde"), (cn, tag::BMP, b"\0a\0b")]]).unwrap();
+        assert_eq!(both, turned);
+        let plain = |value: &[u8]| name(&[&[(cn, tag::UTF8, value)]]).unwrap();
+        for other in [&b"1"[..], b"12 ", b" 12", b"1 2", b"123"] {
+            assert_ne!(plain(b"12"), plain(other), "{other:?}");
+        }
+        assert_ne!(plain(b"a"), plain(b"A"));
+        assert_ne!(plain(b"12"), name(&[&[(o, tag::UTF8, b"12")]]).unwrap());
+        let one = [(cn, tag::PRINTABLE, &b"12"[..]), (cn, tag::UTF8, b"34")];
+        let twice = [(cn, tag::UTF8, &b"12"[..]), (cn, tag::PRINTABLE, b"12")];
+        let twice = name(&[&[twice[0], twice[1]]]).or_else(|_| name(&[&[twice[1], twice[0]]])).unwrap();
+        let one = name(&[&[one[0], one[1]]]).or_else(|_| name(&[&[one[1], one[0]]])).unwrap();
+        assert_ne!(one, twice);
+        assert_ne!(twice, one);
     }
 
     #[test]
@@ -398,7 +512,9 @@ mod tests {
         let issuer = name(&[alice]).unwrap();
         let added = |rdns: &[&[(&str, u8, &[u8])]]| name(rdns).unwrap().added_common_name(&issuer).map(str::to_owned);
         assert_eq!(added(&[alice, one]).as_deref(), Some("1"));
-        for wrong in [&[alice][..], &[one], &[alice, one, one], &[alice, other], &[alice, two], &[printable, one]] {
+        assert_eq!(added(&[printable, one]).as_deref(), Some("1"), "whatever string type carries the issuer's name");
+        let capital: &[(&str, u8, &[u8])] = &[("2.5.4.3", tag::UTF8, b"ALICE")];
+        for wrong in [&[alice][..], &[one], &[alice, one, one], &[alice, other], &[alice, two], &[capital, one]] {
             assert_eq!(added(wrong), None);
         }
     }

@@ -7,6 +7,8 @@ use crate::x509::asn1::Malformed;
 /// A CRL with a verified signature.
 #[derive(Debug)]
 pub struct Crl {
+    /// The name of its file, for the log.
+    pub(super) file: String,
     pub(super) this_update: i64,
     pub(super) next_update: i64,
     pub(super) scope: Scope,

@@ -11,7 +11,7 @@ mod pass;
 mod scope;
 
 use crate::context::{Context, Link, span};
-use crate::trust::{numbered, unreadable};
+use crate::trust::{hashes, numbered, unreadable};
 use crate::x509::asn1::Malformed;
 use crate::x509::certificate::Certificate;
 use crate::x509::key::Fault;
@@ -23,6 +23,7 @@ use glexec_core::reason::{Outcome, Reason, Refusal};
 use kept::Crl;
 use pass::{Head, Pass, Rest};
 use std::ffi::OsStr;
+use std::fmt::Display;
 
 /// Largest file with a CRL; the grid's largest has about 5 MiB.
 pub const MAX_CRL: u64 = 16 * 1024 * 1024;
@@ -66,13 +67,14 @@ pub fn check(context: &Context, ca: &Link, issued: &[&Link]) -> Outcome<()> {
     for link in issued.iter().filter(|link| link.certificate.issuer == ca.certificate.subject) {
         let speaking: Vec<&Crl> = crls.iter().filter(|crl| crl.scope.covers(&link.certificate)).collect();
         if speaking.is_empty() {
-            return Err(invalid(ca, &format!("it does not speak for {} (its issuingDistributionPoint)", link.title())));
+            let why = format!("it does not speak for {} (its issuingDistributionPoint)", link.title());
+            return Err(invalid(ca, &crls.iter().collect::<Vec<_>>(), &why));
         }
         check_current(context, ca, &speaking)?;
     }
     let nothing_found = std::iter::repeat(None);
     for (crl, found) in crls.iter().zip(found.into_iter().chain(nothing_found)) {
-        crl.entries.as_ref().map_err(|fault| invalid(ca, fault))?;
+        crl.entries.as_ref().map_err(|fault| invalid(ca, &[crl], fault))?;
         if let Some(link) = found.and_then(|at: usize| issued.get(at)) {
             let text = format!("has been revoked by {}: ask your CA for a new certificate", name(ca));
             return Err(link.refuse(Reason::CredentialRevoked, text));
@@ -85,9 +87,14 @@ fn name(ca: &Link) -> &str {
     ca.certificate.subject.text().as_str()
 }
 
-fn invalid(ca: &Link, why: &impl ToString) -> Refusal {
+/// A refusal for what is wrong with these lists of a CA; the log has the names of their files.
+fn invalid(ca: &Link, crls: &[&Crl], why: &impl Display) -> Refusal {
     let text = format!("the site's CRL of the CA {} cannot be used: the site has to mend it", name(ca));
-    Refusal::new(Reason::TrustCrlInvalid, text).detail(why.to_string())
+    Refusal::new(Reason::TrustCrlInvalid, text).detail(format!("{}: {why}", files(crls)))
+}
+
+fn files(crls: &[&Crl]) -> String {
+    crls.iter().map(|crl| crl.file.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// At least one CRL must be current; `thisUpdate` and `nextUpdate` belong to the time.
@@ -100,9 +107,9 @@ fn check_current(context: &Context, ca: &Link, crls: &[&Crl]) -> Outcome<()> {
         Some(next) => {
             let ago = span(now.saturating_sub(next));
             let text = format!("the site's CRL of the CA {} expired {ago} ago: it has to run fetch-crl", name(ca));
-            Err(Refusal::new(Reason::TrustCrlExpired, text))
+            Err(Refusal::new(Reason::TrustCrlExpired, text).detail(files(crls)))
         }
-        None => Err(invalid(ca, &"its thisUpdate is in the future")),
+        None => Err(invalid(ca, crls, &"its thisUpdate is in the future")),
     }
 }
 
@@ -116,18 +123,22 @@ fn load(context: &Context, ca: &Certificate, serials: &[Vec<u8>]) -> Outcome<Vec
     };
     let mut ours: Vec<Looked> = Vec::new();
     let mut fault = None;
-    numbered(&context.trust.cas, &ca.subject, "r", |file| {
+    numbered(&context.trust.cas, &hashes(&ca.subject), "r", |file| {
         let source = match context.trust.cas.stream(OsStr::new(file), MAX_CRL) {
             Ok(source) => source,
             Err(FileError::Missing(_)) => return Ok(None),
             Err(error) => return Err(unreadable(&what, &error)),
         };
         if context.crl_bytes.get() > MAX_CRLS {
-            return Err(refuse(format!("with others before it it is larger than {MAX_CRLS} bytes")));
+            return Err(refuse(format!("{file}: with others before it it is larger than {MAX_CRLS} bytes")));
         }
         match open(context, ca, &mut FirstCrl::new(source), serials)? {
-            Ok(genuine) => ours.push(genuine.map_err(|Malformed(why)| refuse(why.into()))?),
-            Err(why) => fault = Some(why),
+            Ok(genuine) => {
+                let (mut crl, found) = genuine.map_err(|Malformed(why)| refuse(format!("{file}: {why}")))?;
+                crl.file = file.to_owned();
+                ours.push((crl, found));
+            }
+            Err(why) => fault = Some(format!("{file}: {why}")),
         }
         Ok(Some(()))
     })?;
@@ -155,9 +166,10 @@ fn open(
         Ok(begun) => begun,
         Err(fault) => return Ok(Err(fault.to_string())),
     };
-    if head.issuer != ca.subject.der() {
-        let other = Name::parse(&head.issuer).map_or_else(|_| "another CA".into(), |name| name.text().to_string());
-        return Ok(Err(format!("it is by {other}")));
+    match Name::parse(&head.issuer) {
+        Ok(issuer) if issuer == ca.subject => {}
+        Ok(other) => return Ok(Err(format!("it is by {}", other.text()))),
+        Err(_) => return Ok(Err("it is by another CA".into())),
     }
     let of_signature = |fault: Fault| format!("signature: {fault:?}");
     let awaited = match context.await_signature(&head.algorithm, &ca.spki)? {
@@ -177,7 +189,7 @@ fn open(
             Err(fault) => (Err(fault), None),
         };
         let Head { this_update, next_update, .. } = head;
-        scope.map(|scope| (Crl { this_update, next_update, scope, entries }, found))
+        scope.map(|scope| (Crl { file: String::new(), this_update, next_update, scope, entries }, found))
     }))
 }
 

@@ -112,8 +112,10 @@ pub fn first_certificate(file: Vec<u8>) -> Result<Vec<u8>, &'static str> {
 }
 
 fn first(file: Vec<u8>, labels: &[&str]) -> Result<Vec<u8>, &'static str> {
-    if file.first() == Some(&0x30) {
-        return Ok(file);
+    match file.first() {
+        None => return Err("it is empty"),
+        Some(0x30) => return Ok(file),
+        Some(_) => {}
     }
     let block = blocks(&file)?.into_iter().find(|block| labels.contains(&block.label));
     // Not secret: it may leave its wrapper.

@@ -59,6 +59,9 @@ impl<R: Read> Octets for FirstCrl<R> {
         loop {
             let size = self.read()?;
             let piece = self.piece.get(..size).unwrap_or_default();
+            if piece.is_empty() && self.form.is_none() {
+                return Err(Malformed("it is empty"));
+            }
             match self.form.get_or_insert_with(|| Form::of(piece)) {
                 Form::Der => return Ok(self.piece.get(..size).unwrap_or_default()),
                 Form::Pem(text) => {
