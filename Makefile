@@ -25,9 +25,9 @@ CARGO_OF_USER = $(shell getent passwd '$(SUDO_USER)' | cut -d: -f6)/.cargo/bin
 BUILDER = $(if $(and $(SUDO_USER),$(filter 0,$(shell id -u))),$(if $(shell command -v cargo),,sudo -H -u $(SUDO_USER) env PATH=$(CARGO_OF_USER):$(PATH) $(if $(CARGO_TARGET_DIR),CARGO_TARGET_DIR=$(TARGET))))
 CARGO = $(BUILDER) cargo
 
-SCRIPTS = .ci/run benches/run demo/run $(SHELL_COMPANIONS) $(addprefix packaging/,build-deb build-rpm install-missing rust-version source-tree) tests/debian/run $(addprefix tests/site/,enter make-pki make-root prepare) packaging/linked-crates tests/attacks/faults.sh
+SCRIPTS = .ci/run benches/run demo/run $(SHELL_COMPANIONS) $(addprefix packaging/,build-deb build-python build-rpm install-missing lint-python rust-version source-tree) tests/debian/run $(addprefix tests/site/,enter make-pki make-root prepare) packaging/linked-crates tests/attacks/faults.sh
 
-.PHONY: all bench build deb demo test test-debian fuzz faults supply-chain sanitize mutants lint format-check fmt install rpm clean help packages packages-demo rust rust-tools
+.PHONY: all bench build deb demo test test-debian fuzz faults supply-chain sanitize mutants lint format-check fmt install install-python python rpm clean help packages packages-demo rust rust-tools
 .NOTPARALLEL: # what a target needs is done in the order it is written
 
 all: build
@@ -40,7 +40,7 @@ demo: rust packages-demo build  ## show what glexec does, in a private site that
 	@$(SUDO) demo/run $(PROGRAM)
 
 # Trusted files belong to root, sites are made by root: so every test runs as root. Who builds is whoever calls.
-test: rust packages format-check lint build deb rpm  ## everything: format, lints, unit, property, integration and system tests (root or sudo)
+test: rust packages format-check lint build deb rpm python  ## everything: format, lints, unit, property, integration and system tests (root or sudo)
 	@echo "test: building the tests"
 	@tests=$$($(CARGO) test --locked --quiet --no-run --message-format=json | \
 		sed -n 's/.*"overflow_checks":[a-z]*,"test":true}.*"executable":"\([^"]*\)".*/\1/p') && test -n "$$tests" && \
@@ -97,6 +97,8 @@ lint: packages rust-tools  ## clippy and shellcheck; warnings are errors
 	@$(CARGO) clippy --all-targets --locked --quiet -- -D warnings
 	@echo "lint: shellcheck"
 	@shellcheck $(SCRIPTS) && shellcheck -s bash demo/story
+	@echo "lint: ruff and mypy"
+	@$(BUILDER) packaging/lint-python $(TARGET)
 
 # cargo install cargo-deny --locked; the advisories are fetched from github.com/rustsec/advisory-db.
 supply-chain:  ## licences, sources and duplicates of the dependencies, and known advisories where they can be fetched
@@ -162,6 +164,16 @@ endif
 	install -m 644 docs/*.md docs/*.svg $(DESTDIR)$(DOC)/docs/
 	install -m 644 docs/frameworks/*.md $(DESTDIR)$(DOC)/docs/frameworks/
 	install -m 644 docs/plugins/* $(DESTDIR)$(DOC)/docs/plugins/
+
+# Debian's place for modules; elsewhere the wheel says where.
+PYTHON_MODULES = $(PREFIX)/lib/python3/dist-packages
+install-python:
+	install -d $(DESTDIR)$(PYTHON_MODULES)/glexec
+	install -m 644 python/glexec/*.py python/glexec/py.typed $(DESTDIR)$(PYTHON_MODULES)/glexec/
+
+python: packages  ## make the Python library's wheel and source archive, in target/packages
+	@echo "python: building the wheel and the source archive"
+	@$(BUILDER) packaging/build-python $(PACKAGES)
 
 deb: packages  ## make a Debian package of what `make` has built, in target/packages
 	@echo "deb: building and checking the Debian package"

@@ -18,6 +18,7 @@ from __future__ import annotations
 from ._errors import Error, NotFound, Refused, TimeoutExpired, Unsupported, UsageError
 from ._process import Done, Popen
 from ._program import find
+from ._renewer import Renewer
 from ._report import Report
 from ._run import Probe, Retry, probe, renew, run
 
@@ -28,6 +29,7 @@ __all__ = [
     "Popen",
     "Probe",
     "Refused",
+    "Renewer",
     "Report",
     "Retry",
     "TimeoutExpired",

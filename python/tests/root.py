@@ -32,7 +32,10 @@ def serve():
             with asked:
                 script = asked.makefile("rb").read().decode()
                 done = subprocess.run(
-                    ["/bin/sh", "-c", script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+                    ["/bin/sh", "-c", script],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
                 )
                 asked.sendall(f"{done.returncode}\n".encode() + done.stdout)
 

@@ -64,7 +64,9 @@ class Run(SiteTest):
     def test_streams_are_as_in_subprocess(self):
         done = glexec.run(["cat"], credential=proxy("alice"), input=b"\0data\n", stdout=subprocess.PIPE)
         self.assertEqual(done.stdout, b"\0data\n")
-        done = glexec.run(["sh", "-c", "cat >&2"], credential=proxy("alice"), input="words", capture_output=True, text=True)
+        done = glexec.run(
+            ["sh", "-c", "cat >&2"], credential=proxy("alice"), input="words", capture_output=True, text=True
+        )
         self.assertEqual((done.stdout, done.stderr), ("", "words"))
         with self.assertRaises(glexec.UsageError):
             glexec.run(["cat"], credential=proxy("alice"), input=b"", stdin=subprocess.DEVNULL)
@@ -84,7 +86,14 @@ class Run(SiteTest):
         self.assertEqual((got["USER"], got["HOME"]), ("alice", "/home/alice"))
 
     def test_env_cannot_say_who_the_payload_is(self):
-        for env in ({"HOME": "/x"}, {"X509_USER_PROXY": "/x"}, {"": "x"}, {"A=B": "x"}, {"A": "\0"}, {"A": "x" * 10**7}):
+        for env in (
+            {"HOME": "/x"},
+            {"X509_USER_PROXY": "/x"},
+            {"": "x"},
+            {"A=B": "x"},
+            {"A": "\0"},
+            {"A": "x" * 10**7},
+        ):
             if len(env.get("A", "")) > 10:
                 env = {"A": os.urandom(10**6).hex()}
             with self.assertRaises(glexec.UsageError):
@@ -147,7 +156,10 @@ class Run(SiteTest):
             glexec.run(["true"], credential=proxy("mallory"), retry=glexec.Retry(attempts=5, first=0.01), stderr=-3)
         self.assertEqual(self.refusals() - before, 1)
         done = glexec.run(
-            ["sh", "-c", "echo x; exit 203"], credential=proxy("alice"), retry=glexec.Retry(attempts=5, first=0.01), stdout=-1
+            ["sh", "-c", "echo x; exit 203"],
+            credential=proxy("alice"),
+            retry=glexec.Retry(attempts=5, first=0.01),
+            stdout=-1,
         )
         self.assertEqual(done.stdout, b"x\n")
 
@@ -165,7 +177,6 @@ class Run(SiteTest):
 
     def no_account_left(self):
         """Meanwhile the pool of the production role is empty."""
-        test = self
 
         class Empty:
             def __enter__(self):

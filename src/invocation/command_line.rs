@@ -52,8 +52,8 @@ pub fn definition() -> Command {
         .after_help(
             "Options end at the first operand. Exit codes: the payload's own; 201 the caller's fault, 202 the site's, \
              203 not authorized, 126 the command could not be executed.\n\n\
-             Variables: GLEXEC_CLIENT_CERT, GLEXEC_SOURCE_PROXY, GLEXEC_TARGET_PROXY, GLEXEC_MODE, GLEXEC_ID, GLEXEC_ENV, \
-             GLEXEC_REPORT_FD, X509_USER_PROXY: see glexec(1).",
+             Variables: GLEXEC_CLIENT_CERT, GLEXEC_SOURCE_PROXY, GLEXEC_TARGET_PROXY, \
+             GLEXEC_EXPECTED_SUBJECT, GLEXEC_MODE, GLEXEC_ID, GLEXEC_ENV, GLEXEC_REPORT_FD, X509_USER_PROXY: see glexec(1).",
         )
 }
 

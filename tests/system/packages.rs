@@ -12,7 +12,8 @@ pub fn package(extension: &str) -> PathBuf {
     let beside = || Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("packages");
     let dir = std::env::var_os("GLEXEC_PACKAGES").map_or_else(beside, PathBuf::from);
     let files = std::fs::read_dir(&dir).into_iter().flatten().map(|entry| entry.unwrap().path());
-    let found = files.filter(|path| path.extension().is_some_and(|e| e == extension)).max();
+    let is_glexec = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("glexec"));
+    let found = files.filter(|path| path.extension().is_some_and(|e| e == extension) && is_glexec(path)).max();
     found.unwrap_or_else(|| panic!("no .{extension} in {}: run make {extension}", dir.display()))
 }
 
@@ -98,6 +99,33 @@ fn the_debian_package_is_installed_upgraded_removed_and_purged() {
     assert_eq!(site.sh("getent passwd glexec; getent group glexec || :"), "");
     // What belongs to the site stays.
     assert!(site.exists("/etc/grid-security/grid-mapfile"));
+}
+
+#[test]
+fn the_python_library_is_a_debian_package_of_its_own_and_a_wheel() {
+    let site = debian_site();
+    let packages = package("deb").parent().unwrap().to_owned();
+    let file = |begin: &str, end: &str| {
+        let names = std::fs::read_dir(&packages).unwrap().map(|entry| entry.unwrap().path());
+        let is_it = |path: &PathBuf| {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            name.starts_with(begin) && name.ends_with(end)
+        };
+        names.filter(is_it).max().unwrap_or_else(|| panic!("no {begin}…{end}: run make deb python"))
+    };
+    site.write("/root/library.deb", std::fs::read(file("python3-glexec_", ".deb")).unwrap());
+    let python =
+        "cd / && /usr/bin/python3 -c 'import glexec, glexec.myproxy; print(glexec.find.__name__, glexec.__file__)'";
+    // The site's dpkg knows of no other package, so not of Python either, which is there.
+    site.sh("dpkg --force-depends -i /root/library.deb > /dev/null 2>&1");
+    assert_eq!(site.sh(python), "find /usr/lib/python3/dist-packages/glexec/__init__.py\n");
+    site.sh("dpkg -P python3-glexec > /dev/null 2>&1 && test ! -e /usr/lib/python3/dist-packages/glexec");
+
+    let wheel = "/root/glexec-0-py3-none-any.whl";
+    site.write(wheel, std::fs::read(file("glexec-", ".whl")).unwrap());
+    let from_wheel = format!("PYTHONPATH={wheel} /usr/bin/python3 -c 'import glexec; print(glexec.run.__name__)'");
+    assert_eq!(site.sh(&from_wheel), "run\n");
+    assert!(file("glexec-", ".tar.gz").exists());
 }
 
 #[test]
@@ -246,6 +274,8 @@ fn every_package_has_the_version_of_the_program() {
     let spec = include_str!("../../packaging/glexec.spec");
     assert_eq!(first(spec, "Version:"), env!("CARGO_PKG_VERSION"));
     assert!(spec.contains(&format!("> - {}-1\n", env!("CARGO_PKG_VERSION"))), "the spec's changelog");
+    let python = first(include_str!("../../python/pyproject.toml"), "version =");
+    assert_eq!(python.trim_matches('"'), env!("CARGO_PKG_VERSION"));
 }
 
 #[test]

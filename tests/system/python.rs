@@ -55,12 +55,31 @@ fn run(site: &Site, modules: &[&str]) {
     assert!(run.code() == Some(0), "{run}\n{}", run.stderr());
 }
 
+/// A host's certificate and key for the MyProxy server.
+fn give_host_certificate(site: &Site) {
+    site.write("/root/host.pem", material_file("certs/voms.pem"));
+    site.write("/root/host.key", material_file("keys/voms.key"));
+    site.chmod("/root/host.key", 0o600);
+}
+
 #[test]
 fn the_python_library_calls_a_glexec_that_lingers() {
-    run(&Site::with(Site::linger), &["test_run"]);
+    run(&Site::with(Site::linger), &["test_run", "test_popen", "test_command_line"]);
 }
 
 #[test]
 fn the_python_library_calls_a_glexec_that_becomes_the_payload() {
-    run(&Site::new(), &["test_run"]);
+    run(&Site::new(), &["test_run", "test_popen", "test_command_line"]);
+}
+
+#[test]
+fn the_python_library_calls_an_older_glexec_and_misses_one() {
+    run(&Site::new(), &["test_older"]);
+}
+
+#[test]
+fn the_python_library_fetches_and_renews_from_a_myproxy_server() {
+    let site = Site::with(Site::linger);
+    give_host_certificate(&site);
+    run(&site, &["test_myproxy"]);
 }
