@@ -32,6 +32,40 @@ fn what_migrate_prints_passes_its_own_check() {
 }
 
 #[test]
+fn migrate_writes_its_output_whole_and_keeps_what_was_there() {
+    let old = "[glexec]\nuser_white_list = pilot\nuse_lcas = no\n";
+    let conf = file("in-place.conf", old);
+    for backup in [".bak", ".bak1", ".new"] {
+        let _ = std::fs::remove_file(format!("{conf}{backup}"));
+    }
+    let printed = admin(&["migrate", "--glexec-conf", &conf]).stdout;
+    let run = admin(&["migrate", "--glexec-conf", &conf, "--output", &conf]);
+    let said = String::from_utf8(run.stdout).unwrap();
+    assert!(said.starts_with(&format!("{conf} is written; what was there is {conf}.bak; ")), "{said}");
+    assert_eq!(std::fs::read(&conf).unwrap(), printed);
+    assert_eq!(std::fs::read_to_string(format!("{conf}.bak")).unwrap(), old);
+    // Once more there is nothing to convert, and nothing is lost.
+    let run = admin(&["migrate", "--glexec-conf", &conf, "--output", &conf]);
+    assert!(String::from_utf8(run.stderr).unwrap().contains("converted already"));
+    assert_eq!(std::fs::read(&conf).unwrap(), printed);
+    // No backup is overwritten.
+    let run = admin(&["migrate", "--glexec-conf", &format!("{conf}.bak"), "--output", &conf]);
+    assert!(run.status.success(), "{run:?}");
+    assert_eq!(std::fs::read(format!("{conf}.bak1")).unwrap(), printed);
+    let run = admin(&["migrate", "--glexec-conf", &format!("{conf}.bak"), "--output", "/dev/null"]);
+    assert!(run.status.code() == Some(1) && String::from_utf8(run.stderr).unwrap().contains("not a regular file"));
+}
+
+#[test]
+fn migrate_does_not_read_what_the_shell_has_emptied_for_it() {
+    let conf = file("emptied.conf", "[glexec]\nuser_white_list = pilot\n");
+    let command = format!("exec {} migrate --glexec-conf {conf} >{conf}", env!("CARGO_BIN_EXE_glexec-admin"));
+    let run = Command::new("sh").args(["-c", &command]).output().unwrap();
+    let said = String::from_utf8(run.stderr).unwrap();
+    assert!(run.status.code() == Some(1) && said.contains(&format!("use --output {conf}")), "{said}");
+}
+
+#[test]
 fn mistakes_are_told_with_their_place() {
     let bad = file("bad.conf", "[glexec]\nlingre = true\n");
     let run = admin(&["migrate", "--check", &bad]);

@@ -137,6 +137,11 @@ fn same(variable: &Variable, files: &[Needs], out: &mut Output) {
         let given = options.iter().find(|(name, _)| names(file, name)).and_then(|(_, value)| *value);
         out.set(file.name, &quoted(&absolute(given.unwrap_or(file.default))));
     }
+    if module(variable) == "voms_localaccount" && !options.iter().any(|(name, _)| name == "all_fqans") {
+        out.comment(
+            "LOOK: OSG's build mapped by the first FQAN only without -all-fqans; glexec tries them all, as others did",
+        );
+    }
     let mut written: Vec<&str> = Vec::new();
     for (name, value) in &options {
         let name = match name.as_str() {
@@ -167,7 +172,15 @@ fn same(variable: &Variable, files: &[Needs], out: &mut Output) {
             "max_mappings_per_credential" | "mapmin" | "min_gid" | "max_gid" if value.parse::<u32>().is_ok() => {
                 out.set(name, value)
             }
-            "dummy_username" | "dummy_group" | "dummy_sec_group" => out.set(name, &quoted(value)),
+            "all_fqans" => out.comment("all-fqans: glexec always tries every FQAN"),
+            "dummy_username" | "dummy_group" | "dummy_sec_group" => {
+                if matches!(value, "nobody" | "root") {
+                    out.comment(&format!(
+                        "LOOK: {name} {value}: glexec never runs a payload as {value}; name another account"
+                    ));
+                }
+                out.set(name, &quoted(value));
+            }
             _ => out.comment(&format!("LOOK: {name} {value}: unknown here (an account or a group must be named)")),
         }
     }

@@ -15,7 +15,10 @@ pub const MENDS: &[(Reason, &str)] = &[
     (Reason::ConfigMissing, "write /etc/glexec.conf; glexec-admin migrate makes one from historic files"),
     (Reason::ConfigInsecure, "chown root and chmod go-w the file, and every directory above it"),
     (Reason::ConfigUnreadable, "make it a regular file that root can read"),
-    (Reason::ConfigHistoric, "glexec-admin migrate > new, look at it, and install it as /etc/glexec.conf"),
+    (
+        Reason::ConfigHistoric,
+        "glexec-admin migrate --output /etc/glexec.conf, and look at the lines that begin with # LOOK",
+    ),
     (Reason::ConfigSyntax, "correct the line; glexec-admin migrate --check FILE tries a file"),
     (Reason::ConfigInvalid, "correct the line; glexec.conf(5) has every key"),
     (Reason::CallerNotWhiteListed, "add the pilot's account to user_white_list, if it may call"),

@@ -17,8 +17,26 @@ pub type Read<'a> = dyn Fn(&Path) -> Result<String, String> + 'a;
 /// The database of LCAS that was read where none was named.
 const LCAS_DB: &str = "/etc/lcas/lcas.db";
 
+/// Tables that only a file of today has; it alone has lists in brackets, too.
+const NEW_TABLES: [&str; 3] = ["[credentials", "[lcmaps", "[[lcas"];
+
 fn parsed(path: &Path, text: &str) -> Result<Vec<lcas_db::Plugin>, String> {
     lcas_db::parse(text).map_err(|why| format!("{}:{why}", path.display()))
+}
+
+/// Reads the historic glexec.conf.
+fn historic(text: &str) -> Result<Old, String> {
+    if text.trim().is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    let is_new = |line: &str| {
+        let is_list = line.split_once('=').is_some_and(|(_, value)| value.trim_start().starts_with('['));
+        is_list || NEW_TABLES.iter().any(|table| line.starts_with(table))
+    };
+    if load::parse(text).is_ok() || text.lines().any(is_new) {
+        return Err("converted already; glexec-admin migrate --check FILE says whether it can be loaded".to_owned());
+    }
+    Old::parse(text)
 }
 
 /// Converts the files. A database that is not given is the one that glexec.conf names, if it can be read.
@@ -29,7 +47,7 @@ pub fn migrate(
     read: &Read<'_>,
 ) -> Result<String, String> {
     let old = match glexec_conf {
-        Some(path) => Old::parse(&read(path)?).map_err(|why| format!("{}: {why}", path.display()))?,
+        Some(path) => historic(&read(path)?).map_err(|why| format!("{}: {why}", path.display()))?,
         None => Old::default(),
     };
     let mut out = Output::default();

@@ -54,6 +54,7 @@ fn migrate_definition() -> Command {
         .arg(file("glexec-conf", "The historic glexec.conf"))
         .arg(file("lcmaps-db", "The historic lcmaps.db"))
         .arg(file("lcas-db", "The historic lcas.db"))
+        .arg(file("output", "Writes this file, whole or not at all, and keeps what was there as FILE.bak"))
         .arg(file("check", "Prints nothing, but checks that this glexec.conf can be loaded").exclusive(true))
         .after_help("Without options: /etc/glexec.conf and the databases that it names.")
 }
@@ -113,9 +114,23 @@ fn migrate(matches: &ArgMatches) -> Result<String, String> {
     if let Some(path) = path("check") {
         return check_file(path).map(|()| format!("{} can be loaded\n", path.display()));
     }
+    let output = path("output");
+    // The shell has emptied it before this program could read it.
+    let read = |file: &Path| match output.is_none() && plain::is_stdout(file) {
+        true => Err(format!(
+            "{0} is both read and written, and the shell has emptied it: get it back, and use --output {0}",
+            file.display()
+        )),
+        false => read(file),
+    };
     let none = path("glexec-conf").or(path("lcmaps-db")).or(path("lcas-db")).is_none();
     let default = none.then_some(Path::new(load::CONFIG_FILE));
-    migrate::migrate(path("glexec-conf").or(default), path("lcmaps-db"), path("lcas-db"), &read)
+    let text = migrate::migrate(path("glexec-conf").or(default), path("lcmaps-db"), path("lcas-db"), &read)?;
+    let Some(output) = output else { return Ok(text) };
+    let kept = plain::replace(output, text.as_bytes()).map_err(|error| format!("{}: {error}", output.display()))?;
+    let kept = kept.map(|kept| format!("; what was there is {}", kept.display())).unwrap_or_default();
+    let open = text.lines().filter(|line| line.starts_with("# LOOK")).count();
+    Ok(format!("{} is written{kept}; {open} lines of it begin with # LOOK\n", output.display()))
 }
 
 fn read(path: &Path) -> Result<String, String> {

@@ -97,6 +97,18 @@ fn an_account_is_taken_back_when_nothing_runs_there() {
 }
 
 #[test]
+fn a_lease_that_was_copied_without_its_link_is_refused_by_name() {
+    let site = Site::new();
+    bob(&site).succeeds_with("tprd001\n");
+    site.sh(&format!("cp -r {DIRECTORY} /root/copy; rm {DIRECTORY}/*; cp /root/copy/* {DIRECTORY}/"));
+    let before = site.sh(&format!("ls -l {DIRECTORY}"));
+    bob(&site).refused(203, "lcmaps.lease-conflict");
+    let reason = site.last_record()["reason"].to_string();
+    assert!(reason.contains("bob%20brown") && reason.contains("copied without hard links"), "{reason}");
+    assert_eq!(site.sh(&format!("ls -l {DIRECTORY}")), before, "nobody gets another account instead");
+}
+
+#[test]
 fn only_what_was_not_used_for_long_expires() {
     let site = Site::new();
     bob(&site).succeeds_with("tprd001\n");

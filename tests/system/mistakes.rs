@@ -344,6 +344,45 @@ fn check_names_what_calls_alone_do_not_explain() {
             "this machine does not know: pilto, nogruop",
             "correct the name",
         ),
+        (list("\"pilto\", \"%nogruop\""), 2, "this machine does not know: pilto, nogruop", "correct the name"),
+        (
+            "echo '\"/DC=org/DC=example/O=Grid/CN=Eve/CN=1234\"' >> /etc/lcas/ban_users.db".to_owned(),
+            1,
+            "line 3: /DC=org/DC=example/O=Grid/CN=Eve/CN=1234 is the name of a proxy: leave /CN=1234 off",
+            "write the name as",
+        ),
+        (
+            "echo '\"/DC=org/CN=Eve \"the\" Beaver\"' >> /etc/lcas/ban_users.db".to_owned(),
+            2,
+            "line 3: text after the quote that ends the name",
+            "correct the line",
+        ),
+        (
+            "sed -i '1i \"DC=org, DC=example, CN=Al\" alice' /etc/grid-security/grid-mapfile".to_owned(),
+            1,
+            "line 1: DC=org, DC=example, CN=Al does not start with /, so that it is nobody's name",
+            "write the name as",
+        ),
+        (
+            "u=$(id -u tvo001); sed -i \"s/^\\(tprd002:[^:]*:\\)[0-9]*/\\1$u/\" /etc/passwd".to_owned(),
+            2,
+            "whoever gets one of them can do what the others can",
+            "give each an id of its own",
+        ),
+        (
+            ": > /etc/grid-security/gridmapdir/%2fcn%3dold".to_owned(),
+            2,
+            "leases with one link lead to no account, and their holders are refused: 1, %2fcn%3dold the first",
+            "copy the directory with its hard links",
+        ),
+        (
+            "sed -i '/type = \"voms_poolaccount\"/,/gridmapdir/d; s/^\\[lcmaps.plugins.vomspool\\]/&\\ntype = \"dummy_bad\"/; \
+             s/ | localaccount//' /etc/glexec.conf"
+                .to_owned(),
+            2,
+            "every way through the policy ends in a plug-in of type dummy_bad",
+            "one of type exec asks a service",
+        ),
         (list("\"pilot\", \"glexec\""), 2, "it may itself call glexec", "another service_user"),
         (set("epilogue = \"/usr/libexec/no\""), 2, "does not exist", "write it, or take it out of glexec.conf"),
         (set("cgroup = \"/sys/fs/cgroup/no\""), 2, "(cgroup.unusable)", "mkdir it on the cgroup v2"),

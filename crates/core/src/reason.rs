@@ -190,7 +190,7 @@ catalogue! {
     LcmapsNoMapping          "lcmaps.no-mapping"          Authorization Useless "The site's mapping policy gives this user no account.";
     LcmapsPoolExhausted      "lcmaps.pool-exhausted"      Authorization MayHelp "All accounts of the user's pool are taken.";
     LcmapsNoLease            "lcmaps.no-lease"            Authorization Useless "lcmaps_verify_account: the user has no pool account yet.";
-    LcmapsLeaseConflict      "lcmaps.lease-conflict"      Authorization Useless "The user's lease names an account of another pool (override_inconsistency), or one that two users hold.";
+    LcmapsLeaseConflict      "lcmaps.lease-conflict"      Authorization Useless "The user's lease names an account of another pool (override_inconsistency), one that two users hold, or none: it has one link (a gridmapdir that was copied without hard links).";
     LcmapsLeaseName          "lcmaps.lease-name"          Authorization Useless "The name of the lease would be ambiguous or too long.";
     LcmapsBanned             "lcmaps.banned"              Authorization Useless "A ban_dn or ban_fqan plug-in of the site's mapping policy bans the user or a VOMS attribute.";
     LcmapsExecDenied         "lcmaps.exec-denied"         Authorization Useless "A mapping plug-in of the site's own has no account for this user; the log has its message.";

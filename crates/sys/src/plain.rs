@@ -4,11 +4,11 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::Uid;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{Error, ErrorKind, Read};
-use std::os::unix::fs::MetadataExt;
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{Error, ErrorKind, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixDatagram;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::SystemTime;
 
@@ -16,6 +16,9 @@ use std::time::SystemTime;
 const MAX_STATUS: u64 = 1024 * 1024;
 /// In bytes: a file system with less than some records need is full.
 const LITTLE: u64 = 64 * 1024;
+
+/// More backups of one file are somebody's mistake.
+const MOST_BACKUPS: u32 = 100;
 
 /// Reads a text file of at most `limit` bytes.
 pub fn read_text(path: &Path, limit: u64) -> Result<String, Error> {
@@ -30,6 +33,62 @@ pub fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
         true => Ok(bytes),
         false => Err(Error::new(ErrorKind::FileTooLarge, "too large")),
     }
+}
+
+/// Whether standard output is this file.
+pub fn is_stdout(path: &Path) -> bool {
+    let same = |out: &nix::sys::stat::FileStat| {
+        std::fs::metadata(path).is_ok_and(|file| (file.dev(), file.ino()) == (out.st_dev, out.st_ino))
+    };
+    nix::sys::stat::fstat(std::io::stdout()).is_ok_and(|out| same(&out))
+}
+
+/// Writes a file in the place of what has the name, whole or not at all, and keeps that as `NAME.bak`, `NAME.bak1` and so
+/// on; says as which. A symbolic link goes on leading to it.
+pub fn replace(path: &Path, content: &[u8]) -> Result<Option<PathBuf>, Error> {
+    let path = match std::fs::canonicalize(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => path.to_owned(),
+        found => found?,
+    };
+    let old = match std::fs::metadata(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        found => Some(found?),
+    };
+    if old.as_ref().is_some_and(|old| !old.is_file()) {
+        return Err(Error::new(ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    let named = |suffix: String| {
+        let mut name = path.clone().into_os_string();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    // Others may read what they could, but write nothing.
+    let mode = old.as_ref().map_or(0o644, |old| old.mode() & 0o644);
+    let new = named(format!(".new{}", std::process::id()));
+    let written = || {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+        file.write_all(content)?;
+        file.set_permissions(Permissions::from_mode(mode))?;
+        file.sync_all()?;
+        let backup = if old.is_some() { Some(kept(&path, named)?) } else { None };
+        std::fs::rename(&new, &path)?;
+        Ok(backup)
+    };
+    written().inspect_err(|_: &Error| drop(std::fs::remove_file(&new)))
+}
+
+/// Gives a file another name that nothing has yet.
+fn kept(path: &Path, named: impl Fn(String) -> PathBuf) -> Result<PathBuf, Error> {
+    let suffixes = std::iter::once(String::new()).chain((1..MOST_BACKUPS).map(|number| number.to_string()));
+    for suffix in suffixes {
+        let backup = named(format!(".bak{suffix}"));
+        match std::fs::hard_link(path, &backup) {
+            Ok(()) => return Ok(backup),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Error::new(ErrorKind::AlreadyExists, "there are too many backups of it"))
 }
 
 /// Opens a file; its size in bytes and when it was last written.

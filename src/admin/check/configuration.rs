@@ -6,6 +6,7 @@ use super::finding::{Finding, State};
 use crate::account::{AccountDatabase, Nss};
 use crate::admin::site_files;
 use crate::config::glexec::LogDestination;
+use crate::config::lcmaps::Plugin;
 use crate::config::white_list::Pattern;
 use crate::config::{Config, load};
 use crate::reason::Reason;
@@ -38,6 +39,7 @@ pub fn load() -> (Option<Config>, Vec<Finding>) {
 /// Checks what the `[glexec]` table names.
 pub fn check(config: &Config) -> Vec<Finding> {
     let mut found = vec![callers(config), service_account(config), log(config)];
+    found.extend(policy(config));
     found.extend(site_files::programs(config).into_iter().map(|program| own_program(program.as_path())));
     found.extend(config.glexec.cgroup.as_ref().map(|path| cgroup(path.get_ref().as_path())));
     found
@@ -63,6 +65,17 @@ fn own_program(path: &Path) -> Finding {
     }
 }
 
+/// A policy that maps nobody, as it is after `migrate` where a call-out had decided.
+fn policy(config: &Config) -> Option<Finding> {
+    let plan = &config.lcmaps;
+    let is_bad = |name: &str| matches!(plan.plugins.get(name), Some(Plugin::DummyBad));
+    (!plan.get_account.can_succeed(is_bad)).then(|| {
+        let says = "every way through the policy ends in a plug-in of type dummy_bad: nobody is mapped";
+        let mend = "replace it by a plug-in that decides; one of type exec asks a service (docs/plugins.md)";
+        Finding::bad(State::Critical, "lcmaps_get_account_policy", says, mend)
+    })
+}
+
 fn cgroup(path: &Path) -> Finding {
     let subject = path.display().to_string();
     match Parent::find(path) {
@@ -77,7 +90,9 @@ fn callers(config: &Config) -> Finding {
     let unknown: Vec<&str> = list.iter().filter_map(unknown).collect();
     if !unknown.is_empty() {
         let says = format!("this machine does not know: {}", unknown.join(", "));
-        return Finding::bad(State::Warning, subject, says, "correct the name, or make the account or the group");
+        // Nobody at all may call then.
+        let state = if unknown.len() == list.len() { State::Critical } else { State::Warning };
+        return Finding::bad(state, subject, says, "correct the name, or make the account or the group");
     }
     match list.len() {
         0 => Finding::refused(State::Critical, subject, "nobody may call glexec", Reason::CallerNotWhiteListed),

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::finding::{Finding, State};
+use super::names::{self, List};
 use crate::account::{self, Limits, Nss};
 use crate::admin::site_files::{self, Holds};
 use crate::config::Config;
@@ -38,26 +39,40 @@ pub fn check(config: &Config) -> Maps {
     for ((_, holds), path) in mapping {
         maps.file(path, holds, &mut names);
     }
-    maps.findings.extend(config.lcas.plugins().filter_map(list));
+    maps.findings.extend(config.lcas.plugins().flat_map(list));
     maps
 }
 
 /// The list of an authorization plug-in.
-fn list(plugin: &lcas::Plugin) -> Option<Finding> {
-    let file = plugin.file()?;
+fn list(plugin: &lcas::Plugin) -> Vec<Finding> {
+    let Some(file) = plugin.file() else { return Vec::new() };
     let subject = file.as_path().display().to_string();
-    let refused = |says: String, reason| Finding::refused(State::Critical, subject.clone(), says, reason);
-    Some(match SiteFiles.read(file) {
-        Err(error @ FileError::Insecure { .. }) => refused(error.to_string(), Reason::LcasFileInsecure),
-        Err(error) => refused(error.to_string(), Reason::LcasFileMissing),
-        Ok(bytes) => match lcas::fault(plugin, &bytes) {
-            Some(why) if lcas::passes_over(plugin) => {
-                Finding::bad(State::Warning, subject, why, "correct the line: it lets nobody in")
-            }
-            Some(why) => refused(why, Reason::LcasFileMalformed),
-            None => Finding::ok(subject, "can be understood"),
-        },
-    })
+    let refused = |says: String, reason| vec![Finding::refused(State::Critical, subject.clone(), says, reason)];
+    let bytes = match SiteFiles.read(file) {
+        Err(error @ FileError::Insecure { .. }) => return refused(error.to_string(), Reason::LcasFileInsecure),
+        Err(error) => return refused(error.to_string(), Reason::LcasFileMissing),
+        Ok(bytes) => bytes,
+    };
+    match (lcas::fault(plugin, &bytes), lcas::names(plugin)) {
+        (Some(why), _) if lcas::passes_over(plugin) => {
+            vec![Finding::bad(State::Warning, subject, why, "correct the line: it lets nobody in")]
+        }
+        (Some(why), _) => refused(why, Reason::LcasFileMalformed),
+        (None, Some(lcas::Names::Banned)) => understood(&bytes, List::Bans, subject),
+        (None, Some(lcas::Names::Admitted)) => understood(&bytes, List::Gives, subject),
+        (None, None) => vec![Finding::ok(subject, "can be understood")],
+    }
+}
+
+/// What is to be said of the names in a list that can be understood.
+fn understood(bytes: &[u8], list: List, subject: String) -> Vec<Finding> {
+    let odd = names::odd(bytes, list);
+    match odd.is_empty() {
+        true => vec![Finding::ok(subject, "can be understood")],
+        false => {
+            odd.into_iter().take(NAMED).map(|says| Finding::bad(State::Warning, &subject, says, names::MEND)).collect()
+        }
+    }
 }
 
 /// Accounts and groups that were looked up.
@@ -92,15 +107,17 @@ impl Maps {
                 self.findings.push(Finding::refused(State::Critical, subject, error.to_string(), reason));
             }
             // What cannot be understood refuses everybody.
-            (Ok(bytes), Holds::Banned) => self.findings.push(match ban_file::fault(&bytes) {
-                Some(why) => Finding::refused(State::Critical, subject, why, Reason::LcmapsFileMalformed),
-                None => Finding::ok(subject, "can be understood"),
-            }),
+            (Ok(bytes), Holds::Banned) => match ban_file::fault(&bytes) {
+                Some(why) => {
+                    self.findings.push(Finding::refused(State::Critical, subject, why, Reason::LcmapsFileMalformed));
+                }
+                None => self.findings.extend(understood(&bytes, List::Bans, subject)),
+            },
             (Ok(bytes), _) => self.lines(&bytes, holds, subject, names),
         }
     }
 
-    fn lines(&mut self, bytes: &[u8], holds: Holds, subject: String, names: &mut Names) {
+    fn lines(&mut self, bytes: &[u8], holds: Holds, subject: String, known: &mut Names) {
         let mut found = Vec::new();
         let mut seen: HashMap<&[u8], usize> = HashMap::new();
         let mut number = 0_usize;
@@ -121,7 +138,11 @@ impl Maps {
                         );
                         found.push(Finding::bad(State::Warning, subject.clone(), says, "remove one of the two lines"));
                     }
-                    self.mappings(&line, holds, &subject, names, &mut found);
+                    if let Some(why) = names::fault(&line, List::Gives) {
+                        let says = format!("line {}: {why}", line.number);
+                        found.push(Finding::bad(State::Warning, subject.clone(), says, names::MEND));
+                    }
+                    self.mappings(&line, holds, &subject, known, &mut found);
                 }
             }
         }

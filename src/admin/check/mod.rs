@@ -8,6 +8,7 @@ mod call;
 mod configuration;
 mod finding;
 mod maps;
+mod names;
 mod pools;
 mod program;
 mod trust;

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::finding::{Finding, State};
-use crate::account::{self, Limits, Nss};
+use crate::account::{self, AccountDatabase, Limits, Nss};
 use crate::admin::site_files;
 use crate::config::Config;
 use crate::config::lcmaps::Pools;
@@ -34,6 +34,14 @@ impl Of {
         }
     }
 
+    /// Its id, where there is one.
+    fn id(self, name: &str) -> Option<u32> {
+        match self {
+            Of::Accounts => Nss.user(name).ok().flatten().map(|user| user.uid),
+            Of::Groups => Nss.group(name).ok().flatten(),
+        }
+    }
+
     /// Whether a call could get it.
     fn look(self, name: &str, limits: Limits) -> Outcome<()> {
         match self {
@@ -53,13 +61,40 @@ pub fn check(config: &Config, accounts: &BTreeSet<String>, groups: &BTreeSet<Str
     };
     let mut found: Vec<Finding> = all(Of::Accounts, site_files::pools(&config.lcmaps), accounts);
     found.append(&mut all(Of::Groups, site_files::group_pools(&config.lcmaps), groups));
+    found.extend(shared(Of::Accounts, site_files::pools(&config.lcmaps), accounts));
+    found.extend(shared(Of::Groups, site_files::group_pools(&config.lcmaps), groups));
     found
+}
+
+/// Members of pools that have one id: two people would be one to the system.
+fn shared(of: Of, pools: Vec<&Pools>, named: &BTreeSet<String>) -> Vec<Finding> {
+    let mut by_id: BTreeMap<u32, BTreeSet<String>> = BTreeMap::new();
+    for pools in pools {
+        let accounts = View::open(pools.gridmapdir.as_path()).and_then(|view| view.accounts()).unwrap_or_default();
+        for prefix in named {
+            let pool = Pool { prefix: prefix.clone(), members: pools.members, inconsistency: pools.inconsistency };
+            for member in accounts.iter().filter(|account| pool.has(&account.name)) {
+                if let Some(id) = of.id(&member.name) {
+                    by_id.entry(id).or_default().insert(member.name.clone());
+                }
+            }
+        }
+    }
+    let several = by_id.into_iter().filter(|(_, names)| names.len() > 1);
+    let finding = |(id, names): (u32, BTreeSet<String>)| {
+        let names: Vec<String> = names.into_iter().collect();
+        let says = format!("they have one id, {id}: whoever gets one of them can do what the others can");
+        let mend = "give each an id of its own, and its files to it, before anybody gets them";
+        Finding::bad(State::Critical, format!("pool {}s {}", of.one(), names.join(", ")), says, mend)
+    };
+    several.map(finding).collect()
 }
 
 fn directory(of: Of, path: &Path, pools: &Pools, named: &BTreeSet<String>, limits: Limits) -> Vec<Finding> {
     let subject = path.display().to_string();
-    let accounts = match View::open(path).and_then(|view| view.accounts()) {
-        Ok(accounts) => accounts,
+    let read = |view: View| Ok((view.accounts()?, view.orphans()?));
+    let (accounts, orphans) = match View::open(path).and_then(read) {
+        Ok(read) => read,
         Err(refusal) => return vec![Finding::of(State::Critical, subject, &refusal)],
     };
     let mut found = Vec::new();
@@ -68,6 +103,19 @@ fn directory(of: Of, path: &Path, pools: &Pools, named: &BTreeSet<String>, limit
         found.push(Finding::refused(State::Critical, subject.clone(), says, Reason::LcmapsGridmapdir));
     } else {
         found.push(Finding::ok(subject.clone(), format!("{} {}s", accounts.len(), of.one())));
+    }
+    if let Some(first) = orphans.first() {
+        let says = format!(
+            "leases with one link lead to no account, and their holders are refused: {}, {} the first",
+            orphans.len(),
+            first.to_string_lossy()
+        );
+        let mend =
+            "copy the directory with its hard links (rsync -H, cp -a, tar), or remove leases whose account is gone";
+        found.push(Finding {
+            mend: Some(mend.to_owned()),
+            ..Finding::refused(State::Critical, subject.clone(), says, Reason::LcmapsLeaseConflict)
+        });
     }
     for account in &accounts {
         if let Standing::Conflict(names) = &account.standing {

@@ -334,3 +334,33 @@ fn an_lcas_database_that_was_in_use_but_is_not_read_lets_nobody_run() {
         assert!(!text.contains("[[lcas.plugin]]") && !text.contains("--lcas-db"), "{text}");
     }
 }
+
+#[test]
+fn all_fqans_is_understood_and_its_absence_is_told() {
+    let db = |option: &str| {
+        let module = "\"lcmaps_voms_localaccount.mod\"";
+        format!("v = {module} \"-gridmapfile /m {option}\"\nw = \"lcmaps_dummy_bad.mod\"\np:\n~v -> w\n")
+    };
+    let (with, without) = (convert("", &db("-all-fqans"), ""), convert("", &db(""), ""));
+    loads(&with);
+    loads(&without);
+    let told = |text: &str| text.contains("# LOOK: OSG's build mapped by the first FQAN only");
+    assert!(!told(&with) && !with.contains("unknown here") && told(&without), "{with}\n{without}");
+}
+
+#[test]
+fn an_account_that_nobody_ever_gets_needs_a_look() {
+    let db = "g = \"lcmaps_dummy_good.mod\" \"--dummy-username nobody\"\nb = \"lcmaps_dummy_bad.mod\"\np:\ng -> b\n";
+    let text = convert("", db, "");
+    assert!(text.contains("# LOOK: dummy_username nobody: glexec never runs a payload as nobody"), "{text}");
+}
+
+#[test]
+fn what_is_converted_already_or_empty_is_said_to_be_so() {
+    let why =
+        |text: &'static str| migrate(Some(Path::new("/g")), None, None, &move |_| Ok(text.to_owned())).unwrap_err();
+    for text in ["[glexec]\nuser_white_list = [\"pilot\"]\n", "[glexec]\nlingr = true\n[lcmaps.policies]\n"] {
+        assert!(why(text).starts_with("/g: converted already"), "{text}");
+    }
+    assert_eq!(why(" \n"), "/g: it is empty");
+}

@@ -136,6 +136,28 @@ impl Policy {
     pub fn states(&self) -> &[State] {
         &self.states
     }
+
+    /// Whether any way through the policy ends well, where some plug-ins always fail.
+    pub fn can_succeed(&self, always_fails: impl Fn(&str) -> bool) -> bool {
+        let mut reached = vec![Step::Run(0)];
+        let mut next = 0_usize;
+        while let Some(step) = reached.get(next).copied() {
+            next = next.saturating_add(1);
+            let number = match step {
+                Step::Succeed => return true,
+                Step::Fail => continue,
+                Step::Run(number) => number,
+            };
+            let Some(state) = self.states.get(number) else { continue };
+            let success = (!always_fails(&state.plugin)).then_some(state.success);
+            for step in success.into_iter().chain([state.failure]) {
+                if !reached.contains(&step) {
+                    reached.push(step);
+                }
+            }
+        }
+        false
+    }
 }
 
 /// A state from which its own plug-in is reached again.
@@ -181,6 +203,21 @@ mod tests {
             let bad = parse(rules).unwrap_err();
             assert_eq!(bad.rule, *rule, "{rules:?}");
             assert!(bad.why.contains(text), "{rules:?}: {}", bad.why);
+        }
+    }
+
+    #[test]
+    fn a_policy_can_end_well_unless_every_way_ends_in_what_always_fails() {
+        for (rules, fails, expected) in [
+            (&["a -> b"][..], "", true),
+            (&["a -> b"], "b", false),
+            (&["a -> b"], "a", false),
+            (&["a -> b | c"], "b", true),
+            (&["a -> b | c"], "bc", false),
+            (&["~a -> b"], "a", true),
+            (&["~a -> b"], "ab", false),
+        ] {
+            assert_eq!(parse(rules).unwrap().can_succeed(|name| fails.contains(name)), expected, "{rules:?} {fails}");
         }
     }
 

@@ -141,7 +141,8 @@ impl Gridmapdir {
         loop {
             let (held, listing) = self.view.held(lease.as_str().as_ref())?;
             match held {
-                Held::Nothing | Held::Orphan => return Ok(None),
+                Held::Nothing => return Ok(None),
+                Held::Orphan => return Err(self.view.orphan(lease)),
                 Held::Account(account, entry) if pool.has(&account) => {
                     let settled = entry.changed <= entry.modified || attempt >= ATTEMPTS;
                     if settled && self.view.is_for(lease)? && self.touch(lease)? {
@@ -215,7 +216,7 @@ impl Gridmapdir {
         Err(self.view.exhausted(pool, lease))
     }
 
-    /// Takes a lease out of the way that leads to no account, or to another pool's where the site wants that.
+    /// Takes a lease out of the way that leads to another pool's account, where the site wants that.
     ///
     /// It is renamed first and judged afterwards: what was looked at may have been replaced by a good lease meanwhile,
     /// which then is put back. An account that was leased is not free afterwards: processes of its holder may still run
@@ -223,7 +224,6 @@ impl Gridmapdir {
     fn clear_way(&self, pool: &Pool, lease: &LeaseName) -> Outcome<()> {
         let name: &OsStr = lease.as_str().as_ref();
         match self.view.held(name)?.0 {
-            Held::Orphan => {}
             Held::Account(account, _) if !pool.has(&account) && pool.inconsistency == Inconsistency::Override => {}
             _ => return Ok(()),
         }
@@ -232,9 +232,9 @@ impl Gridmapdir {
             return Ok(());
         }
         match self.view.held(&aside)?.0 {
-            // One link under a name that only this process knows.
-            Held::Orphan => self.drop_name(&aside),
-            // Where the holder has another lease meanwhile, this account stays aside.
+            // Where the holder has another lease meanwhile, this account stays aside. One that leads to no account any more
+            // gets its name back, and is refused by it.
+            Held::Orphan => self.renamed(&aside, name).map(drop),
             Held::Account(account, _) if pool.has(&account) => self.renamed(&aside, name).map(drop),
             _ => Ok(()),
         }

@@ -9,6 +9,9 @@ use glexec_sys::dir::Entry;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
+/// How the names of leases begin: an encoded `/`.
+const LEASE: &[u8] = b"%2f";
+
 /// What an account of a pool is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
@@ -66,6 +69,19 @@ impl View {
         }
         all.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(all)
+    }
+
+    /// Names of leases that lead to no account: they have one link.
+    pub fn orphans(&self) -> Outcome<Vec<OsString>> {
+        let mut found = Vec::new();
+        for (name, _) in self.listing()? {
+            let is_lease = name.as_encoded_bytes().starts_with(LEASE);
+            if is_lease && self.entry(&name)?.is_some_and(|entry| entry.is_free()) {
+                found.push(name);
+            }
+        }
+        found.sort_unstable();
+        Ok(found)
     }
 
     fn standing(&self, entry: Entry, others: Vec<OsString>) -> Standing {

@@ -155,13 +155,21 @@ fn override_makes_a_new_lease_and_keeps_the_old_account_from_others() {
 }
 
 #[test]
-fn a_lease_whose_account_is_gone_is_made_again() {
+fn a_lease_with_one_link_is_refused_and_nobody_gets_another_account_for_it() {
     let dir = Temporary::new(&["p1", "p2"]);
     dir.link("p1", lease("/CN=a").as_str());
+    // As a copy without hard links has them: the account looks free.
     std::fs::remove_file(dir.0.join("p1")).unwrap();
-    assert_eq!(dir.open().existing(&pool("p"), &lease("/CN=a")).unwrap(), None);
-    assert_eq!(dir.open().lease(&pool("p"), &lease("/CN=a"), &every).unwrap(), "p2");
-    assert_eq!(dir.names(), [lease("/CN=a").as_str(), "p2"]);
+    std::fs::write(dir.0.join("p1"), "").unwrap();
+    let overriding = Pool { inconsistency: Inconsistency::Override, ..pool("p") };
+    for pool in [pool("p"), overriding] {
+        assert_eq!(reason(dir.open().existing(&pool, &lease("/CN=a"))), Reason::LcmapsLeaseConflict);
+        assert_eq!(reason(dir.open().lease(&pool, &lease("/CN=a"), &every)), Reason::LcmapsLeaseConflict);
+        assert_eq!(reason(Looking.look(&dir.0, &pool, &lease("/CN=a"), &every)), Reason::LcmapsLeaseConflict);
+    }
+    assert_eq!(dir.names(), [lease("/CN=a").as_str(), "p1", "p2"]);
+    assert_eq!(dir.open().view.orphans().unwrap(), [lease("/CN=a").as_str()]);
+    assert_eq!(dir.open().lease(&pool("p"), &lease("/CN=b"), &every).unwrap(), "p1");
 }
 
 /// Marks an account as a process in step 2 does.

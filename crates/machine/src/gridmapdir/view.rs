@@ -88,6 +88,15 @@ impl View {
             .detail(format!("{}/{}: {why}", self.directory.path().display(), lease.as_str()))
     }
 
+    /// Its account's file is gone, or was copied without the link: the account may look free, and be somebody else's by now.
+    pub(super) fn orphan(&self, lease: &LeaseName) -> Refusal {
+        self.conflict(
+            lease,
+            "it has one link, so that it leads to no account; was the directory copied without hard links (use rsync -H, \
+             cp -a or tar)? Link it to its account again (ln), or remove it where the account is nobody's",
+        )
+    }
+
     pub(super) fn foreign(&self, lease: &LeaseName, account: &str, pool: &Pool) -> Refusal {
         self.conflict(lease, &format!("{account} is not of pool {}", pool.prefix))
     }
@@ -110,7 +119,8 @@ impl View {
     /// taken for made.
     pub fn existing(&self, pool: &Pool, lease: &LeaseName) -> Outcome<Option<String>> {
         let account = match self.held(lease.as_str().as_ref())?.0 {
-            Held::Nothing | Held::Orphan => return Ok(None),
+            Held::Nothing => return Ok(None),
+            Held::Orphan => return Err(self.orphan(lease)),
             Held::Conflict(why) => return Err(self.conflict(lease, &why)),
             Held::Account(account, _) => account,
             Held::Passing(name) => match marked(&name) {

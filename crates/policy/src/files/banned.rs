@@ -1,15 +1,15 @@
 //! A name as ban files may have it. In doubt a line bans.
 //!
-//! Beside the spellings of [`Subject`](super::subject::Subject) a line bans in the spellings that are ambiguous: without the backslashes that tell
-//! names apart, with `/` between the attributes of one RDN as OpenSSL prints them, in Latin-1. Types of attributes are the
-//! same in every case and under their long names; blanks at the ends do not count. A backslash that is there goes on
-//! telling names apart: a ban of the CN `Al/CN=Bea` is none of the CN `Bea` below `Al`.
+//! Beside the spellings of [`Subject`](super::subject::Subject) a line bans in those that are ambiguous: without the
+//! backslashes that tell names apart, with `/` between the attributes of one RDN as OpenSSL prints them, in Latin-1. Types
+//! of attributes are the same in every case and under their long names; blanks at the ends do not count. A backslash that
+//! is there goes on telling names apart: a ban of the CN `Al/CN=Bea` is none of the CN `Bea` below `Al`.
 
 use super::fnmatch;
 use super::subject::Style;
 use glexec_config::lcmaps::Matching;
 use glexec_core::identity::{Dn, Fqan};
-use glexec_core::spelling::{as_printed, with_bytes};
+use glexec_core::spelling::{Piece, as_printed, escape, pieces, with_bytes};
 
 /// Other names of types that OpenSSL, Java or Windows print.
 const TYPES: &[(&str, &[&str])] = &[
@@ -27,6 +27,11 @@ const TYPES: &[(&str, &[&str])] = &[
     ("gn", &["givenname"]),
     ("title", &["t"]),
 ];
+
+/// Whether a word is another name of a type.
+pub fn is_other_type(word: &str) -> bool {
+    TYPES.iter().any(|(_, others)| others.iter().any(|other| other.eq_ignore_ascii_case(word)))
+}
 
 /// A name that may be banned.
 #[derive(Clone, Debug)]
@@ -80,7 +85,6 @@ impl Banned {
 
 /// The name with each attribute in an RDN of its own, where it has one with several.
 fn apart(dn: &Dn) -> Option<Dn> {
-    use glexec_core::spelling::{Piece, escape, pieces};
     let pieces = pieces(dn.as_str());
     if !pieces.iter().any(|piece| matches!(piece, Piece::Attribute('+', _))) {
         return None;

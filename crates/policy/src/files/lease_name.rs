@@ -36,10 +36,11 @@ impl LeaseName {
     }
 
     fn of(name: &str, holder: &str, groups: &[String]) -> Outcome<Self> {
-        let text = std::iter::once(encoded(name)).chain(groups.iter().cloned()).collect::<Vec<_>>().join(":");
+        let person = encoded(name);
+        let text = std::iter::once(person.clone()).chain(groups.iter().cloned()).collect::<Vec<_>>().join(":");
         let bad = |why: &str| Err(Refusal::new(Reason::LcmapsLeaseName, why).detail(format!("lease {text:?}")));
         if text.len() > NAME_MAX {
-            return bad("the name is too long for a lease of a pool account");
+            return Err(too_long(&person, holder, &text, groups));
         }
         // Group names come from the account database; one with a separator would say something else here.
         if groups.iter().any(|group| !glexec_core::account::is_name(group)) {
@@ -63,6 +64,28 @@ impl LeaseName {
     pub fn is_shared_with(&self, recorded: &str) -> bool {
         recorded != self.holder && encoded(recorded) == encoded(&self.holder)
     }
+}
+
+/// What does fit, for the site: without the secondary groups, or without a lease.
+fn too_long(person: &str, holder: &str, text: &str, groups: &[String]) -> Refusal {
+    let primary = groups.first().map_or(0, |group| group.len().saturating_add(1));
+    let fits = |length: usize| length <= NAME_MAX;
+    let (sentence, instead) = match (fits(person.len().saturating_add(primary)), holder.is_ascii()) {
+        (true, _) => (
+            "your name and groups are too long for the lease of a pool account; your name and first group are not",
+            "do_not_use_secondary_gids = true leaves the others out of it",
+        ),
+        (false, true) => (
+            "your name is too long for the lease of a pool account",
+            "a line of its own in the grid-mapfile, with an account and no pool, needs no lease",
+        ),
+        (false, false) => (
+            "your name is too long for the lease of a pool account, where each letter beyond ASCII takes 12 bytes or more",
+            "a line of its own in the grid-mapfile, with an account and no pool, needs no lease; or a certificate whose name is ASCII",
+        ),
+    };
+    let detail = format!("{} bytes where {NAME_MAX} are possible: {instead}; lease {text:?}", text.len());
+    Refusal::new(Reason::LcmapsLeaseName, sentence).detail(detail)
 }
 
 #[cfg(test)]
@@ -98,6 +121,15 @@ mod tests {
         assert_eq!(reason(name(&format!("/CN={}", "a".repeat(300)), &[])), Reason::LcmapsLeaseName);
         assert!(name(&format!("/CN={}", "a".repeat(255 - 8)), &[]).is_ok());
         assert_eq!(reason(name(&format!("/CN={}", "a".repeat(255 - 7)), &[])), Reason::LcmapsLeaseName);
+        let groups: Vec<&str> = ["primary"].into_iter().chain(std::iter::repeat_n("secondary", 30)).collect();
+        for (dn, groups, says) in [
+            ("/CN=a".to_owned(), groups.as_slice(), "do_not_use_secondary_gids = true"),
+            (format!("/CN={}", "a".repeat(300)), &["primary"], "an account and no pool"),
+            (format!("/CN={}", "ü".repeat(30)), &[], "a certificate whose name is ASCII"),
+        ] {
+            let refusal = name(&dn, groups).unwrap_err();
+            assert!(refusal.for_log().contains(says), "{}", refusal.for_log());
+        }
         for group in ["a/b", "a:b", "", ".."] {
             assert_eq!(reason(name("/CN=a", &[group])), Reason::LcmapsLeaseName, "{group}");
         }

@@ -52,6 +52,24 @@ pub fn passes_over(plugin: &Plugin) -> bool {
     matches!(plugin, Plugin::Userallow { .. } | Plugin::Voms { format: Format::Simple, .. })
 }
 
+/// What a list of names is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// They may not run.
+    Banned,
+    /// They may.
+    Admitted,
+}
+
+/// What the names of a plug-in's list are for, where it has names.
+pub fn names(plugin: &Plugin) -> Option<Names> {
+    match plugin {
+        Plugin::Userban { .. } => Some(Names::Banned),
+        Plugin::Userallow { .. } | Plugin::Voms { format: Format::Simple, .. } => Some(Names::Admitted),
+        _ => None,
+    }
+}
+
 /// Why such a list cannot be understood, where it cannot.
 pub fn fault(plugin: &Plugin, bytes: &[u8]) -> Option<String> {
     match plugin {

@@ -283,6 +283,11 @@ fn string(tag: u8, value: &[u8]) -> Result<String, NameError> {
     if text.is_empty() { Err(NameError::Refused("it has an empty value")) } else { Ok(text) }
 }
 
+/// Whether glexec prints a type of attributes that satisfies a condition.
+pub fn is_type(condition: impl Fn(&str) -> bool) -> bool {
+    TYPES.iter().any(|(_, name)| condition(name))
+}
+
 fn kind(oid: &ObjectIdentifier) -> String {
     match TYPES.iter().find(|(known, _)| known == oid) {
         Some((_, name)) => (*name).to_owned(),
