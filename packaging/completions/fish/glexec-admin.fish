@@ -34,6 +34,7 @@ complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "help" -d 
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand migrate" -l glexec-conf -d 'The historic glexec.conf' -r -F
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand migrate" -l lcmaps-db -d 'The historic lcmaps.db' -r -F
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand migrate" -l lcas-db -d 'The historic lcas.db' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand migrate" -l output -d 'Writes this file, whole or not at all, and keeps what was there as FILE.bak' -r -F
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand migrate" -l check -d 'Prints nothing, but checks that this glexec.conf can be loaded' -r -F
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand migrate" -s h -l help -d 'Print help'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand check" -l program -d 'The installed program' -r -F
