@@ -54,21 +54,22 @@ fn start(out: &mut impl Write, call: u64) -> Result<()> {
     let name = quoted(&format!("/DC=org/DC=example/O=Grid/CN=User Number {user}"));
     let vo = format!("vo{}.example.org", user % 20);
     let fqans = quoted(&format!("/{vo}/Role=production/Capability=NULL,/{vo}/Role=NULL/Capability=NULL"));
-    write!(
+    let decision = match call % 50 {
+        0 => "decision=deny code=lcmaps.pool-exhausted transient=true",
+        _ => "decision=permit",
+    };
+    writeln!(
         out,
-        "event=start call={:016x} caller_uid=2000 caller_gid=2000 caller_pid={} command=/usr/bin/python3 \
-         args=\"/srv/pilot/wrapper.py --job {call} --queue 'long one'\" cwd=/srv/pilot/work caller_user=pilot \
-         user_dn={name} issuer_dn=\"/DC=org/DC=example/CN=Example Grid Root CA\" serial=509B7158ACA633417D95 vo={vo} \
-         fqans={fqans} target_user=pool{user:05} target_uid={} target_gid=5000 target_gids=4000 \
-         lease=%2fdc%3dorg%2fdc%3dexample%2fo%3dgrid%2fcn%3duser%20number%20{user}:production ",
+        "event=start call={:016x} {decision} caller_uid=2000 caller_user=pilot caller_gid=2000 caller_pid={} \
+         target_user=pool{user:05} target_uid={} target_gid=5000 user_dn={name} vo={vo} \
+         lease=%2fdc%3dorg%2fdc%3dexample%2fo%3dgrid%2fcn%3duser%20number%20{user}:production \
+         issuer_dn=\"/DC=org/DC=example/CN=Example Grid Root CA\" serial=509B7158ACA633417D95 target_gids=4000 \
+         fqans={fqans} command=/usr/bin/python3 args=\"/srv/pilot/wrapper.py --job {call} --queue 'long one'\" \
+         cwd=/srv/pilot/work",
         mixed(call),
         call % 30_000 + 300,
         user + 10_000
-    )?;
-    match call % 50 {
-        0 => writeln!(out, "decision=deny code=lcmaps.pool-exhausted reason=\"all accounts are taken\" transient=true"),
-        _ => writeln!(out, "decision=permit"),
-    }
+    )
 }
 
 fn end(out: &mut impl Write, call: u64, now: u64) -> Result<()> {

@@ -133,12 +133,19 @@ impl Log {
     }
 }
 
+/// The fields as one element of structured data. It is written out here and handed to the formatter as a name without
+/// parameters, for the formatter sorts those by the alphabet: what callers choose must not come before what glexec found.
 fn structured(fields: &[(Field, String)]) -> BTreeMap<String, BTreeMap<String, String>> {
     if fields.is_empty() {
         return BTreeMap::new();
     }
-    let params = fields.iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
-    BTreeMap::from([(STRUCTURED_ID.to_string(), params)])
+    let params: String = fields.iter().map(|(name, value)| format!(" {name}=\"{}\"", protected(value))).collect();
+    BTreeMap::from([(format!("{STRUCTURED_ID}{params}"), BTreeMap::new())])
+}
+
+/// A value in structured data: RFC 5424 section 6.3.3.
+fn protected(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace(']', "\\]")
 }
 
 fn severity(level: LogLevel) -> Severity {

@@ -1,4 +1,4 @@
-//! The fields of a record, in their order.
+//! The fields of a record, in the order of the catalogue.
 
 #![forbid(unsafe_code)]
 
@@ -61,7 +61,13 @@ impl Record {
     }
 
     fn set(&mut self, name: Field, value: &[u8], max: usize) {
-        self.fields.push((name, visible(value, max)));
+        self.put(name, visible(value, max));
+    }
+
+    /// Puts a visible and bounded value in its place, whenever it becomes known.
+    fn put(&mut self, name: Field, value: String) {
+        let place = self.fields.partition_point(|(other, _)| *other <= name);
+        self.fields.insert(place, (name, value));
     }
 
     fn set_list<'a>(&mut self, name: Field, items: impl Iterator<Item = &'a str>) {
@@ -88,7 +94,7 @@ impl Record {
         if let Some(payload) = payload {
             self.set(Field::Command, payload.command.as_bytes(), MAX_TEXT);
             // Visible and bounded already.
-            self.fields.push((Field::Args, arguments(&payload.arguments)));
+            self.put(Field::Args, arguments(&payload.arguments));
         }
         if let Some(cwd) = cwd {
             self.set(Field::Cwd, cwd.as_os_str().as_bytes(), MAX_TEXT);
@@ -225,10 +231,10 @@ mod tests {
         record.deny(&Refusal::new(Reason::LcasUserban, "banned"));
         let expected = [
             r"event=start call=0123456789abcdef",
+            r"decision=deny code=lcas.userban transient=false reason=banned",
             r#"command="/bin/x\x0aevent=start""#,
             r#"args="'a b' '\" decision=permit'""#,
             r#"cwd=/tmp glexec_id="two\x0alines""#,
-            r"decision=deny code=lcas.userban reason=banned transient=false",
         ];
         assert_eq!(record.line(), expected.join(" "));
     }

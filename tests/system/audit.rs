@@ -45,6 +45,26 @@ fn a_call_has_one_record_that_answers_who_ran_what_as_whom() {
 }
 
 #[test]
+fn a_line_that_a_relay_cuts_still_says_who_ran_as_whom() {
+    let long: Vec<String> = (0..100).map(|n| format!("{n:030}")).collect();
+    for (site, log) in [(Site::new(), "/var/log/glexec/glexec.log"), (Site::with_syslog(), "/var/log/messages.raw")] {
+        let pilot = alice(&site).env("GLEXEC_ID", "x".repeat(256)).env("PBS_JOBID", "y".repeat(256));
+        pilot.glexec(["/usr/bin/true".to_owned()].iter().chain(&long)).exits(0);
+        let line = site.read(log);
+        let kept = &line[..1024];
+        let places: Vec<usize> =
+            ["event", "call", "decision", "caller_uid", "caller_user", "target_user", "target_uid", "user_dn"]
+                .iter()
+                .map(|field| kept.find(&format!(" {field}=")).unwrap_or_else(|| panic!("{field}: {kept}")))
+                .collect();
+        assert!(places.is_sorted(), "{places:?} {kept}");
+        let chosen =
+            ["command", "args", "cwd", "batch", "glexec_id"].map(|field| line.find(&format!(" {field}=")).unwrap());
+        assert!(chosen.is_sorted() && places.last() < chosen.first(), "{places:?} {chosen:?} {line}");
+    }
+}
+
+#[test]
 fn two_calls_have_two_ids() {
     let site = Site::new();
     let calls: Vec<String> = (0..2).map(|_| alice(&site).glexec(["true"]).record()["call"].clone()).collect();

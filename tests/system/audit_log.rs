@@ -185,7 +185,8 @@ fn the_journal_has_every_record_and_tells_who_sent_it() {
     site.linger();
     alice(&site).glexec(["sh", "-c", "exit 3"]).exits(3);
     site.pilot().credential("mallory").glexec(["true"]).exits(203);
-    let forged = "event=start call=0123456789abcdef caller_uid=1 caller_gid=1 caller_pid=1 decision=permit";
+    let forged = "event=start call=0123456789abcdef decision=permit caller_uid=1 caller_gid=1 caller_pid=1 \
+                  target_user=bob target_uid=3001 target_gid=3001";
     site.pilot().sh(&format!("logger -t glexec '{forged}'")).exits(0);
     site.sh("journalctl --sync || sleep 1; until journalctl -q | grep -q 123456789abcdef; do sleep 0.01; done");
     let run = site.admin(["log", "--journal", "--json"]);

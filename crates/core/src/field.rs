@@ -1,17 +1,21 @@
-//! The one catalogue of the fields that a record may have; `docs/audit.md` is held together with it by a test.
+//! The one catalogue of the fields that a record may have, in the order in which it has them; `docs/audit.md` is held
+//! together with it by a test.
+//!
+//! What glexec itself found out comes first, and what the caller can choose comes last, however long: a relay that cuts
+//! lines must not cut away who ran as whom.
 
 use std::fmt;
 
 macro_rules! catalogue {
     ($( $variant:ident $name:literal $meaning:literal; )*) => {
         /// A field of a record.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Field {
             $( #[doc = $meaning] $variant, )*
         }
 
         impl Field {
-            /// Every field.
+            /// Every field, in the order of a record.
             pub const ALL: &'static [Field] = &[ $( Field::$variant, )* ];
 
             /// Its name in records, which never changes.
@@ -35,30 +39,30 @@ macro_rules! catalogue {
 catalogue! {
     Event       "event"       "`start` or `end`.";
     Call        "call"        "The call's id, 16 hexadecimal digits, the same in both records.";
+    Decision    "decision"    "`permit` or `deny`.";
+    Code        "code"        "Of a refusal: its reason code (reasons.md).";
+    Transient   "transient"   "Of a refusal: `true` where the same call may succeed later.";
     CallerUid   "caller_uid"  "The caller's real user id.";
+    CallerUser  "caller_user" "The caller's account.";
     CallerGid   "caller_gid"  "The caller's real group id.";
     CallerPid   "caller_pid"  "The process that called glexec; without linger it becomes the payload.";
+    TargetUser  "target_user" "The account that the payload runs as.";
+    TargetUid   "target_uid"  "Its user id.";
+    TargetGid   "target_gid"  "The payload's primary group.";
+    UserDn      "user_dn"     "Whom the user's proxy stands for.";
+    Vo          "vo"          "The user's VO, from verified VOMS attributes.";
+    Lease       "lease"       "The pool account's lease, a file of the gridmapdir.";
+    PilotDn     "pilot_dn"    "Whom the pilot's own proxy stands for.";
+    IssuerDn    "issuer_dn"   "The CA that issued the user's certificate.";
+    Serial      "serial"      "The serial number of the user's certificate, in hexadecimal.";
+    TargetGids  "target_gids" "The payload's supplementary groups.";
+    Fqans       "fqans"       "The user's VOMS attributes, `/vo/Role=…,…`.";
+    Reason      "reason"      "Of a refusal: its sentence, and what only the log may tell.";
     Command     "command"     "The command as the caller wrote it; none where only the target proxy is renewed.";
     Args        "args"        "Its arguments, with blanks between, `'…'` around those that are empty or have blanks.";
     Cwd         "cwd"         "The caller's working directory.";
     Batch       "batch"       "The batch jobs that the caller's environment claims, `NAME=id,…`. A claim, no proof.";
     GlexecId    "glexec_id"   "GLEXEC_ID, the caller's own text. A claim, no proof.";
-    CallerUser  "caller_user" "The caller's account.";
-    PilotDn     "pilot_dn"    "Whom the pilot's own proxy stands for.";
-    UserDn      "user_dn"     "Whom the user's proxy stands for.";
-    IssuerDn    "issuer_dn"   "The CA that issued the user's certificate.";
-    Serial      "serial"      "The serial number of the user's certificate, in hexadecimal.";
-    Vo          "vo"          "The user's VO, from verified VOMS attributes.";
-    Fqans       "fqans"       "The user's VOMS attributes, `/vo/Role=…,…`.";
-    TargetUser  "target_user" "The account that the payload runs as.";
-    TargetUid   "target_uid"  "Its user id.";
-    TargetGid   "target_gid"  "The payload's primary group.";
-    TargetGids  "target_gids" "The payload's supplementary groups.";
-    Lease       "lease"       "The pool account's lease, a file of the gridmapdir.";
-    Decision    "decision"    "`permit` or `deny`.";
-    Code        "code"        "Of a refusal: its reason code (reasons.md).";
-    Reason      "reason"      "Of a refusal: its sentence, and what only the log may tell.";
-    Transient   "transient"   "Of a refusal: `true` where the same call may succeed later.";
     PayloadPid  "payload_pid" "The payload's main process, where glexec stays beside it.";
     Status      "status"      "The payload's exit code.";
     Signal      "signal"      "Or the number of the signal that ended it.";

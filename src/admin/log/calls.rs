@@ -208,7 +208,9 @@ mod tests {
     }
 
     fn start(call: u64) -> String {
-        format!("event=start call={call:016x} caller_uid=1 caller_gid=1 caller_pid=1 decision=permit")
+        format!(
+            "event=start call={call:016x} decision=permit caller_uid=1 caller_gid=1 caller_pid=1 target_user=a target_uid=4 target_gid=5"
+        )
     }
 
     fn end(call: u64) -> String {

@@ -104,8 +104,8 @@ impl Filter {
 mod tests {
     use super::*;
 
-    const LINE: &str = "event=start call=0123456789abcdef caller_uid=1 caller_gid=2 caller_pid=3 \
-        user_dn=\"/DC=org/CN=J\u{f6}rg \\\\\\\\ M\" target_user=tvo001 decision=permit";
+    const LINE: &str = "event=start call=0123456789abcdef decision=permit caller_uid=1 caller_gid=2 caller_pid=3 \
+        target_user=tvo001 target_uid=4 target_gid=5 user_dn=\"/DC=org/CN=J\u{f6}rg \\\\\\\\ M\"";
 
     fn filter(wanted: Vec<Wanted>) -> Filter {
         Filter { wanted, pid: None, host: Some("w1".into()), since: 100, until: 200, longest: 50 }

@@ -31,6 +31,8 @@ pub struct Read<'a> {
 }
 
 const WHAT_A_START_HAS: [Field; 4] = [Field::CallerUid, Field::CallerGid, Field::CallerPid, Field::Decision];
+/// What a permitted call has besides.
+const WHAT_A_PERMIT_HAS: [Field; 3] = [Field::TargetUser, Field::TargetUid, Field::TargetGid];
 const WHAT_AN_END_HAS: [Field; 5] = [Field::Wall, Field::UserTime, Field::SysTime, Field::MaxRss, Field::Killed];
 
 /// Whether a field's value is a number.
@@ -103,7 +105,7 @@ impl<'a> Read<'a> {
             Event::Start => {
                 read.has(&WHAT_A_START_HAS)
                     && match read.get(Field::Decision) {
-                        Some("permit") => true,
+                        Some("permit") => read.has(&WHAT_A_PERMIT_HAS),
                         Some("deny") => read.get(Field::Code).is_some(),
                         _ => false,
                     }
@@ -160,7 +162,8 @@ mod tests {
     use std::ffi::OsString;
     use std::os::unix::ffi::OsStringExt;
 
-    const START: &str = "event=start call=0123456789abcdef caller_uid=1 caller_gid=2 caller_pid=3 decision=permit";
+    const START: &str = "event=start call=0123456789abcdef decision=permit caller_uid=1 caller_gid=2 caller_pid=3 \
+                         target_user=alice target_uid=4 target_gid=5";
     const END: &str =
         "event=end call=0123456789abcdef status=0 wall=1.5 user_time=0.1 sys_time=0.2 max_rss=100 killed=0";
 
@@ -182,23 +185,24 @@ mod tests {
         for text in [
             "",
             "event=start",
-            "call=0123456789abcdef event=start caller_uid=1 caller_gid=2 caller_pid=3 decision=permit",
-            "event=start call=0123 caller_uid=1 caller_gid=2 caller_pid=3 decision=permit",
-            "event=start call=0123456789abcdef caller_uid=1 caller_gid=2 caller_pid=3",
-            "event=start call=0123456789abcdef caller_uid=1 caller_gid=2 caller_pid=3 decision=deny",
-            "event=start call=0123456789abcdef caller_uid=1 caller_gid=2 caller_pid=3 decision=perhaps",
-            "event=start call=0123456789abcdef caller_uid=one caller_gid=2 caller_pid=3 decision=permit",
+            &START.replace("event=start call=0123456789abcdef", "call=0123456789abcdef event=start"),
+            &START.replace("0123456789abcdef", "0123"),
+            &START.replace("decision=permit ", ""),
+            &START.replace("permit", "deny"),
+            &START.replace("permit", "perhaps"),
+            &START.replace("caller_uid=1", "caller_uid=one"),
+            &START.replace("target_uid=4 ", ""),
             &END.replace("status=0 ", ""),
             &END.replace("status=0", "status=0 signal=9"),
             &START.replace("permit", "\"permit\""),
-            &START.replace("permit", "permit "),
-            &START.replace("permit", "permit  cwd=/"),
-            &START.replace("permit", "permit decision=permit"),
-            &START.replace("permit", "permit cwd=\"/a"),
-            &START.replace("permit", "permit cwd=/a b"),
-            &START.replace("permit", "permit cwd=\"/a\\\""),
-            &START.replace("permit", "permit cwd=\"a\u{202e}\""),
-            &START.replace("permit", "permit CWD=/a"),
+            &format!("{START} "),
+            &format!("{START}  cwd=/"),
+            &format!("{START} decision=permit"),
+            &format!("{START} cwd=\"/a"),
+            &format!("{START} cwd=/a b"),
+            &format!("{START} cwd=\"/a\\\""),
+            &format!("{START} cwd=\"a\u{202e}\""),
+            &format!("{START} CWD=/a"),
             &START.replace("start", "stop"),
         ] {
             assert!(Read::parse(text).is_err(), "{text}");
@@ -216,7 +220,8 @@ mod tests {
 
     #[test]
     fn a_record_that_was_cut_anywhere_is_noticed() {
-        // The last field is the decision, or how many were killed: only cutting a number short goes unseen.
+        // The last field that must be there is the target's group, or how many were killed: only cutting that number short,
+        // or whole fields behind it, goes unseen.
         for whole in [START, END] {
             for end in 0..whole.len().saturating_sub(1) {
                 assert!(Read::parse(&whole[..end]).is_err(), "{}", &whole[..end]);

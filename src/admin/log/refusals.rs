@@ -109,7 +109,7 @@ mod tests {
             [(1, "lcas.userban", "a"), (3, "credential.expired", "b"), (2, "credential.expired", "c"), (4, "x.y", "d")]
         {
             let line = format!(
-                "event=start call=0123456789abcdef caller_uid=1 caller_gid=1 caller_pid=1 decision=deny code={code} reason={said}"
+                "event=start call=0123456789abcdef decision=deny code={code} caller_uid=1 caller_gid=1 caller_pid=1 reason={said}"
             );
             refusals.count(time, &Read::parse(&line).unwrap());
         }

@@ -191,7 +191,7 @@ mod tests {
 
     fn start(call: u64, user: &str, decision: &str) -> String {
         format!(
-            "event=start call={call:016x} caller_uid=1 caller_gid=1 caller_pid=1 user_dn=\"{user}\" vo=v decision={decision}"
+            "event=start call={call:016x} decision={decision} caller_uid=1 caller_gid=1 caller_pid=1 target_user=a target_uid=4 target_gid=5 user_dn=\"{user}\" vo=v"
         )
     }
 
