@@ -243,9 +243,10 @@ pub fn harden(inherited: &Inherited) -> Outcome<Limits> {
         Refusal::new(reason, sentence)
     })?;
     start::forbid_dumps().map_err(|errno| not_started("PR_SET_DUMPABLE", errno))?;
-    let limits = start::raise_limits().map_err(|errno| not_started("setrlimit", errno))?;
+    let mut limits = start::raise_limits().map_err(|errno| not_started("setrlimit", errno))?;
     identity::drop_setgid(inherited.gid).map_err(|errno| not_started("setresgid", errno))?;
     identity::reduce_capabilities().map_err(|why| not_started("privileges", why))?;
+    limits.ask_parent();
     Ok(limits)
 }
 

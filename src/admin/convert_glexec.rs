@@ -235,6 +235,7 @@ fn preserve(key: &str, value: &str, out: &mut Output) {
     let (good, bad): (Vec<&str>, Vec<&str>) = names.partition(|name| Preserve::try_from((*name).to_owned()).is_ok());
     out.set(key, &list(good));
     for name in bad {
-        look(key, name, "never passed on", out);
+        let why = if name == "*" { "name the variables: a lone * is not taken" } else { "never passed on" };
+        look(key, name, why, out);
     }
 }

@@ -393,6 +393,25 @@ fn the_one<'p>(processes: &'p [Process], name: &str, part: &str) -> &'p Process 
     processes.iter().find(|process| process.has(name, part)).unwrap_or_else(|| panic!("no process does {name}({part})"))
 }
 
+/// fs.suid_dumpable counts at every change of ids, and is not 0 everywhere.
+#[test]
+fn no_process_is_dumpable_after_a_change_of_ids() {
+    let mut changes = 0;
+    for site in Site::in_both_modes() {
+        for process in traced(&site) {
+            for (at, call) in process.calls.iter().enumerate() {
+                if matches!(call.name.as_str(), "setresuid" | "setresgid") && !call.failed() {
+                    let next = &process.calls[at + 1];
+                    let cleared = next.name == "prctl" && next.arguments.contains("PR_SET_DUMPABLE, SUID_DUMP_DISABLE");
+                    assert!(cleared, "{call:?} is followed by {next:?}");
+                    changes += 1;
+                }
+            }
+        }
+    }
+    assert!(changes > 20, "{changes}");
+}
+
 #[test]
 fn a_call_makes_the_documented_system_calls_in_order() {
     let [exec, linger] = Site::in_both_modes().map(|site| traced(&site));

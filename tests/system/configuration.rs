@@ -333,6 +333,19 @@ fn the_pilots_own_proxy_is_judged_as_the_site_wants() {
 }
 
 #[test]
+fn no_site_can_accept_rsa_keys_below_1024_bits() {
+    let least = |bits: &str| format!("\n[credentials]\nmin_rsa_bits = {bits}\n");
+    for bits in ["1", "0", "1023"] {
+        let site = Site::with(|site| site.append("/etc/glexec.conf", &least(bits)));
+        alice(&site).glexec(["true"]).refused_without_record(202, "config.invalid");
+        let check = site.admin(["check"]);
+        assert!(check.stdout().contains("is too little: at least 1024"), "{check}");
+    }
+    let site = Site::with(|site| site.append("/etc/glexec.conf", &least("1024")));
+    alice(&site).glexec(["id", "-un"]).succeeds_with("alice\n");
+}
+
+#[test]
 fn a_change_counts_from_the_next_call_on() {
     let site = Site::new();
     alice(&site).glexec(["id", "-un"]).succeeds_with("alice\n");

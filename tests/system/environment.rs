@@ -1,6 +1,8 @@
 //! The payload's environment and arguments, and the command line.
 
 use crate::site::{Caller, Site, material_file};
+use nix::libc::RLIM_INFINITY;
+use nix::sys::resource::{Resource, setrlimit};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -78,7 +80,8 @@ fn what_the_site_preserves_by_name_or_prefix_is_passed_on() {
 #[test]
 fn variables_of_loaders_and_interpreters_are_never_passed_on() {
     let site = Site::new();
-    site.set("preserve_env_variables = [\"*\", \"L*\", \"LD_*\", \"BASH_*\", \"PYTHON*\"]");
+    let beginnings: Vec<String> = ('A'..='Z').chain(['_']).map(|first| format!("\"{first}*\"")).collect();
+    site.set(&format!("preserve_env_variables = [{}, \"LD_*\", \"PYTHON*\"]", beginnings.join(", ")));
     let dangerous = [
         "LD_PRELOAD",
         "LD_LIBRARY_PATH",
@@ -110,6 +113,29 @@ fn variables_of_loaders_and_interpreters_are_never_passed_on() {
         "RES_OPTIONS",
         "TZDIR",
         "CLASSPATH",
+        "_JAVA_OPTIONS",
+        "LUA_INIT",
+        "LUA_INIT_5_4",
+        "PYTHONUSERBASE",
+        "PYTHONBREAKPOINT",
+        "PYTHONWARNINGS",
+        "PHPRC",
+        "PHP_INI_SCAN_DIR",
+        "R_PROFILE",
+        "R_PROFILE_USER",
+        "GIT_SSH_COMMAND",
+        "GIT_CONFIG_KEY_0",
+        "DOTNET_STARTUP_HOOKS",
+        "CORECLR_PROFILER_PATH",
+        "OPENSSL_CONF",
+        "OPENSSL_MODULES",
+        "LESSOPEN",
+        "PAGER",
+        "MAKEFLAGS",
+        "TAR_OPTIONS",
+        "JULIA_LOAD_PATH",
+        "TERMINFO",
+        "XDG_CONFIG_HOME",
     ];
     let pilot = dangerous.into_iter().fold(no_proxy(&site), |pilot, name| pilot.env(name, "/tmp/evil"));
     let pilot = pilot.env("FUNCTION", "() { echo evil; }").env("LAST", "1").env("USER", "evil").env("SHELL", "/evil");
@@ -168,6 +194,39 @@ fn a_configuration_that_names_a_loader_variable_is_refused() {
     let site = Site::new();
     site.set("preserve_env_variables = [\"LD_PRELOAD\"]");
     alice(&site).glexec(["true"]).refused_without_record(202, "config.invalid");
+}
+
+#[test]
+fn the_payload_has_the_callers_soft_limit_on_the_stack() {
+    for site in Site::in_both_modes() {
+        let pilot = no_proxy(&site);
+        // The kernel cuts it down for glexec; the shell that starts glexec has it.
+        for limit in ["65536", "8192", "4096", "unlimited"] {
+            let script = format!("ulimit -S -s {limit} && /usr/sbin/glexec sh -c 'ulimit -S -s'; exit $?");
+            pilot.sh(&script).succeeds_with(&format!("{limit}\n"));
+        }
+        // The hard limit bounds it.
+        let script =
+            "ulimit -S -s 16384; (ulimit -H -s 16384; /usr/sbin/glexec sh -c 'ulimit -S -s; ulimit -H -s'; exit $?)";
+        pilot.sh(script).succeeds_with("16384\n16384\n");
+    }
+}
+
+#[test]
+fn of_somebody_elses_process_no_limit_is_learnt() {
+    let site = Site::new();
+    // Started by root, for the pilot: what the kernel made of the limit stays.
+    let pilot = no_proxy(&site).first(|| Ok(setrlimit(Resource::RLIMIT_STACK, RLIM_INFINITY, RLIM_INFINITY)?));
+    pilot.glexec(["sh", "-c", "ulimit -S -s"]).succeeds_with("8192\n");
+}
+
+#[test]
+fn a_configuration_that_passes_everything_on_is_refused() {
+    let site = Site::new();
+    site.set("preserve_env_variables = [\"*\"]");
+    alice(&site).glexec(["true"]).refused_without_record(202, "config.invalid");
+    let check = site.admin(["check"]);
+    assert!(check.stdout().contains("a lone * passes on everything that a caller has"), "{check}");
 }
 
 #[test]

@@ -387,6 +387,14 @@ fn check_names_what_calls_alone_do_not_explain() {
         (set("epilogue = \"/usr/libexec/no\""), 2, "does not exist", "write it, or take it out of glexec.conf"),
         (set("cgroup = \"/sys/fs/cgroup/no\""), 2, "(cgroup.unusable)", "mkdir it on the cgroup v2"),
         (
+            "chmod 770 /etc/grid-security/gridmapdir; echo 0 > /tmp/zero; \
+            mount --bind /tmp/zero /proc/sys/fs/protected_hardlinks"
+                .to_owned(),
+            1,
+            "fs.protected_hardlinks is 0",
+            "sysctl -w fs.protected_hardlinks=1",
+        ),
+        (
             "rm /etc/grid-security/gridmapdir/tvo*".to_owned(),
             2,
             "it has no account (lcmaps.pool-exhausted)",

@@ -402,6 +402,11 @@ const ACCOUNT: Table = &[
         mapped_to(site, "last")
     }),
     (Reason::AccountForbidden, |site| {
+        site.set("min_uid = 1");
+        site.sh("echo short:x:65535:3000::/:/bin/sh >> /etc/passwd");
+        mapped_to(site, "short")
+    }),
+    (Reason::AccountForbidden, |site| {
         site.sh("sed -i 's/^adm:.*/&alice/' /etc/group"); // a system group among her secondary ones
         call(alice(site))
     }),

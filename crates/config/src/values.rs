@@ -167,8 +167,13 @@ impl TryFrom<String> for Preserve {
             Some(prefix) => (prefix, true),
             None => (text.as_str(), false),
         };
-        if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') || (name.is_empty() && !prefix) {
+        if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') || text.is_empty() {
             return Err(format!("{text:?} is neither a variable's name nor a prefix with a trailing *"));
+        }
+        if prefix && name.is_empty() {
+            return Err(
+                "a lone * passes on everything that a caller has; name the variables, or their beginnings".into()
+            );
         }
         if !prefix && is_dangerous(name.as_bytes()) {
             return Err(format!("{name} changes how programs are loaded or interpreted and is never passed on"));
@@ -202,7 +207,7 @@ mod tests {
     fn loader_variables_cannot_be_preserved_by_name() {
         assert_eq!(Preserve::try_from("CONDOR_*".to_string()), Ok(Preserve::Prefix("CONDOR_".into())));
         assert_eq!(Preserve::try_from("HOME".to_string()), Ok(Preserve::Name("HOME".into())));
-        for bad in ["LD_PRELOAD", "BASH_ENV", "", "A B", "A=B", "A*B", "PYTHONPATH"] {
+        for bad in ["LD_PRELOAD", "BASH_ENV", "", "*", "**", "A B", "A=B", "A*B", "PYTHONPATH", "LUA_INIT_5_4"] {
             assert!(Preserve::try_from(bad.to_string()).is_err(), "{bad}");
         }
     }

@@ -1,7 +1,8 @@
 //! Ids that a payload may have, as types that cannot hold root, nobody or "no id"; and names of accounts.
 
-/// The overflow id of Linux: what ids that cannot be shown become, and nobody's on most systems.
-const OVERFLOW: u32 = 65534;
+/// Ids that stand for nobody: the overflow id of Linux, which ids that cannot be shown become and which most systems call
+/// nobody; -1 where ids have 16 bits, as in some file systems and old system calls; and -1, which setresuid(2) ignores.
+const NOBODYS: [u32; 3] = [65534, 65535, u32::MAX];
 
 /// The smallest ids that a payload may get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,9 +13,9 @@ pub struct Limits {
     pub min_gid: u32,
 }
 
-/// An id below the limit, or one that never stands for a person: 0, 65534, and -1, which setresuid(2) ignores.
+/// An id below the limit, or one that never stands for a person.
 fn forbidden(id: u32, least: u32) -> bool {
-    id == 0 || id == OVERFLOW || id == u32::MAX || id < least
+    id == 0 || NOBODYS.contains(&id) || id < least
 }
 
 /// A user id that a payload may run as.
@@ -22,7 +23,7 @@ fn forbidden(id: u32, least: u32) -> bool {
 pub struct TargetUid(u32);
 
 impl TargetUid {
-    /// Accepts an id unless it is 0, 65534, -1 or below `min_uid`.
+    /// Accepts an id unless it is 0, 65534, 65535, -1 or below `min_uid`.
     pub fn new(id: u32, limits: Limits) -> Option<Self> {
         (!forbidden(id, limits.min_uid)).then_some(TargetUid(id))
     }
@@ -38,7 +39,7 @@ impl TargetUid {
 pub struct TargetGid(u32);
 
 impl TargetGid {
-    /// Accepts an id unless it is 0, 65534, -1 or below `min_gid`.
+    /// Accepts an id unless it is 0, 65534, 65535, -1 or below `min_gid`.
     pub fn new(id: u32, limits: Limits) -> Option<Self> {
         (!forbidden(id, limits.min_gid)).then_some(TargetGid(id))
     }

@@ -148,10 +148,10 @@ mod tests {
     #[test]
     fn ids_of_root_nobody_nothing_and_the_system_are_forbidden_everywhere() {
         assert!(one(1000, 100, &[100, 2000]).is_ok());
-        for id in [0, 1, 999, 65534, u32::MAX] {
+        for id in [0, 1, 999, 65534, 65535, u32::MAX] {
             assert_eq!(one(id, 100, &[]), Err(Reason::AccountForbidden), "uid {id}");
         }
-        for id in [0, 1, 99, 65534, u32::MAX] {
+        for id in [0, 1, 99, 65534, 65535, u32::MAX] {
             assert_eq!(one(1000, id, &[]), Err(Reason::AccountForbidden), "gid {id}");
             assert_eq!(one(1000, 100, &[id]), Err(Reason::AccountForbidden), "group {id}");
         }

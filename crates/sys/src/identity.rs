@@ -4,7 +4,7 @@ use crate::sys::capabilities::{self, Capabilities, Sets, clear_ambient_set, empt
 use nix::errno::Errno;
 use nix::sys::prctl::set_dumpable;
 use nix::sys::signal::{SigSet, SigmaskHow};
-use nix::unistd::{Gid, Uid, getegid, getresgid, getresuid, setegid, seteuid, setgroups, setresgid, setresuid};
+use nix::unistd::{self, Gid, Uid, getegid, getresgid, getresuid, setgroups};
 
 /// What the privileged process always needs: to change its identity, and to end processes of other users.
 const ALWAYS: Capabilities = Capabilities::SETUID.and(Capabilities::SETGID).and(Capabilities::KILL);
@@ -49,6 +49,31 @@ pub fn keep_capabilities(needs: &[Need]) -> Result<(), String> {
     capabilities::write(sets).map_err(|e| format!("capabilities: {e}"))
 }
 
+// A change of ids makes the process as dumpable as fs.suid_dumpable says, which EL and SLES set to 2 (prctl(2)): a crash would
+// hand keys and the caller's environment to whatever takes the cores. Therefore all ids are changed by these four.
+
+/// setresuid(2), and not dumpable.
+pub(super) fn setresuid(real: Uid, effective: Uid, saved: Uid) -> Result<(), Errno> {
+    unistd::setresuid(real, effective, saved)?;
+    set_dumpable(false)
+}
+
+/// setresgid(2), and not dumpable.
+pub(super) fn setresgid(real: Gid, effective: Gid, saved: Gid) -> Result<(), Errno> {
+    unistd::setresgid(real, effective, saved)?;
+    set_dumpable(false)
+}
+
+fn seteuid(user: Uid) -> Result<(), Errno> {
+    unistd::seteuid(user)?;
+    set_dumpable(false)
+}
+
+fn setegid(group: Gid) -> Result<(), Errno> {
+    unistd::setegid(group)?;
+    set_dumpable(false)
+}
+
 /// Gives up a group that a setgid bit on the program brought along.
 pub fn drop_setgid(gid: Gid) -> Result<(), Errno> {
     setresgid(gid, gid, gid)
@@ -89,11 +114,8 @@ pub fn acting_as<T>(actor: &Actor, work: impl FnOnce() -> T) -> Result<T, Errno>
     }
     setegid(actor.gid)?;
     seteuid(actor.uid)?;
-    // A change of the effective user makes the process as dumpable as fs.suid_dumpable says (prctl(2)).
-    set_dumpable(false)?;
     let result = work();
     seteuid(Uid::from_raw(0))?;
-    set_dumpable(false)?;
     setegid(own_group)?;
     if actor.groups.is_some() {
         setgroups(&own_groups)?;
@@ -189,8 +211,7 @@ pub fn become_front(caller: (Uid, Gid), target: (Uid, Gid)) -> Result<(), String
     setgroups(&[]).map_err(step("setgroups"))?;
     setresgid(caller.1, target.1, target.1).map_err(step("setresgid"))?;
     setresuid(caller.0, target.0, target.0).map_err(step("setresuid"))?;
-    capabilities::write(Sets::default()).map_err(step("capabilities"))?;
-    set_dumpable(false).map_err(step("PR_SET_DUMPABLE"))
+    capabilities::write(Sets::default()).map_err(step("capabilities"))
 }
 
 /// Gives up every privilege and becomes the caller again, before anything is said to it: what is written on the

@@ -2,13 +2,14 @@
 //! it started.
 
 use crate::sys::identity::{self, Actor};
-use crate::sys::{descriptors, errno_of, process, sandbox, supervise};
+use crate::sys::supervise::{self, Below};
+use crate::sys::{descriptors, errno_of, process, sandbox};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
 use nix::sys::resource::Resource;
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::Signal;
 use nix::sys::stat::{Mode, umask};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, chdir, fork, getpid, pipe2, setsid};
@@ -245,16 +246,15 @@ fn end_all(child: Pid, actor: &Actor) {
     let started = Instant::now();
     let mut stopped = BTreeSet::new();
     loop {
-        let mut left = supervise::descendants(getpid());
-        left.retain(|pid| *pid == child || supervise::runs_as(*pid, actor.uid));
-        let running: Vec<Pid> = left.iter().copied().filter(|pid| stopped.insert(*pid)).collect();
+        let mut left = supervise::seen_below(getpid());
+        left.retain(|one| one.pid == child || supervise::runs_as(one.pid, actor.uid));
+        let running: Vec<Below> = left.iter().filter(|one| stopped.insert(one.pid)).cloned().collect();
         let (those, signal) = if running.is_empty() { (&left, Signal::SIGKILL) } else { (&running, Signal::SIGSTOP) };
-        for pid in those {
-            // Not reaped yet, or below one that is not: the number is nobody else's.
-            let _ = kill(*pid, signal);
+        for one in those {
+            one.signal(getpid(), signal as libc::c_int);
         }
-        for pid in &left {
-            let _ = waitpid(*pid, Some(WaitPidFlag::WNOHANG));
+        for one in &left {
+            let _ = waitpid(one.pid, Some(WaitPidFlag::WNOHANG));
         }
         if left.is_empty() || started.elapsed() > PATIENCE {
             return;

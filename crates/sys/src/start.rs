@@ -8,7 +8,7 @@ use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::sys::prctl::set_timerslack;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::{Mode, fstat, umask};
-use nix::unistd::{Gid, Uid, getgid, getuid};
+use nix::unistd::{Gid, Uid, getgid, getppid, getuid};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
@@ -201,7 +201,29 @@ pub fn raise_limits() -> Result<Limits, Errno> {
     Ok(Limits(saved))
 }
 
+/// What the kernel makes of a larger soft limit on the stack where it starts a setuid program (`_STK_LIM` in begin_new_exec).
+const CAPPED_STACK: libc::rlim_t = 8 * 1024 * 1024;
+
 impl Limits {
+    /// Finds the soft limit on the stack that the kernel has cut down at this program's start: the process that started it
+    /// still has it. To be called without capabilities, so that it is told what the caller may know, and no more: of a
+    /// process that is not the caller's nothing is learnt, and what the kernel made of it stays.
+    ///
+    /// A caller that changes its limit meanwhile gets no more than its hard limit, which any payload may raise its own to.
+    pub fn ask_parent(&mut self) {
+        let stack = self.0.iter_mut().find(|(resource, ..)| *resource == Resource::RLIMIT_STACK);
+        let Some((_, soft, hard)) = stack.filter(|(_, soft, hard)| *soft == CAPPED_STACK && hard > soft) else {
+            return;
+        };
+        let mut limit = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
+        let parent = getppid().as_raw();
+        // SAFETY: a null pointer sets nothing; the kernel writes one structure.
+        let asked = unsafe { libc::prlimit64(parent, libc::RLIMIT_STACK, std::ptr::null(), &raw mut limit) };
+        if asked == 0 && limit.rlim_cur > *soft {
+            *soft = limit.rlim_cur.min(*hard);
+        }
+    }
+
     /// Gives the caller's limits back.
     pub fn restore(&self) -> Result<(), Errno> {
         self.0.iter().try_for_each(|&(resource, soft, hard)| setrlimit(resource, soft, hard))

@@ -1,5 +1,6 @@
 //! What supervising a payload needs of the kernel: forking, signals as messages, reaping, finding descendants.
 
+use crate::sys::identity::{setresgid, setresuid};
 use crate::sys::start::proc_text;
 use nix::dir::Dir;
 use nix::errno::Errno;
@@ -12,10 +13,8 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
 use nix::sys::stat::Mode;
 use nix::sys::wait::waitpid;
-use nix::unistd::{
-    ForkResult, Gid, Pid, Uid, fork, getpgid, getpid, getppid, getsid, setgroups, setresgid, setresuid, setsid,
-};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use nix::unistd::{ForkResult, Gid, Pid, Uid, fork, getpgid, getpid, getppid, getsid, setgroups, setsid};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 /// Which side of a fork this is.
@@ -267,10 +266,89 @@ pub fn reap_this(child: Pid) {
     while waitpid(child, None) == Err(Errno::EINTR) {}
 }
 
-/// Sends a signal to a process that is a child of ours or below one, and not reaped yet.
+/// Sends a signal to a child of ours that is not reaped yet: nobody else gets its number before.
 pub fn signal(pid: Pid, number: i32) {
     // SAFETY: kill takes two numbers. The process may have ended just now.
     unsafe { libc::kill(pid.as_raw(), number) };
+}
+
+/// A process by descriptor, pidfd_open(2): never another one that got its number.
+#[derive(Debug)]
+pub struct Held {
+    pid: Pid,
+    fd: OwnedFd,
+}
+
+impl Held {
+    /// Takes hold of whoever has the number now; `None` where nobody has.
+    pub fn new(pid: Pid) -> Option<Held> {
+        // SAFETY: pidfd_open takes two numbers.
+        let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) }).ok()?;
+        // SAFETY: the kernel has just made this descriptor, and nobody else has it.
+        let fd = unsafe { OwnedFd::from_raw_fd(RawFd::try_from(fd).ok()?) };
+        Some(Held { pid, fd })
+    }
+
+    /// Its number.
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// Sends it a signal, if it has not ended. What was asked about its number after it was taken hold of is true of it then.
+    pub fn signal(&self, number: i32) {
+        let (fd, no_info) = (self.fd.as_raw_fd(), std::ptr::null::<libc::siginfo_t>());
+        // SAFETY: the descriptor is open; a null pointer asks for what kill(2) would tell.
+        unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, number, no_info, 0) };
+    }
+}
+
+/// A process that was seen below another one: its number, its parent's, and when that was started.
+#[derive(Clone, Debug)]
+pub struct Below {
+    /// Its number.
+    pub pid: Pid,
+    parent: Pid,
+    parent_started: String,
+}
+
+impl Below {
+    /// Sends a signal to the process that was seen below `root`, if it still is there, and to nobody who got its number
+    /// since: it is taken hold of first, and looked at then. A child of `root`'s is one that nobody has reaped.
+    pub fn signal(&self, root: Pid, number: i32) {
+        let Some(held) = Held::new(self.pid) else { return };
+        if self.is_known(root, &stat(self.pid)) {
+            held.signal(number);
+        }
+    }
+
+    /// Whether this is what the process that was seen below `root` looks like: its parent is the one of then, or `root`.
+    fn is_known(&self, root: Pid, now: &Stat) -> bool {
+        now.parent == Some(root) || now.parent == Some(self.parent) && stat(self.parent).started == self.parent_started
+    }
+}
+
+/// Every process below one, parents before children.
+pub fn seen_below(root: Pid) -> Vec<Below> {
+    seen_from(root, children(root))
+}
+
+/// These children of a process and every one below them, parents before children.
+pub fn seen_from(root: Pid, first: Vec<Pid>) -> Vec<Below> {
+    let started = stat(root).started;
+    let seen = |parent: Pid, started: &str| {
+        let parent_started = started.to_owned();
+        move |pid| Below { pid, parent, parent_started: parent_started.clone() }
+    };
+    let mut found: Vec<Below> = first.into_iter().map(seen(root, &started)).collect();
+    let mut next = 0;
+    while let Some(one) = found.get(next).cloned() {
+        next = next.saturating_add(1);
+        let own = stat(one.pid);
+        if one.is_known(root, &own) {
+            found.extend(children(one.pid).into_iter().map(seen(one.pid, &own.started)));
+        }
+    }
+    found
 }
 
 /// The children of a process, as /proc/PID/task/TID/children says of each of its threads (proc_pid_task(5)); all of them
@@ -288,19 +366,9 @@ pub fn children(pid: Pid) -> Vec<Pid> {
     found
 }
 
-/// Every process below one, parents before children.
+/// The numbers of all processes below one, parents before children.
 pub fn descendants(pid: Pid) -> Vec<Pid> {
-    below(children(pid))
-}
-
-/// These processes and every one below them, parents before children.
-pub fn below(mut found: Vec<Pid>) -> Vec<Pid> {
-    let mut next = 0;
-    while let Some(&pid) = found.get(next) {
-        found.extend(children(pid));
-        next = next.saturating_add(1);
-    }
-    found
+    seen_below(pid).into_iter().map(|one| one.pid).collect()
 }
 
 /// Whether a process is below another one; not known, and so denied, of one that is gone.
@@ -360,12 +428,13 @@ pub fn is_ending(pid: Pid) -> bool {
     stat.threads == "1" && (stat.state == "Z" || stat.flags & EXITING != 0)
 }
 
-/// Fields 3, 4, 9 and 20 of /proc/PID/stat (proc_pid_stat(5)); empty where the system does not tell.
+/// Fields 3, 4, 9, 20 and 22 of /proc/PID/stat (proc_pid_stat(5)); empty where the system does not tell.
 struct Stat {
     state: String,
     parent: Option<Pid>,
     flags: u64,
     threads: String,
+    started: String,
 }
 
 fn stat(pid: Pid) -> Stat {
@@ -376,7 +445,8 @@ fn stat(pid: Pid) -> Stat {
     // The first process of a system or a container has none: zero.
     let parent = fields.next().and_then(|pid| pid.parse().ok()).filter(|pid| *pid > 0).map(Pid::from_raw);
     let flags = fields.nth(4).and_then(|flags| flags.parse().ok()).unwrap_or(0);
-    Stat { state, parent, flags, threads: fields.nth(10).unwrap_or_default().to_owned() }
+    let threads = fields.nth(10).unwrap_or_default().to_owned();
+    Stat { state, parent, flags, threads, started: fields.nth(1).unwrap_or_default().to_owned() }
 }
 
 /// What all reaped descendants used together.
@@ -427,6 +497,25 @@ mod tests {
         front.say(*b"signl").unwrap();
         drop(monitor);
         assert_eq!(front.hear(), Heard::Gone);
+    }
+
+    #[test]
+    fn whoever_got_the_number_of_a_process_that_was_seen_gets_no_signal() {
+        let script = "sleep 1000 & wait $!; exit $?";
+        let mut shell = std::process::Command::new("sh").args(["-c", script]).spawn().unwrap();
+        let main = Pid::from_raw(shell.id() as i32);
+        let sleeper = loop {
+            if let [_, sleeper] = seen_from(getpid(), vec![main]).as_slice() {
+                break sleeper.clone();
+            }
+        };
+        let before = Below { parent_started: "1".into(), ..sleeper.clone() };
+        let elsewhere = Below { parent: Pid::from_raw(1), ..sleeper.clone() };
+        for other in [before, elsewhere] {
+            other.signal(getpid(), libc::SIGKILL);
+        }
+        sleeper.signal(getpid(), libc::SIGTERM);
+        assert_eq!(shell.wait().unwrap().code(), Some(128 + libc::SIGTERM), "ended by whoever was meant");
     }
 
     #[test]

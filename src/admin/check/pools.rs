@@ -19,6 +19,11 @@ const FEW: usize = 10;
 /// How many accounts are named.
 const NAMED: usize = 10;
 
+/// Where the kernel says whether people may make hard links to what they cannot write, proc_sys_fs(5).
+const PROTECTED_HARDLINKS: &str = "/proc/sys/fs/protected_hardlinks";
+/// The group's permission to write, inode(7).
+const GROUP_WRITES: u32 = 0o020;
+
 /// What a pool has.
 #[derive(Clone, Copy)]
 enum Of {
@@ -117,6 +122,7 @@ fn directory(of: Of, path: &Path, pools: &Pools, named: &BTreeSet<String>, limit
             ..Finding::refused(State::Critical, subject.clone(), says, Reason::LcmapsLeaseConflict)
         });
     }
+    found.extend(links_of_others(&subject, path));
     for account in &accounts {
         if let Standing::Conflict(names) = &account.standing {
             let says = format!("{} has several leases: {names:?}", account.name);
@@ -129,6 +135,19 @@ fn directory(of: Of, path: &Path, pools: &Pools, named: &BTreeSet<String>, limit
         found.extend(one(of, &pool, path, &accounts, limits));
     }
     found
+}
+
+/// glexec writes an account's record into the account's file, as root. Who may make names in the directory could make one a
+/// link to another file of root's on that file system, where the kernel lets people link what they cannot write.
+fn links_of_others(subject: &str, path: &Path) -> Option<Finding> {
+    let (owner, mode) = plain::permissions(path).ok()?;
+    let others_write = mode & GROUP_WRITES != 0 || !owner.is_root();
+    let unprotected = plain::read_text(Path::new(PROTECTED_HARDLINKS), 16).is_ok_and(|text| text.trim() == "0");
+    (others_write && unprotected).then(|| {
+        let says = "who may write it can have root overwrite files of root's: fs.protected_hardlinks is 0";
+        let mend = "sysctl -w fs.protected_hardlinks=1, or chown root and chmod g-w the directory";
+        Finding::bad(State::Warning, subject.to_owned(), says, mend)
+    })
 }
 
 fn one(of: Of, pool: &Pool, path: &Path, accounts: &[PoolAccount], limits: Limits) -> Vec<Finding> {

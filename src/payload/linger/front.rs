@@ -49,13 +49,13 @@ pub fn end_orphans(target: Uid, before: &[Pid]) {
         }
         let mut children = supervise::children(getpid());
         children.retain(|pid| !before.contains(pid));
-        let mut left = supervise::below(children);
-        left.retain(|pid| supervise::runs_as(*pid, target));
-        if unreaped.are_all(&left) {
+        let mut left = supervise::seen_from(getpid(), children);
+        left.retain(|one| supervise::runs_as(one.pid, target));
+        if unreaped.are_all(&left.iter().map(|one| one.pid).collect::<Vec<_>>()) {
             return;
         }
-        for pid in left {
-            supervise::signal(pid, SIGKILL);
+        for one in left {
+            one.signal(getpid(), SIGKILL);
         }
         std::thread::sleep(monitor::KILL_STEP);
     }

@@ -4,7 +4,7 @@
 
 use super::SIGNAL;
 use crate::sys::cgroup::Cgroup;
-use crate::sys::supervise::{self, Ended, Event, Heard, Line, Reaped};
+use crate::sys::supervise::{self, Ended, Event, Heard, Held, Line, Reaped};
 use nix::libc::{SIGCONT, SIGKILL, SIGSTOP, SIGTERM};
 use nix::sys::signalfd::SignalFd;
 use nix::unistd::{Pid, getpid};
@@ -23,6 +23,8 @@ const LET_GO: Duration = Duration::from_secs(1);
 /// The same for those that are ending: to give back much memory takes seconds, a file system of a caller's (FUSE) that does
 /// not answer to a close takes for ever.
 const LET_END: Duration = Duration::from_secs(10);
+/// How many processes of a cgroup are held by descriptor at a time.
+const HELD_AT_ONCE: usize = 128;
 /// How many ended processes are reaped before anything else is looked at: several processes that do nothing but fork let
 /// more end than one can reap, and must not keep the monitor from ending them.
 pub(super) const REAPED_AT_ONCE: usize = 1024;
@@ -68,8 +70,25 @@ impl Tree {
         for pid in supervise::children(getpid()).into_iter().rev() {
             supervise::signal(pid, SIGKILL);
         }
-        for pid in supervise::descendants(getpid()) {
-            supervise::signal(pid, SIGKILL);
+        self.signal_below(SIGKILL, |_| true);
+    }
+
+    /// Signals everybody who is left and whom it is meant for.
+    fn signal(&self, number: i32, mut meant: impl FnMut(Pid) -> bool) {
+        self.signal_below(number, &mut meant);
+        for some in self.in_cgroup().chunks(HELD_AT_ONCE) {
+            let held: Vec<Held> = some.iter().filter_map(|pid| Held::new(*pid)).collect();
+            // Whoever is in it now is in it as whom it was taken hold of.
+            let still = self.in_cgroup();
+            for one in held.iter().filter(|one| still.contains(&one.pid()) && meant(one.pid())) {
+                one.signal(number);
+            }
+        }
+    }
+
+    fn signal_below(&self, number: i32, mut meant: impl FnMut(Pid) -> bool) {
+        for one in supervise::seen_below(getpid()).iter().filter(|one| meant(one.pid)) {
+            one.signal(getpid(), number);
         }
     }
 }
@@ -127,9 +146,7 @@ pub fn watch(signals: &SignalFd, line: &Line, front: Pid, payload: &Tree, grace:
         if stopped || front_stopped {
             front_stopped = stopped;
             let signal = if stopped { SIGSTOP } else { SIGCONT };
-            for pid in payload.left() {
-                supervise::signal(pid, signal);
-            }
+            payload.signal(signal, |_| true);
         }
     }
 }
@@ -196,12 +213,12 @@ impl Ending {
 
     /// Asks everybody once, whoever is stopped too.
     fn ask(&mut self, tree: &Tree) {
-        for pid in tree.left() {
-            if self.asked.insert(pid) {
-                supervise::signal(pid, SIGTERM);
-                supervise::signal(pid, SIGCONT);
-            }
+        let mut new = BTreeSet::new();
+        tree.signal(SIGTERM, |pid| !self.asked.contains(&pid) && new.insert(pid));
+        if !new.is_empty() {
+            tree.signal(SIGCONT, |pid| new.contains(&pid));
         }
+        self.asked.append(&mut new);
     }
 
     fn over(&self) -> Over {
