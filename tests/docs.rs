@@ -136,7 +136,7 @@ fn every_glexec_admin_command_of_the_documentation_is_one() {
                 _ => vec![part],
             });
             let words = std::iter::once("glexec-admin").chain(words);
-            let parsed = glexec::admin::definition().try_get_matches_from(words);
+            let parsed = glexec_admin::definition().try_get_matches_from(words);
             assert!(parsed.is_ok(), "{page}: {line}\n{}", parsed.unwrap_err());
             tried += 1;
         }

@@ -78,7 +78,7 @@ fn text(page: &str) -> String {
 fn command(name: &str) -> Command {
     match name {
         "glexec" => glexec::invocation::command_line::definition(),
-        "glexec-admin" => glexec::admin::definition(),
+        "glexec-admin" => glexec_admin::definition(),
         _ => panic!("no definition of {name}"),
     }
 }

@@ -1,0 +1,217 @@
+//! What an explanation asks of the machine: nothing that changes anything.
+
+use glexec::credential_files::{self as files, RawCredentials};
+use glexec::decision::Machine;
+use glexec::invocation::caller::Caller;
+use glexec::invocation::environment::Request;
+use glexec::service::ServiceAccount;
+use glexec::verifier::{self, VerifiedIdentity};
+use glexec_config::Config;
+use glexec_config::exec::Exec;
+use glexec_core::file_error::FileError;
+use glexec_core::program::Said;
+use glexec_core::reason::{Outcome, Reason};
+use glexec_core::values::AbsolutePath;
+use glexec_machine::files::SiteFiles;
+use glexec_machine::gridmapdir::Looking;
+use glexec_machine::programs::AsServiceUser;
+use glexec_policy::files::Files;
+use glexec_policy::files::lease_name::LeaseName;
+use glexec_policy::leases::{Leases, Pool, Usable};
+use glexec_policy::programs::{Failed, Programs};
+use glexec_sys::dir::Directory;
+use glexec_sys::identity::Actor;
+use glexec_sys::plain;
+use glexec_sys::process::{self, Confinement};
+use glexec_verify::describe::{ProxyFile, describe};
+use nix::unistd::{Gid, Uid};
+use std::cell::RefCell;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::rc::Rc;
+
+/// How much there may be to say of a proxy file, in bytes.
+const MAX_DESCRIPTION: usize = 1024 * 1024;
+
+/// With whose permissions things are looked at.
+#[derive(Clone, Debug)]
+pub enum Eyes {
+    /// Root's, who acts as the caller (with these groups) where a call does.
+    Root(Vec<Gid>),
+    /// The caller's own.
+    Own,
+}
+
+/// What became known besides the decision.
+#[derive(Debug, Default)]
+pub struct Aside {
+    /// The user's proxy file, and the pilot's.
+    pub user: Option<ProxyFile>,
+    /// The pilot's.
+    pub pilot: Option<ProxyFile>,
+    /// Where the explanation departs from what a call would see.
+    pub remarks: Vec<String>,
+    /// What could not be looked at, so that the decision is open.
+    pub barred: Option<String>,
+}
+
+/// The machine as an explanation uses it.
+pub struct Watched {
+    eyes: Eyes,
+    aside: Rc<RefCell<Aside>>,
+}
+
+impl Watched {
+    /// Looks with these eyes.
+    pub fn new(eyes: Eyes) -> Self {
+        Watched { eyes, aside: Rc::default() }
+    }
+
+    /// What became known besides.
+    pub fn aside(self) -> Aside {
+        self.aside.take()
+    }
+
+    /// Whose turn it is: the caller's, or, where the files are somebody else's, their owner's, so that root can try a
+    /// proxy that the caller does not hold yet.
+    fn read_as_root(
+        &self,
+        groups: &[Gid],
+        request: &Request,
+        caller: &Caller,
+        config: &Config,
+    ) -> Outcome<RawCredentials> {
+        let (uid, gid) = (Uid::from_raw(caller.uid), Gid::from_raw(caller.gid));
+        let caller_s = Actor { uid, gid, groups: Some(groups.to_vec()) };
+        let refusal = match files::read_as(&caller_s, request, config) {
+            Err(refusal) if is_about_the_holder(refusal.reason()) => refusal,
+            read => return read,
+        };
+        let Some(owner) = plain::owner(&request.client).filter(|owner| *owner != uid) else { return Err(refusal) };
+        let read = files::read_as(&Actor { uid: owner, gid, groups: Some(groups.to_vec()) }, request, config)?;
+        self.aside.borrow_mut().remarks.push(format!(
+            "judged as if {} had a copy of the file; as it lies there: {} ({})",
+            caller.name,
+            refusal.sentence(),
+            refusal.reason()
+        ));
+        Ok(read)
+    }
+
+    fn describe(&self, file: &[u8], service: &ServiceAccount, config: &Config) -> ProxyFile {
+        let max = config.credentials.max_chain;
+        let Eyes::Root(_) = self.eyes else { return describe(file, max) };
+        let actor = service.actor();
+        let how =
+            Confinement { actor: &actor, readable: &[], deadline: process::DEADLINE, max_answer: MAX_DESCRIPTION };
+        let work = || serde_json::to_vec(&describe(file, max)).unwrap_or_default();
+        let described = process::ask_confined(&how, work).map_err(|why| why.to_string());
+        described
+            .and_then(|json| serde_json::from_slice(&json).map_err(|why| why.to_string()))
+            .unwrap_or_else(|why| ProxyFile { unreadable: Some(why), ..ProxyFile::default() })
+    }
+}
+
+/// Refusals that another holder of the same file would not get.
+fn is_about_the_holder(reason: Reason) -> bool {
+    matches!(reason, Reason::CredentialWrongOwner | Reason::CredentialUnreadable)
+}
+
+impl Machine for Watched {
+    fn read(&self, request: &Request, caller: &Caller, config: &Config) -> Outcome<RawCredentials> {
+        match &self.eyes {
+            Eyes::Root(groups) => self.read_as_root(groups, request, caller, config),
+            Eyes::Own => files::read_own(Uid::from_raw(caller.uid), request, config),
+        }
+    }
+
+    fn verify(
+        &self,
+        raw: &RawCredentials,
+        service: &ServiceAccount,
+        caller: &Caller,
+        config: &Config,
+        now: i64,
+    ) -> Outcome<VerifiedIdentity> {
+        let user = self.describe(raw.client.bytes(), service, config);
+        let pilot = raw.pilot.as_ref().map(|pilot| self.describe(pilot.bytes(), service, config));
+        let mut aside = self.aside.borrow_mut();
+        (aside.user, aside.pilot) = (Some(user), pilot);
+        match self.eyes {
+            Eyes::Root(_) => verifier::verify(raw, service, caller, config, now),
+            Eyes::Own => verifier::verify_here(raw, caller, config, now),
+        }
+    }
+
+    fn programs(&self, service: &ServiceAccount) -> Box<dyn Programs> {
+        match self.eyes {
+            Eyes::Root(_) => Box::new(AsServiceUser(service.actor())),
+            Eyes::Own => Box::new(NotAsked(Rc::clone(&self.aside))),
+        }
+    }
+
+    fn files(&self) -> &dyn Files {
+        self
+    }
+
+    fn leases(&self) -> &dyn Leases {
+        self
+    }
+}
+
+/// Programs that only root can run as the service user.
+struct NotAsked(Rc<RefCell<Aside>>);
+
+impl Programs for NotAsked {
+    fn ask(&self, exec: &Exec, _: &[u8]) -> Result<Said, Failed> {
+        let path = exec.program.as_path();
+        self.0.borrow_mut().barred = Some(format!("{}: only root can ask this plug-in", path.display()));
+        Err(Failed::Unusable(FileError::Unreadable { path: path.into(), error: ErrorKind::PermissionDenied.into() }))
+    }
+}
+
+impl Watched {
+    /// Remembers what the permissions of whoever looks do not reach: a call would see it.
+    fn note_barred(&self, error: &FileError) {
+        match (&self.eyes, error) {
+            (Eyes::Own, FileError::Unreadable { path, error }) if error.kind() == ErrorKind::PermissionDenied => {
+                self.aside.borrow_mut().barred = Some(format!("{}: you may not read it", path.display()));
+            }
+            _ => {}
+        }
+    }
+
+    fn may_look(&self, directory: &Path) {
+        if let Err(error) = Directory::open(directory) {
+            self.note_barred(&error);
+        }
+    }
+}
+
+impl Files for Watched {
+    fn read(&self, path: &AbsolutePath) -> Result<Vec<u8>, FileError> {
+        SiteFiles.read(path).inspect_err(|error| self.note_barred(error))
+    }
+}
+
+impl Leases for Watched {
+    fn existing(&self, directory: &Path, pool: &Pool, lease: &LeaseName) -> Outcome<Option<String>> {
+        self.may_look(directory);
+        Looking.existing(directory, pool, lease)
+    }
+
+    fn look(&self, directory: &Path, pool: &Pool, lease: &LeaseName, usable: &Usable<'_>) -> Outcome<Option<String>> {
+        self.may_look(directory);
+        Looking.look(directory, pool, lease, usable)
+    }
+
+    fn first_free(&self, directory: &Path, pool: &Pool, lease: &LeaseName, usable: &Usable<'_>) -> Outcome<String> {
+        self.may_look(directory);
+        Looking.first_free(directory, pool, lease, usable)
+    }
+
+    fn lease(&self, directory: &Path, pool: &Pool, lease: &LeaseName, usable: &Usable<'_>) -> Outcome<String> {
+        self.may_look(directory);
+        Looking.lease(directory, pool, lease, usable)
+    }
+}

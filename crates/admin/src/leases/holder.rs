@@ -1,0 +1,35 @@
+//! Who holds a lease, read from its name.
+
+use glexec_core::spelling::as_printed;
+use glexec_machine::gridmapdir::{Lease, PoolAccount, Standing};
+use percent_encoding::percent_decode_str;
+
+/// Whose a lease is.
+#[derive(Debug, Default)]
+pub struct Holder {
+    /// The distinguished name.
+    pub name: String,
+    /// The groups that the lease depends on.
+    pub groups: Vec<String>,
+    /// When it was made, in seconds since 1970 UTC.
+    pub since: Option<i64>,
+}
+
+/// The holder and the groups of a lease. The exact name is known where glexec made the lease; what the C library wrote has
+/// lost upper case.
+pub fn of(lease: &Lease) -> Holder {
+    let name = lease.name.to_string_lossy();
+    let mut parts = name.split(':');
+    let decoded = percent_decode_str(parts.next().unwrap_or_default()).decode_utf8_lossy().into_owned();
+    // A record of an earlier lease of the account says nothing of this one.
+    let exact = lease.holder.clone().filter(|holder| holder.eq_ignore_ascii_case(&decoded));
+    let since = lease.since.filter(|_| exact.is_some());
+    Holder { name: exact.unwrap_or(decoded), groups: parts.map(str::to_owned).collect(), since }
+}
+
+/// Whether an account, or the holder of its lease, is meant. Names count in every spelling; lease names are in lower case.
+pub fn is(account: &PoolAccount, which: &str) -> bool {
+    let Standing::Leased(lease) = &account.standing else { return false };
+    account.name == which
+        || (which.starts_with('/') && as_printed(&of(lease).name).eq_ignore_ascii_case(&as_printed(which)))
+}

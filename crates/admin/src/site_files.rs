@@ -1,0 +1,73 @@
+//! The files and directories that a configuration names, and what they hold.
+
+use glexec_config::Config;
+use glexec_config::lcas;
+use glexec_config::lcmaps::{Plan, Plugin, Pools};
+use glexec_core::values::AbsolutePath;
+
+/// What a file of the site's holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Holds {
+    /// Accounts for names or VOMS attributes.
+    Accounts,
+    /// Groups for VOMS attributes.
+    Groups,
+    /// Pools of groups for them; nothing else counts there.
+    GroupPools,
+    /// Who is banned.
+    Banned,
+}
+
+fn map(plugin: &Plugin) -> Option<(&AbsolutePath, Holds)> {
+    match plugin {
+        Plugin::Localaccount(plugin) => Some((&plugin.gridmapfile, Holds::Accounts)),
+        Plugin::Poolaccount(plugin) => Some((&plugin.gridmapfile, Holds::Accounts)),
+        Plugin::VomsLocalaccount(plugin) => Some((&plugin.gridmapfile, Holds::Accounts)),
+        Plugin::VomsPoolaccount(plugin) => Some((&plugin.gridmapfile, Holds::Accounts)),
+        Plugin::VomsLocalgroup(plugin) => Some((&plugin.groupmapfile, Holds::Groups)),
+        Plugin::VomsPoolgroup(plugin) => Some((&plugin.groupmapfile, Holds::GroupPools)),
+        Plugin::BanDn(plugin) => Some((&plugin.banmapfile, Holds::Banned)),
+        Plugin::BanFqan(plugin) => Some((&plugin.banmapfile, Holds::Banned)),
+        Plugin::TrackingGroupid(_) | Plugin::DummyGood(_) | Plugin::DummyBad | Plugin::Exec(_) => None,
+    }
+}
+
+/// The files of the mapping.
+pub fn maps(plan: &Plan) -> Vec<(&AbsolutePath, Holds)> {
+    plan.plugins.values().filter_map(map).collect()
+}
+
+fn pool(plugin: &Plugin) -> Option<&Pools> {
+    match plugin {
+        Plugin::Poolaccount(plugin) => Some(&plugin.pools),
+        Plugin::VomsPoolaccount(plugin) => Some(&plugin.pools),
+        _ => None,
+    }
+}
+
+/// The programs of the site's own.
+pub fn programs(config: &Config) -> Vec<&AbsolutePath> {
+    let mapping = config.lcmaps.plugins.values().filter_map(|plugin| match plugin {
+        Plugin::Exec(exec) => Some(&exec.program),
+        _ => None,
+    });
+    let authorizing = config.lcas.plugins().filter_map(|plugin| match plugin {
+        lcas::Plugin::Exec(exec) => Some(&exec.program),
+        _ => None,
+    });
+    mapping.chain(authorizing).chain(config.glexec.epilogue.as_ref().map(toml::Spanned::get_ref)).collect()
+}
+
+/// The pools of accounts.
+pub fn pools(plan: &Plan) -> Vec<&Pools> {
+    plan.plugins.values().filter_map(pool).collect()
+}
+
+/// The pools of groups.
+pub fn group_pools(plan: &Plan) -> Vec<&Pools> {
+    let groups = plan.plugins.values().filter_map(|plugin| match plugin {
+        Plugin::VomsPoolgroup(plugin) => Some(&plugin.pools),
+        _ => None,
+    });
+    groups.collect()
+}
