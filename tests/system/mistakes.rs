@@ -586,7 +586,7 @@ fn who_is_not_root_learns_that_he_cannot_see_everything() {
 }
 
 /// A CA that expired yesterday, put into the CA directory.
-const EXPIRED_CA: &str = "cd /tmp && openssl req -newkey rsa:2048 -nodes -keyout k -subj '/O=old/CN=Old CA' -out r 2>&1 && \
+const EXPIRED_CA: &str = "cd /tmp && printf '[req]\\ndistinguished_name=d\\n[d]\\n' > f && export OPENSSL_CONF=/tmp/f && openssl req -newkey rsa:2048 -nodes -keyout k -subj '/O=old/CN=Old CA' -out r 2>&1 && \
     echo basicConstraints=critical,CA:TRUE > e && openssl x509 -req -in r -signkey k -days -1 -extfile e -out c 2>&1 && \
     install -m 644 c /etc/grid-security/certificates/$(openssl x509 -in c -noout -subject_hash).0";
 

@@ -118,3 +118,25 @@ pub fn position(text: &str, offset: usize) -> (usize, usize) {
     let column = before.get(line_start..).unwrap_or_default().chars().count().saturating_add(1);
     (line, column)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_rsa_key_below_1024_bits_can_be_allowed() {
+        for key in ["min_rsa_bits", "min_proxy_rsa_bits"] {
+            let said = |bits: u32| {
+                parse(&format!("[credentials]\n{key} = {bits}\n")).map_or_else(|e| e.message, |_| "".into())
+            };
+            for bits in [0, 1, 512, 1023] {
+                assert!(
+                    said(bits).contains(&format!("{bits} is too little: at least 1024")),
+                    "{key} {bits}: {}",
+                    said(bits)
+                );
+            }
+            assert!(!said(1024).contains("too little"), "{key}: {}", said(1024));
+        }
+    }
+}

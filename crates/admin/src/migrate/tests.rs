@@ -56,6 +56,11 @@ fn a_worker_node_with_argus() {
         ],
     );
     assert!(text.contains("LOOK: it has no equivalent and refuses until you replace it: a call-out"), "{text}");
+    for need in
+        ["# DIRAC v6 makes legacy proxies: proxy_types = [\"rfc3820\", \"legacy\"].", "min_proxy_rsa_bits = 1024"]
+    {
+        assert!(text.contains(need), "what the frameworks' proxies need: {text}");
+    }
     // The database is found by its name in glexec.conf, too.
     let read = |path: &Path| match path.to_str() {
         Some("/g") => Ok(glexec.to_owned()),
