@@ -210,3 +210,12 @@ fn a_terminal_gets_colours_unless_no_color_says_otherwise() {
     assert!(!shown("NO_COLOR=1").contains('\x1b'));
     assert!(!site.admin(["leases", "list"]).stdout().contains('\x1b'));
 }
+
+#[test]
+fn a_group_that_a_lease_names_twice_is_shown_once() {
+    let site = Site::with_admin();
+    site.sh("cd /etc/grid-security/gridmapdir && ln tvo001 %2fcn%3dal:testvo:testvo");
+    let list = site.admin(["leases", "list"]).stdout();
+    let line = list.lines().find(|line| line.starts_with("tvo001 ")).unwrap_or_default();
+    assert!(line.contains(" testvo ") && line.ends_with("/cn=al"), "{list}");
+}

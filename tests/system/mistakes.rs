@@ -263,13 +263,40 @@ fn a_site_that_is_as_it_should_be_passes() {
     let site = Site::new();
     assert_eq!(faults(&site, &[]), (Some(0), vec![]));
     let run = site.admin(["check"]);
-    assert!(run.exits(0).stdout().starts_with("ok: "), "{run}");
+    assert!(run.exits(0).stdout().starts_with("GLEXEC OK: "), "{run}");
     let run = site.admin(["check", "--all", "--as", "/root/proxies/alice.pem", "--caller", "root"]);
     assert!(
         run.stdout().contains("setuid root (mode 4711)") && run.stdout().contains("caller.not-white-listed"),
         "{run}"
     );
     assert_eq!(run.code(), Some(2));
+}
+
+#[test]
+fn check_begins_with_the_line_that_monitoring_reads() {
+    let site = Site::new();
+    let first = |site: &Site| site.admin(["check"]).stdout().lines().next().unwrap_or_default().to_owned();
+    let line = first(&site);
+    let (status, gauges) = line.split_once(" | ").unwrap();
+    assert!(status.starts_with("GLEXEC OK: ") && status.ends_with(" checks as they should be"), "{line}");
+    assert!(gauges.split(" '").any(|gauge| gauge.trim_start_matches('\'') == "free tprd'=10;1:;1:;0;10"), "{line}");
+
+    site.sh("cd /etc/grid-security/gridmapdir && rm tprd00[2-9] tprd010 && ln tprd001 %2fcn%3dholder");
+    let line = first(&site);
+    assert!(line.starts_with("GLEXEC CRITICAL: ") && line.contains("'free tprd'=0;1:;1:;0;1"), "{line}");
+    assert!(line.contains("; pool tprd in /etc/grid-security/gridmapdir: 0 of 1 account is free"), "{line}");
+}
+
+#[test]
+fn a_configuration_is_checked_before_it_is_in_place() {
+    let site = Site::new();
+    site.sh("sed 's/^user_white_list = .*/user_white_list = []/' /etc/glexec.conf > /root/next.conf");
+    let run = site.admin(["check", "--config", "/root/next.conf"]);
+    assert!(run.exits(2).stdout().contains("nobody may call glexec"), "{run}");
+    site.write("/root/next.conf", "[glexec]\nlingr = true\n");
+    let run = site.admin(["check", "--config", "/root/next.conf"]);
+    assert!(run.exits(2).stdout().contains("/root/next.conf:2:1: "), "{run}");
+    site.admin(["check"]).exits(0);
 }
 
 #[test]

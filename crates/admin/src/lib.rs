@@ -35,6 +35,7 @@ use std::path::{Path, PathBuf};
 pub fn definition() -> Command {
     Command::new("glexec-admin")
         .about("Helps to configure glexec and to look after it.")
+        .version(env!("CARGO_PKG_VERSION"))
         .subcommand_required(true)
         .subcommand(migrate_definition())
         .subcommand(check::definition())

@@ -144,6 +144,12 @@ pub fn csv<'a>(values: impl IntoIterator<Item = &'a str>) -> String {
     values.into_iter().map(quoted).collect::<Vec<_>>().join(",") + "\r\n"
 }
 
+/// So many of what has this name.
+pub fn counted(number: usize, name: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{number} {name}{s}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -76,6 +76,8 @@ fn mistakes_are_told_with_their_place() {
         let run = admin(arguments);
         assert!(run.status.code() == Some(1) && !run.stderr.is_empty() && run.stdout.is_empty(), "{run:?}");
     }
+    let version = admin(&["--version"]);
+    assert_eq!(String::from_utf8(version.stdout).unwrap(), concat!("glexec-admin ", env!("CARGO_PKG_VERSION"), "\n"));
     let help = admin(&["--help"]);
     assert!(help.status.success() && String::from_utf8(help.stdout).unwrap().contains("migrate"));
 }

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_glexec_admin_global_optspecs
-    string join \n h/help
+    string join \n h/help V/version
 end
 
 function __fish_glexec_admin_needs_command
@@ -25,6 +25,7 @@ function __fish_glexec_admin_using_subcommand
 end
 
 complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -s h -l help -d 'Print help'
+complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -s V -l version -d 'Print version'
 complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "migrate" -d 'Prints a historic configuration as a glexec.conf of today, with comments on what needs a look.'
 complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "check" -d 'Checks everything that glexec needs of the site, and says what to do.'
 complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "explain" -d 'Prints how a call with this proxy would be decided, without any effect.'
@@ -38,6 +39,7 @@ complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand migrate" -l ou
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand migrate" -l check -d 'Prints nothing, but checks that this glexec.conf can be loaded' -r -F
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand migrate" -s h -l help -d 'Print help'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand check" -l program -d 'The installed program' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand check" -l config -d 'Looks at this glexec.conf, which is not in place yet, instead of the one that is' -r -F
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand check" -l as -d 'Also tries a call with this proxy, without any effect' -r -F
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand check" -l caller -d 'Who calls; the owner of the proxy where nobody is named' -r -f -a "(__fish_complete_users)"
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand check" -l ignore-expired-cas -d 'Does not warn of CAs that have expired'

@@ -33,7 +33,7 @@ pub fn check(proxy: PathBuf, caller: Option<String>, inherited: &Inherited) -> F
             Verdict::Refused { code, sentence, detail, .. } => {
                 let says = detail.map_or(sentence.clone(), |detail| format!("{sentence}: {detail}"));
                 let mend = Reason::from_code(code).map(|reason| mend::mend(reason).to_owned());
-                Finding { state: State::Critical, subject, says, reason: Some(code.to_owned()), mend }
+                Finding { state: State::Critical, subject, says, reason: Some(code.to_owned()), mend, gauge: None }
             }
         },
     }

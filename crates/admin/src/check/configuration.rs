@@ -21,6 +21,15 @@ use std::path::Path;
 const EXECUTABLE: u32 = 0o005;
 const SYSLOG: &str = "/dev/log";
 
+/// A configuration that is not in place yet; where it cannot be loaded, why.
+pub fn candidate(path: &Path) -> (Option<Config>, Vec<Finding>) {
+    let subject = path.display().to_string();
+    match crate::reading::loaded(path) {
+        Ok(config) => (Some(config), vec![Finding::ok(subject, "can be loaded")]),
+        Err(why) => (None, vec![Finding::bad(State::Critical, subject, why, "correct it")]),
+    }
+}
+
 /// The configuration; where it cannot be used as it lies there, why.
 pub fn load() -> (Option<Config>, Vec<Finding>) {
     match configuration::load() {

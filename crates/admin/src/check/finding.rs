@@ -43,6 +43,16 @@ impl State {
         }
     }
 
+    /// The word that monitoring plug-ins begin with.
+    pub fn status(self) -> &'static str {
+        match self {
+            State::Ok => "OK",
+            State::Warning => "WARNING",
+            State::Critical => "CRITICAL",
+            State::Unknown => "UNKNOWN",
+        }
+    }
+
     /// The colour.
     pub fn tone(self) -> Tone {
         match self {
@@ -76,23 +86,55 @@ pub struct Finding {
     pub reason: Option<String>,
     /// What to do.
     pub mend: Option<String>,
+    /// What monitoring draws.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gauge: Option<Gauge>,
+}
+
+/// How many accounts or groups of a pool are free.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Gauge {
+    /// The pool.
+    pub name: String,
+    /// How many are free.
+    pub free: usize,
+    /// How many there are.
+    pub total: usize,
+    /// Fewer free ones are worth a warning.
+    pub few: usize,
+}
+
+impl Gauge {
+    /// As monitoring plug-ins print it: label, value, the ranges without warning and without alarm, least, most.
+    pub fn perfdata(&self) -> String {
+        let label = self.name.replace(['\'', '=', '|'], "_");
+        format!("'{label}'={};{}:;1:;0;{}", self.free, self.few, self.total)
+    }
 }
 
 impl Finding {
     /// Something is as it should be.
     pub fn ok(subject: impl Into<String>, says: impl Into<String>) -> Self {
-        Finding { state: State::Ok, subject: subject.into(), says: says.into(), reason: None, mend: None }
+        Finding { state: State::Ok, subject: subject.into(), says: says.into(), reason: None, mend: None, gauge: None }
     }
 
     /// Something is not.
     pub fn bad(state: State, subject: impl Into<String>, says: impl Into<String>, mend: impl Into<String>) -> Self {
-        Finding { state, subject: subject.into(), says: says.into(), reason: None, mend: Some(mend.into()) }
+        Finding {
+            state,
+            subject: subject.into(),
+            says: says.into(),
+            reason: None,
+            mend: Some(mend.into()),
+            gauge: None,
+        }
     }
 
     /// Something that calls are refused for.
     pub fn refused(state: State, subject: impl Into<String>, says: impl Into<String>, reason: Reason) -> Self {
         let mend = Some(mend::mend(reason).to_owned());
-        Finding { state, subject: subject.into(), says: says.into(), reason: Some(reason.code().to_owned()), mend }
+        let reason = Some(reason.code().to_owned());
+        Finding { state, subject: subject.into(), says: says.into(), reason, mend, gauge: None }
     }
 
     /// What a refusal says.

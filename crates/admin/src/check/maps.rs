@@ -2,6 +2,7 @@
 
 use super::finding::{Finding, State};
 use super::names::{self, List};
+use crate::show::counted;
 use crate::site_files::{self, Holds};
 use glexec_config::Config;
 use glexec_config::lcas;
@@ -152,7 +153,7 @@ impl Maps {
         let more = found.len().saturating_sub(NAMED);
         found.truncate(NAMED);
         if found.is_empty() {
-            found.push(Finding::ok(subject, format!("{number} lines")));
+            found.push(Finding::ok(subject, counted(number, "line")));
         } else if more > 0 {
             found.push(Finding::bad(
                 State::Warning,

@@ -11,10 +11,10 @@ mod pools;
 mod program;
 mod trust;
 
-use super::show::{Cell, Look, Table};
+use super::show::{Cell, Look, Table, counted};
 use crate::reading::Said;
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
-use finding::{Finding, State};
+use finding::{Finding, Gauge, State};
 use glexec_config::Config;
 use glexec_sys::start::Inherited;
 use serde_json::json;
@@ -33,6 +33,10 @@ pub fn definition() -> Command {
     Command::new("check")
         .about("Checks everything that glexec needs of the site, and says what to do.")
         .arg(file("program", "FILE", "The installed program").default_value(PROGRAM))
+        .arg(
+            file("config", "FILE", "Looks at this glexec.conf, which is not in place yet, instead of the one that is")
+                .conflicts_with("as"),
+        )
         .arg(file("as", "PROXY", "Also tries a call with this proxy, without any effect"))
         .arg(
             Arg::new("caller")
@@ -61,7 +65,7 @@ pub fn definition() -> Command {
 pub(super) fn run(matches: &ArgMatches, look: Look, inherited: &Inherited) -> Result<Said, String> {
     let path = |name: &str| matches.get_one::<PathBuf>(name).cloned();
     let mut found = program::check(&path("program").unwrap_or_default());
-    let (config, mistakes) = configuration::load();
+    let (config, mistakes) = path("config").map_or_else(configuration::load, |path| configuration::candidate(&path));
     found.extend(mistakes);
     if let Some(config) = &config {
         let expired = match matches.get_flag("ignore-expired-cas") {
@@ -108,11 +112,21 @@ fn table(found: &[Finding], worst: State, all: bool, look: Look) -> Result<Strin
     rows().map_err(|error| error.to_string())?;
     table.finish().map_err(|error| error.to_string())?;
     let text = String::from_utf8(out).map_err(|error| error.to_string())?;
+    let shown = if found.iter().all(|finding| finding.state == State::Ok) && !all { String::new() } else { text };
+    Ok(format!("{}\n{shown}", summary(found, worst, look)))
+}
+
+/// The line that monitoring shows: the state, what is worst, how many accounts are free.
+fn summary(found: &[Finding], worst: State, look: Look) -> String {
     let good = found.iter().filter(|finding| finding.state == State::Ok).count();
-    let shown = if found.len() == good && !all { String::new() } else { text };
-    Ok(format!(
-        "{shown}{}: {good} of {} checks are as they should be\n",
-        look.paint(worst.tone(), worst.word()),
-        found.len()
-    ))
+    let first = found.iter().find(|finding| finding.state == worst && worst != State::Ok);
+    let first = first.map(|finding| format!("; {}: {}", finding.subject, finding.says).replace('|', ","));
+    let gauges: Vec<String> = found.iter().filter_map(|finding| finding.gauge.as_ref()).map(Gauge::perfdata).collect();
+    let gauges = if gauges.is_empty() { String::new() } else { format!(" | {}", gauges.join(" ")) };
+    format!(
+        "GLEXEC {}: {good} of {} as they should be{}{gauges}",
+        look.paint(worst.tone(), worst.status()),
+        counted(found.len(), "check"),
+        first.unwrap_or_default(),
+    )
 }

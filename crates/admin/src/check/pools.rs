@@ -1,6 +1,7 @@
 //! Pools: their directory, their accounts, how many are free.
 
-use super::finding::{Finding, State};
+use super::finding::{Finding, Gauge, State};
+use crate::show::counted;
 use crate::site_files;
 use glexec_config::Config;
 use glexec_config::lcmaps::Pools;
@@ -108,7 +109,7 @@ fn directory(of: Of, path: &Path, pools: &Pools, named: &BTreeSet<String>, limit
         let says = "its file system is read-only: no lease can be made";
         found.push(Finding::refused(State::Critical, subject.clone(), says, Reason::LcmapsGridmapdir));
     } else {
-        found.push(Finding::ok(subject.clone(), format!("{} {}s", accounts.len(), of.one())));
+        found.push(Finding::ok(subject.clone(), counted(accounts.len(), of.one())));
     }
     if let Some(first) = orphans.first() {
         let says = format!(
@@ -174,8 +175,14 @@ fn one(of: Of, pool: &Pool, path: &Path, accounts: &[PoolAccount], limits: Limit
         found.push(Finding::refused(State::Warning, subject.clone(), says, *reason));
     }
     let total = members.len();
-    let says = format!("{free} of {total} {}s are free", of.one());
+    let are = if free == 1 || total == 1 { "is" } else { "are" };
+    let says = format!("{free} of {} {are} free", counted(total, of.one()));
     let few = free.saturating_mul(FEW) < total;
+    let name = match of {
+        Of::Accounts => format!("free {}", pool.prefix),
+        Of::Groups => format!("free groups {}", pool.prefix),
+    };
+    let gauge = Some(Gauge { name, free, total, few: total.div_ceil(FEW) });
     if total == 0 {
         let says = format!("it has no {}", of.one());
         let refused = Finding::refused(State::Critical, subject, says, Reason::LcmapsPoolExhausted);
@@ -185,13 +192,14 @@ fn one(of: Of, pool: &Pool, path: &Path, accounts: &[PoolAccount], limits: Limit
             pool.prefix,
             of.one()
         );
-        found.push(Finding { mend: Some(mend), ..refused });
+        found.push(Finding { mend: Some(mend), gauge, ..refused });
         return found;
     }
-    found.push(match (free, few) {
+    let standing = match (free, few) {
         (0, _) => Finding::refused(State::Critical, subject, says, Reason::LcmapsPoolExhausted),
         (_, true) => Finding::refused(State::Warning, subject, says, Reason::LcmapsPoolExhausted),
         (_, false) => Finding::ok(subject, says),
-    });
+    };
+    found.push(Finding { gauge, ..standing });
     found
 }

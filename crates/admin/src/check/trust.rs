@@ -1,6 +1,7 @@
 //! The CA directory and the vomsdir.
 
 use super::finding::{Finding, State};
+use crate::show::counted;
 use glexec::verifier::{self, open_trust};
 use glexec_config::Config;
 use glexec_core::reason::{Outcome, Reason, Refusal};
@@ -142,7 +143,7 @@ fn authorities(
     } else if good > 0 {
         found.push(Finding::ok(
             certdir.display().to_string(),
-            format!("{good} CAs with CRL and policy as they should be"),
+            format!("{} with CRL and policy as they should be", counted(good, "CA")),
         ));
     }
     Ok(found)

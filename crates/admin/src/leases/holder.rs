@@ -24,7 +24,14 @@ pub fn of(lease: &Lease) -> Holder {
     // A record of an earlier lease of the account says nothing of this one.
     let exact = lease.holder.clone().filter(|holder| holder.eq_ignore_ascii_case(&decoded));
     let since = lease.since.filter(|_| exact.is_some());
-    Holder { name: exact.unwrap_or(decoded), groups: parts.map(str::to_owned).collect(), since }
+    let mut groups: Vec<String> = Vec::new();
+    // The primary group is among the others again.
+    for group in parts.filter(|&group| !group.is_empty()) {
+        if !groups.iter().any(|known| known == group) {
+            groups.push(group.to_owned());
+        }
+    }
+    Holder { name: exact.unwrap_or(decoded), groups, since }
 }
 
 /// Whether an account, or the holder of its lease, is meant. Names count in every spelling; lease names are in lower case.
