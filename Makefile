@@ -170,6 +170,8 @@ PYTHON_MODULES = $(PREFIX)/lib/python3/dist-packages
 install-python:
 	install -d $(DESTDIR)$(PYTHON_MODULES)/glexec
 	install -m 644 python/glexec/*.py python/glexec/py.typed $(DESTDIR)$(PYTHON_MODULES)/glexec/
+	install -d $(DESTDIR)$(PREFIX)/share/doc/python3-glexec/examples
+	install -m 755 examples/pilot.py $(DESTDIR)$(PREFIX)/share/doc/python3-glexec/examples/
 
 python: packages  ## make the Python library's wheel and source archive, in target/packages
 	@echo "python: building the wheel and the source archive"

@@ -4,6 +4,7 @@ use crate::companions;
 use crate::site::{Site, material_file};
 use nix::sys::signal::Signal;
 use std::fs;
+use std::net::TcpListener;
 use std::path::Path;
 
 /// What Debian gives an ordinary account (/etc/login.defs): glexec is not in it.
@@ -14,6 +15,7 @@ const TESTS: &str = "/usr/local/share/glexec-python/tests";
 /// Installs the library as its Debian package does.
 pub fn install(site: &Site) {
     copy(site, "python/glexec", LIBRARY);
+    copy(site, "examples", "/usr/share/doc/python3-glexec/examples");
 }
 
 fn copy(site: &Site, from: &str, to: &str) {
@@ -53,6 +55,33 @@ fn run(site: &Site, modules: &[&str]) {
     root.signal(Signal::SIGKILL);
     root.finish();
     assert!(run.code() == Some(0), "{run}\n{}", run.stderr());
+}
+
+/// Starts a MyProxy server that has the proxies of these people for the pilot; the variables that lead clients to it.
+pub fn myproxy_server(site: &Site, people: &[&str]) -> [(&'static str, String); 2] {
+    give_host_certificate(site);
+    // The site shares the host's network.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    site.write(
+        "/root/myproxy.conf",
+        "accepted_credentials \"*\"\nauthorized_retrievers \"*\"\ndefault_retrievers \"*\"\ntrusted_retrievers \"*\"\n\
+         default_trusted_retrievers \"none\"\n",
+    );
+    site.sh(&format!(
+        "mkdir -m 700 /root/store; X509_USER_CERT=/root/host.pem X509_USER_KEY=/root/host.key \
+         myproxy-server -c /root/myproxy.conf -s /root/store -p {port} > /dev/null 2>&1"
+    ));
+    let dn = "/DC=org/DC=example/O=Services/CN=voms.example.org";
+    let server = [("MYPROXY_SERVER", format!("localhost:{port}")), ("MYPROXY_SERVER_DN", dn.to_owned())];
+    site.wait_until(&format!("bash -c ': < /dev/tcp/127.0.0.1/{port}'"));
+    for name in people {
+        let store = format!(
+            "import glexec.myproxy as m; m.delegate('/DC=org/DC=example/O=Grid/CN=Pilot Robot', credential='/home/pilot/{name}.pem')"
+        );
+        let pilot = server.iter().fold(site.pilot(), |pilot, (name, value)| pilot.env(*name, value));
+        pilot.run("/usr/bin/python3", ["-c", &store]).exits(0);
+    }
+    server
 }
 
 /// A host's certificate and key for the MyProxy server.

@@ -5,6 +5,7 @@
 
 use crate::companions;
 use crate::packages;
+use crate::python;
 use crate::site::{Site, material_file};
 use std::collections::BTreeMap;
 use std::fs;
@@ -77,6 +78,11 @@ fn line_fits(printed: &str, expected: &str) -> bool {
 
 /// Runs every command of a page of docs/ in the site.
 fn follow(site: &Site, page: &str) {
+    follow_with(site, page, &[]);
+}
+
+/// The same, for readers who have these variables.
+fn follow_with(site: &Site, page: &str, variables: &[(&str, &str)]) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(page);
     let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let mut lasting: BTreeMap<String, String> = BTreeMap::new();
@@ -86,6 +92,7 @@ fn follow(site: &Site, page: &str) {
         let path =
             if who == "root" { "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin" } else { "/usr/local/bin:/usr/bin" };
         let caller = site.caller(&who).env("PATH", path);
+        let caller = variables.iter().fold(caller, |caller, (name, value)| caller.env(*name, *value));
         let run = caller.sh(&format!("exec 2>&1\n{before}{command}"));
         if command.starts_with("cd ") || command.starts_with("export ") {
             *before += &format!("{command}\n");
@@ -126,8 +133,14 @@ fn a_site_is_set_up_as_its_tutorial_says() {
 fn a_pilot_uses_it_as_its_tutorial_says() {
     let site = Site::with(Site::linger);
     companions::install(&site);
-    give_proxies(&site, &["alice", "bob", "mallory", "alice-expired"]);
-    follow(&site, "tutorial-pilot.md");
+    python::install(&site);
+    give_proxies(&site, &["alice", "bob", "mallory", "alice-expired", "pilot", "bob-plain"]);
+    // The server takes none of the proxies that voms-proxy-fake makes.
+    site.append("/etc/grid-security/grid-mapfile", "\"/DC=org/DC=example/O=Grid/CN=Bob Brown\" tprd001\n");
+    let server = python::myproxy_server(&site, &["alice", "bob-plain", "mallory"]);
+    let mut variables = vec![("X509_USER_PROXY", "/home/pilot/pilot.pem")];
+    variables.extend(server.iter().map(|(name, value)| (*name, value.as_str())));
+    follow_with(&site, "tutorial-pilot.md", &variables);
 }
 
 #[test]
