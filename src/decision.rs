@@ -5,7 +5,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::account::{self, Nss};
+use crate::account::{self, AccountDatabase, Bounded};
 use crate::audit::escape::in_sentence;
 use crate::circumstances::{Circumstances, Purpose};
 use crate::config::Config;
@@ -96,13 +96,18 @@ pub trait Machine {
     /// Map, ban and list files.
     fn files(&self) -> &dyn Files;
 
+    /// Local accounts and groups.
+    fn accounts(&self) -> &dyn AccountDatabase;
+
     /// Pool accounts.
     fn leases(&self) -> &dyn Leases;
 }
 
 /// The machine as a call uses it.
-#[derive(Debug)]
-pub struct Privileged;
+#[derive(Debug, Default)]
+pub struct Privileged {
+    accounts: Bounded,
+}
 
 impl Machine for Privileged {
     fn read(&self, request: &Request, caller: &Caller, config: &Config) -> Outcome<RawCredentials> {
@@ -126,6 +131,10 @@ impl Machine for Privileged {
 
     fn files(&self) -> &dyn Files {
         &SiteFiles
+    }
+
+    fn accounts(&self) -> &dyn AccountDatabase {
+        &self.accounts
     }
 
     fn leases(&self) -> &dyn Leases {
@@ -156,13 +165,13 @@ pub fn decide(
     machine: &dyn Machine,
     known: &mut Known,
 ) -> Outcome<Decided> {
-    let caller = known.caller.insert(Caller::identify(matter.uid, matter.gid, config)?);
+    let caller = known.caller.insert(Caller::identify(matter.uid, matter.gid, config, machine.accounts())?);
     caller.check_white_list(config)?;
 
     let request = request?;
     let raw = machine.read(&request, caller, config)?;
 
-    let service = ServiceAccount::find(config, caller)?;
+    let service = ServiceAccount::find(config, caller, machine.accounts())?;
     let now = now()?;
     let verified = known.verified.insert(machine.verify(&raw, &service, caller, config, now)?);
 
@@ -172,7 +181,8 @@ pub fn decide(
 
     let circumstances = circumstances(caller, matter, config, now);
     let programs = machine.programs(&service);
-    let world = World { files: machine.files(), programs: &*programs, accounts: &Nss, leases: machine.leases() };
+    let world =
+        World { files: machine.files(), programs: &*programs, accounts: machine.accounts(), leases: machine.leases() };
     let (user, pilot) = (&verified.user, verified.pilot.as_ref());
     let authorized = lcas::authorize(&config.lcas, user, pilot, &circumstances, &world, &mut known.trail)?;
     let limits = account::Limits { min_uid: config.glexec.min_uid, min_gid: config.glexec.min_gid };

@@ -7,7 +7,7 @@ use crate::call;
 use crate::call::Call;
 use crate::circumstances::Purpose;
 use crate::config::{Config, load};
-use crate::decision::{self, Decided, Known, Matter, Privileged};
+use crate::decision::{self, Decided, Known, Machine, Matter, Privileged};
 use crate::invocation::command_line::{self, Ask, Payload};
 use crate::lcmaps::Mapping;
 use crate::payload::become_payload;
@@ -17,6 +17,7 @@ use crate::payload::renewal;
 use crate::payload::switch::{self, Prepared, Wish};
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::sys::cgroup;
+use crate::sys::identity::Actor;
 use crate::sys::start::{self, Inherited, Limits};
 
 /// Runs one call; returns the exit code when the process has not become the payload.
@@ -86,22 +87,25 @@ fn authorize(call: &mut Call, inherited: &Inherited, payload: Option<&Payload>) 
 
     let (uid, gid, groups, cwd) = (inherited.uid, inherited.gid, &inherited.groups, inherited.cwd.as_deref());
     let matter = Matter { uid, gid, groups, cwd, payload, purpose: Purpose::Call };
+    let machine = Privileged::default();
     let mut known = Known::default();
     let request = call.environment.request();
-    let decided = decision::decide(&matter, request, &config, &Privileged, &mut known);
+    let decided = decision::decide(&matter, request, &config, &machine, &mut known);
     call.know(&known);
     let Decided { raw, request, target, caller, user, service } = decided?;
     call.record.mapping(&target);
 
     let cgroups = payload.map_or(Ok(None), |_| linger::find_cgroups(&config.glexec))?;
     let facts = |payload| Facts { caller: &caller, groups, target: &target, payload };
-    let epilogue = payload.map_or(Ok(None), |payload| Epilogue::find(&config.glexec, &facts(payload)))?;
+    let epilogue =
+        payload.map_or(Ok(None), |payload| Epilogue::find(&config.glexec, &facts(payload), machine.accounts()))?;
     if payload.is_none() && config.glexec.create_target_proxy {
         renewal::check(&request.target, cwd, &target, &user, &service.actor(), &config)?;
     }
     let wish = Wish {
         lcas: &config.lcas,
         payload,
+        caller: &Actor { uid, gid, groups: None },
         environment: &call.environment,
         cwd,
         target_proxy: &request.target,

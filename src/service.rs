@@ -2,13 +2,13 @@
 
 #![forbid(unsafe_code)]
 
-use crate::account;
+use crate::account::AccountDatabase;
 use crate::config::Config;
 use crate::invocation::caller::Caller;
 use crate::lcmaps::Mapping;
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::sys::identity::Actor;
-use nix::unistd::{Gid, Uid, User};
+use nix::unistd::{Gid, Uid};
 
 /// `service_user`.
 #[derive(Debug)]
@@ -19,21 +19,20 @@ pub struct ServiceAccount {
 
 impl ServiceAccount {
     /// Looks the account up. It must not be one that the caller could be: the caller could signal the verifier.
-    pub fn find(config: &Config, caller: &Caller) -> Outcome<Self> {
+    pub fn find(config: &Config, caller: &Caller, accounts: &dyn AccountDatabase) -> Outcome<Self> {
         let name = &config.glexec.service_user;
         let unusable = |why: &str| {
             let sentence = "the site's service_user cannot be used";
             Refusal::new(Reason::VerifierFailed, sentence).detail(format!("{name}: {why}"))
         };
-        let user = User::from_name(name).map_err(account::failed(name))?;
-        let user = user.ok_or_else(|| unusable("no such account"))?;
-        if user.uid.is_root() || user.gid.as_raw() == 0 {
+        let user = accounts.login(name)?.ok_or_else(|| unusable("no such account"))?;
+        if user.uid == 0 || user.gid == 0 {
             return Err(unusable("it is root or in group root"));
         }
-        if user.uid.as_raw() == caller.uid {
+        if user.uid == caller.uid {
             return Err(unusable("it is the caller's own account"));
         }
-        Ok(ServiceAccount { uid: user.uid, gid: user.gid })
+        Ok(ServiceAccount { uid: Uid::from_raw(user.uid), gid: Gid::from_raw(user.gid) })
     }
 
     /// As an actor without supplementary groups.

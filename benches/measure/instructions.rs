@@ -5,6 +5,7 @@ use crate::caller::Caller;
 use crate::case::order;
 use crate::figures::Count;
 use crate::site::{PILOT, Site};
+use glexec::account::AccountDatabase;
 use glexec::circumstances::Purpose;
 use glexec::config::{Config, load};
 use glexec::credential_files::{self as files, RawCredentials};
@@ -103,12 +104,15 @@ fn decided(config: &Config, verified: Vec<Answer>) {
     let environment = Environment::new(variables.map(|(name, value)| (name.into(), value.into())).into());
     let (uid, gid) = (Uid::from_raw(PILOT), Gid::from_raw(PILOT));
     let matter = Matter { uid, gid, groups: &[], cwd: None, payload: None, purpose: Purpose::Call };
-    let machine = Verified(verified.into_iter().next().unwrap());
+    let machine = Verified { answer: verified.into_iter().next().unwrap(), machine: Privileged::default() };
     decide(&matter, environment.request(), config, &machine, &mut Known::default()).unwrap();
 }
 
 /// The machine, with a verifier that knows the answer.
-struct Verified(Answer);
+struct Verified {
+    answer: Answer,
+    machine: Privileged,
+}
 
 impl Machine for Verified {
     fn read(&self, request: &Request, caller: &invocation::caller::Caller, config: &Config) -> Outcome<RawCredentials> {
@@ -123,18 +127,22 @@ impl Machine for Verified {
         _: &Config,
         _: i64,
     ) -> Outcome<VerifiedIdentity> {
-        Ok(VerifiedIdentity { user: self.0.user.clone(), pilot: None, notes: Vec::new() })
+        Ok(VerifiedIdentity { user: self.answer.user.clone(), pilot: None, notes: Vec::new() })
     }
 
     fn programs(&self, service: &ServiceAccount) -> Box<dyn Programs> {
-        Privileged.programs(service)
+        self.machine.programs(service)
     }
 
     fn files(&self) -> &dyn Files {
-        Privileged.files()
+        self.machine.files()
+    }
+
+    fn accounts(&self) -> &dyn AccountDatabase {
+        self.machine.accounts()
     }
 
     fn leases(&self) -> &dyn Leases {
-        Privileged.leases()
+        self.machine.leases()
     }
 }

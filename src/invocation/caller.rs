@@ -2,13 +2,11 @@
 
 #![forbid(unsafe_code)]
 
-use crate::account;
+use crate::account::{AccountDatabase, Login, LookupFailed};
 use crate::config::Config;
 use crate::config::white_list;
 use crate::reason::{Outcome, Reason, Refusal};
-use nix::errno::Errno;
-use nix::unistd::{Gid, Group, Uid, User, getgrouplist, getpid};
-use std::ffi::CString;
+use nix::unistd::{Gid, Uid, getpid};
 
 /// The calling account.
 #[derive(Clone, Debug)]
@@ -27,14 +25,13 @@ pub struct Caller {
 
 impl Caller {
     /// Finds the account of the real user id, and its membership in the groups that the white lists name.
-    pub fn identify(uid: Uid, gid: Gid, config: &Config) -> Outcome<Caller> {
-        let user = User::from_uid(uid).map_err(account::failed(format!("uid {uid}")))?;
-        let user = user.ok_or_else(|| {
+    pub fn identify(uid: Uid, gid: Gid, config: &Config, accounts: &dyn AccountDatabase) -> Outcome<Caller> {
+        let user = accounts.login_of(uid.as_raw())?.ok_or_else(|| {
             Refusal::new(Reason::CallerUnknown, format!("your user id {uid} has no account on this machine"))
         })?;
         let named = white_list::groups_named(&config.glexec.user_white_list)
             .chain(white_list::groups_named(&config.glexec.omission_private_key_white_list));
-        let groups = memberships(&user, named).map_err(account::failed(format!("the groups of {}", user.name)))?;
+        let groups = memberships(&user, named, accounts)?;
         let pid = getpid().as_raw();
         Ok(Caller { uid: uid.as_raw(), gid: gid.as_raw(), pid, name: user.name, groups })
     }
@@ -51,16 +48,19 @@ impl Caller {
 
 /// Which of the named groups the account belongs to. The account database decides, not the process: a membership that
 /// the administrator took away ends at once.
-fn memberships<'a>(user: &User, named: impl Iterator<Item = &'a str>) -> Result<Vec<String>, Errno> {
+fn memberships<'a>(
+    user: &Login,
+    named: impl Iterator<Item = &'a str>,
+    accounts: &dyn AccountDatabase,
+) -> Result<Vec<String>, LookupFailed> {
     let mut named = named.peekable();
     if named.peek().is_none() {
         return Ok(Vec::new());
     }
-    let name = CString::new(user.name.as_str()).map_err(|_| Errno::EINVAL)?;
-    let gids = getgrouplist(&name, user.gid)?;
+    let gids = accounts.groups_of(user)?;
     let mut groups = Vec::new();
     for name in named {
-        if Group::from_name(name)?.is_some_and(|group| gids.contains(&group.gid)) {
+        if accounts.group(name)?.is_some_and(|gid| gids.contains(&gid)) {
             groups.push(name.to_string());
         }
     }

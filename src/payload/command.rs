@@ -7,7 +7,9 @@ use crate::config::values::SearchPath;
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::sys::lookup::{self, Executable};
 use glexec_policy::command::candidates;
+use nix::errno::Errno;
 use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// Finds the file to execute: a name without `/` in the payload's PATH, a relative path below the caller's working
@@ -23,13 +25,53 @@ pub fn find(
         || Refusal::new(Reason::CommandNotFound, format!("{shown}: the target account finds no such command"));
     let forbidden =
         || Refusal::new(Reason::CommandNotExecutable, format!("{shown}: the target account may not execute it"));
+    let noexec = |path: &Path| {
+        let sentence = format!("{shown}: {} lies on a file system that is mounted noexec", in_sentence(path));
+        Refusal::new(Reason::CommandNotExecutable, sentence)
+    };
     let mut outcome = Err(not_found());
     for candidate in candidates(command, path, cwd).into_iter().filter(|path| allowed(path)) {
         match lookup::executable(&candidate) {
             Executable::Yes => return Ok(candidate),
+            Executable::Forbidden if lookup::is_on_noexec(&candidate) => outcome = Err(noexec(&candidate)),
             Executable::Forbidden => outcome = Err(forbidden()),
             Executable::Missing => {}
         }
     }
     outcome
+}
+
+/// The first directory on the way to a command, given with its path, that the target cannot search. To be called while
+/// acting as the target.
+pub fn barrier(command: &OsStr, cwd: Option<&Path>) -> Option<PathBuf> {
+    let path = match command.as_bytes() {
+        [b'/', ..] => PathBuf::from(command),
+        name if name.contains(&b'/') => cwd?.join(command),
+        _ => return None,
+    };
+    lookup::barrier(&path)
+}
+
+/// What to say of a command that the kernel did not execute. To be called as the target.
+pub fn not_executed(path: &Path, errno: Errno) -> Refusal {
+    let shown = in_sentence(path);
+    let why = match (errno, lookup::interpreter(path)) {
+        (Errno::ENOENT, Some(interpreter)) if interpreter.ends_with(b"\r") => {
+            let named = in_sentence(OsStr::from_bytes(interpreter.strip_suffix(b"\r").unwrap_or(&interpreter)));
+            format!(
+                "its first line names the interpreter {named}\\r: its lines end as those of Windows do, take away each \\r"
+            )
+        }
+        (Errno::ENOENT, Some(interpreter)) => {
+            format!(
+                "there is no interpreter {}, which its first line names",
+                in_sentence(OsStr::from_bytes(&interpreter))
+            )
+        }
+        (Errno::EAGAIN, _) => {
+            "the account has as many processes as the limit RLIMIT_NPROC (ulimit -u) of this call allows".to_owned()
+        }
+        _ => errno.desc().to_owned(),
+    };
+    Refusal::new(Reason::CommandExec, format!("{shown} cannot be executed: {why}"))
 }

@@ -13,7 +13,7 @@ use crate::payload::{command, environment};
 use crate::reason::{Outcome, Reason, Refusal};
 use crate::sys::identity::{self, Actor};
 use crate::sys::start::Limits;
-use crate::sys::{process, terminal};
+use crate::sys::{lookup, process, terminal};
 use nix::errno::Errno;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Uid, chdir};
@@ -28,6 +28,8 @@ pub struct Wish<'a> {
     pub lcas: &'a Plan,
     /// The command; `None` renews the target proxy only.
     pub payload: Option<&'a Payload>,
+    /// The caller.
+    pub caller: &'a Actor,
     /// The caller's environment.
     pub environment: &'a Environment,
     /// The caller's working directory.
@@ -84,7 +86,18 @@ pub fn prepare(target: &Mapping, wish: &Wish<'_>, config: &Glexec) -> Outcome<Pr
         };
         Ok((path, copy))
     };
-    let (path, copy) = identity::acting_as(&actor, as_target).map_err(|errno| failed(&errno.to_string()))??;
+    let step = |errno: Errno| failed(&errno.to_string());
+    let (path, copy) = match identity::acting_as(&actor, as_target).map_err(step)? {
+        Err(refusal) if refusal.reason() == Reason::CommandNotFound => {
+            let command = wish.payload.map(|payload| payload.command.as_os_str()).unwrap_or_default();
+            let barrier = identity::acting_as(&actor, || command::barrier(command, wish.cwd)).map_err(step)?;
+            return Err(match barrier {
+                Some(dir) => barred(refusal, command, &dir, target, wish.caller)?,
+                None => refusal,
+            });
+        }
+        outcome => outcome?,
+    };
     let variables = environment::build(wish.environment, config, target, copy.as_ref().map(|copy| copy.path.as_path()));
     let command = match (path, wish.payload) {
         (Some(path), Some(payload)) => Some(Command::new(path, payload, variables)?),
@@ -107,6 +120,16 @@ impl Command {
             environment: environment.collect::<Outcome<_>>()?,
         })
     }
+}
+
+/// The refusal of a command behind a directory that the target cannot search. It names a directory that the caller can see.
+fn barred(refusal: Refusal, command: &OsStr, dir: &Path, target: &Mapping, caller: &Actor) -> Outcome<Refusal> {
+    let seen = identity::acting_as(caller, || lookup::is_there(dir)).map_err(|errno| failed(&errno.to_string()))?;
+    let why = format!("the account {} cannot search the directory {}", target.name, in_sentence(dir));
+    Ok(match seen {
+        true => Refusal::new(Reason::CommandNotFound, format!("{}: {why}", in_sentence(command))),
+        false => refusal.detail(why),
+    })
 }
 
 /// What came from argv and environ cannot hold a NUL; should it all the same, nothing is run.
@@ -184,7 +207,6 @@ impl Switched {
     pub fn run(self) -> Ran {
         let Some(command) = self.command else { return Ran::Nothing };
         let errno: Errno = process::execute(&command.path, &command.arguments, &command.environment);
-        let shown = in_sentence(OsStr::from_bytes(command.path.to_bytes()));
-        Ran::Failed(Refusal::new(Reason::CommandExec, format!("{shown} cannot be executed: {}", errno.desc())))
+        Ran::Failed(command::not_executed(Path::new(OsStr::from_bytes(command.path.to_bytes())), errno))
     }
 }

@@ -55,7 +55,7 @@ const STEPS: &[(&str, &str)] = &[
     ),
     (
         "set capabilities",
-        "what a configuration may need is kept, then SETUID, SETGID, KILL and what this one needs; the front keeps none",
+        "what a configuration may need is kept, then SETUID, SETGID, KILL and what this one needs; DAC_READ_SEARCH counts for the look into /etc/shadow only; the front keeps none",
     ),
     ("setresgid(caller, caller, caller)", "a setgid bit on the program brings nothing"),
     ("open directory", "one after another from /, following no link, each judged: root's, and closed to others"),
@@ -96,7 +96,7 @@ const STEPS: &[(&str, &str)] = &[
     ("seccomp", "only the calls that judging needs; any other ends the process"),
     ("read a CA's file", "certificate, CRL, signing policy, namespaces"),
     ("read a VO's file", "who may sign its attributes"),
-    ("answer", "the verdict"),
+    ("answer", "the verdict, or what the account database says"),
     ("list the gridmapdir", "free accounts"),
     ("open the gridmapdir", "leases"),
     ("look at a lease", "is there one?"),
@@ -425,6 +425,8 @@ fn a_call_makes_the_documented_system_calls_in_order() {
     let mut text = String::new();
     for (title, steps) in [
         ("glexec, until it is the payload", in_exec.clone()),
+        ("A process that looks an account up", steps(the_one(&exec, "openat", "/etc/group"))),
+        ("The process that looks whether the account has expired", steps(the_one(&exec, "openat", "/etc/shadow"))),
         ("The verifier", steps(verifier)),
         ("Lingering: glexec, which becomes the front, from where it splits", front[split..].to_vec()),
         ("Lingering: the monitor", steps(monitor)),
@@ -535,6 +537,7 @@ fn holdings(site: &Site, pid: i32) -> String {
     let capabilities = |name: &str| match field(name)[0].trim_start_matches('0') {
         "" => "none".to_owned(),
         "e0" => "KILL, SETGID, SETUID".to_owned(),
+        "e4" => "DAC_READ_SEARCH, KILL, SETGID, SETUID".to_owned(),
         other => other.to_owned(),
     };
     let [inherited, permitted, effective, bounding, ambient] =
@@ -733,8 +736,8 @@ fn an_unlisted_callers_files_are_never_opened() {
     let variables = [("GLEXEC_CLIENT_CERT", "/home/mallory/alice.pem"), ("X509_USER_PROXY", "/home/mallory/alice.pem")];
     let (run, processes) = trace(&site, "mallory", &variables, &[], &["/usr/bin/true"]);
     run.refused(203, "caller.not-white-listed");
-    assert_eq!(processes.len(), 1, "nobody is asked about them");
-    for call in &processes[0].calls {
+    assert_eq!(processes.len(), 2, "nobody but the account database is asked about them");
+    for call in processes.iter().flat_map(|process| &process.calls) {
         assert!(call.paths().iter().all(|path| !path.starts_with("/home/mallory/")), "{call:?}");
     }
     nothing_is_amiss(&site, Calls::Exactly(1));

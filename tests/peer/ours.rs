@@ -1,7 +1,7 @@
 //! Our mapping on the same files.
 
 use crate::library::{ACCOUNTS, GROUPS, Place, Policy};
-use glexec::account::{AccountDatabase, Limits, LookupFailed, UserEntry};
+use glexec::account::{AccountDatabase, Limits, Login, LookupFailed, UserEntry};
 use glexec::circumstances::Circumstances;
 use glexec::config::lcmaps::table::{Lcmaps, PolicyNames};
 use glexec::lcmaps::gridmapdir::Leasing;
@@ -42,6 +42,18 @@ impl AccountDatabase for Accounts {
             home: "/".into(),
             shell: "/bin/sh".into(),
         }))
+    }
+
+    fn login(&self, _: &str) -> Result<Option<Login>, LookupFailed> {
+        unreachable!("policy asks for accounts with their groups")
+    }
+
+    fn login_of(&self, _: u32) -> Result<Option<Login>, LookupFailed> {
+        unreachable!("policy asks by name")
+    }
+
+    fn groups_of(&self, _: &Login) -> Result<Vec<u32>, LookupFailed> {
+        unreachable!("policy asks for accounts with their groups")
     }
 
     fn group(&self, name: &str) -> Result<Option<u32>, LookupFailed> {

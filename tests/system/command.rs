@@ -66,6 +66,68 @@ fn a_command_that_only_the_caller_can_reach_does_not_run() {
     alice(&site).glexec(["./run"]).refused(201, "command.not-found");
 }
 
+/// A call's sentence.
+fn told(caller: &Caller<'_>, command: &str, exit: i32, code: &str) -> String {
+    let run = caller.glexec([command]);
+    run.refused_without_record(exit, code);
+    run.stderr().trim_start_matches("[gLExec]: ").trim_end_matches(&format!(" ({code})\n")).to_owned()
+}
+
+#[test]
+fn a_directory_that_the_target_cannot_search_is_named_where_the_caller_can_see_it() {
+    let site = Site::new();
+    site.pilot()
+        .sh("mkdir -p job/bin; chmod 700 job; printf '#!/bin/sh\n' > job/bin/run; chmod 755 job/bin/run; chmod 755 .")
+        .exits(0);
+    let told = |command: &str| told(&alice(&site), command, 201, "command.not-found");
+    let bars = |command: &str, dir: &str| format!("{command}: the account alice cannot search the directory {dir}");
+    assert_eq!(told("/home/pilot/job/bin/run"), bars("/home/pilot/job/bin/run", "/home/pilot/job"));
+    assert_eq!(told("job/bin/run"), bars("job/bin/run", "/home/pilot/job"));
+    // What is below a directory of the target's own is not the caller's to know.
+    site.sh("mkdir -p /home/alice/own/roots; chmod 700 /home/alice /home/alice/own /home/alice/own/roots; chown alice: /home/alice/own");
+    assert_eq!(
+        told("/home/alice/own/roots/run"),
+        "/home/alice/own/roots/run: the target account finds no such command"
+    );
+    assert!(site.last_record()["reason"].contains("cannot search the directory /home/alice/own/roots"));
+}
+
+#[test]
+fn who_mounts_noexec_is_told_so() {
+    let site = Site::new();
+    site.sh("mkdir /srv/noexec; mount -t tmpfs -o noexec,mode=755 none /srv/noexec; cp /usr/bin/true /srv/noexec");
+    let sentence = told(&alice(&site), "/srv/noexec/true", 201, "command.not-executable");
+    assert_eq!(sentence, "/srv/noexec/true: /srv/noexec/true lies on a file system that is mounted noexec");
+}
+
+#[test]
+fn what_the_kernel_does_not_execute_is_explained() {
+    for site in Site::in_both_modes() {
+        site.sh(
+            "cd /usr/bin && echo '#! /no/such/interpreter -x' > no-interpreter && printf '#!/bin/sh\r\nid\r\n' > windows && \
+            printf '#!/bin/sh -e\r\nid\r\n' > other-windows && chmod 755 no-interpreter windows other-windows",
+        );
+        let told = |command: &str| told(&alice(&site), command, 126, "command.exec-failed");
+        assert_eq!(
+            told("no-interpreter"),
+            "/usr/bin/no-interpreter cannot be executed: there is no interpreter /no/such/interpreter, which its first line names"
+        );
+        assert_eq!(
+            told("windows"),
+            "/usr/bin/windows cannot be executed: its first line names the interpreter /bin/sh\\r: its lines end as those of Windows do, take away each \\r"
+        );
+    }
+}
+
+#[test]
+fn the_limit_on_processes_is_named() {
+    let site = Site::new();
+    site.sh("for i in 1 2 3 4 5 6; do setpriv --reuid alice --regid alice --clear-groups sleep 1000 > /dev/null 2>&1 & done");
+    let limit = "exec prlimit --nproc=5:5 /usr/sbin/glexec id -un";
+    let run = alice(&site).sh(limit);
+    assert!(run.stderr().contains("RLIMIT_NPROC (ulimit -u)"), "{run}");
+}
+
 #[test]
 fn what_the_target_may_not_execute_is_refused_before_anything_happens() {
     let site = Site::new();

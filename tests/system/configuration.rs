@@ -76,8 +76,45 @@ fn a_file_that_is_missing_or_no_file_stops_every_call() {
 #[test]
 fn a_mistake_is_told_with_its_file_line_and_column() {
     let table = [
-        ("[glexec]\nlingre = true\n", "config.invalid", ":2:1: ", "lingre"),
-        ("[glexec]\n  linger = \"yes\"\n", "config.invalid", ":2:12: ", "boolean"),
+        ("[glexec]\nlingre = true\n", "config.invalid", ":2:1: ", "no key lingre in [glexec]; did you mean linger? ("),
+        (
+            "[glexec]\nfrobnicate = 1\n",
+            "config.invalid",
+            ":2:1: ",
+            "no key frobnicate in [glexec]; glexec.conf(5) has all that there are (",
+        ),
+        ("[glexec]\n  linger = \"yes\"\n", "config.invalid", ":2:12: ", "linger takes true or false, without quotes ("),
+        (
+            "[glexec]\nlinger = yes\n[credentials]\n",
+            "config.syntax",
+            ":2:",
+            "linger takes true or false, without quotes (",
+        ),
+        ("[glexec]\nmin_uid = \"500\"\n", "config.invalid", ":2:11: ", "min_uid takes a number, without quotes ("),
+        (
+            "[glexec]\nuser_white_list = \"pilot\"\n",
+            "config.invalid",
+            ":2:19: ",
+            "user_white_list takes a list: user_white_list = [\"pilot\"] (",
+        ),
+        (
+            "[lcmaps.policies]\ndefault = []\nlinger = true\n",
+            "config.invalid",
+            ":3:",
+            "linger is a key of [glexec] and stands below [lcmaps.policies]: move it",
+        ),
+        (
+            "[lcmaps.policies]\nuser_white_list = [\"pilot\"]\n",
+            "config.invalid",
+            ":2:",
+            "user_white_list is a key of [glexec]",
+        ),
+        (
+            "[credentials]\ncrl = \"require\"\nmin_uid = 500\n",
+            "config.invalid",
+            ":3:1: ",
+            "min_uid is a key of [glexec]",
+        ),
         ("[glexec]\nlinger = true\nlinger = true\n", "config.syntax", ":3:1: ", "duplicate"),
         ("[glexec\n", "config.syntax", ":1:8: ", ""),
         ("[glexec]\nmin_uid = -1\n", "config.invalid", ":2:11: ", ""),
@@ -93,7 +130,7 @@ fn a_mistake_is_told_with_its_file_line_and_column() {
         ("[glexec]\nuser_white_list = [\"pilot\",\n  \"a b\"]\n", "config.invalid", ":2:19: ", "a b"),
         ("[credentials]\ncrl = \"maybe\"\n", "config.invalid", ":2:7: ", "maybe"),
         ("[credentials]\nmax_proxy_lifetime = \"1w\"\n", "config.invalid", ":2:22: ", "1w"),
-        ("[nosuch]\n", "config.invalid", ":1:2: ", "nosuch"),
+        ("[nosuch]\n", "config.invalid", ":1:2: ", "there is no table nosuch; "),
         ("[[lcas.plugin]]\ntype = \"userban\"\n", "config.invalid", "", "file"),
         ("[glexec]\nlcmaps_get_account_policy = \"other\"\n", "config.invalid", ":2:29: ", "other"),
         (

@@ -18,6 +18,29 @@ fn alice(site: &Site) -> Caller<'_> {
 const NONE: &str = "0000000000000000";
 
 #[test]
+fn a_shadow_database_that_nobody_may_read_is_read_and_nothing_else_is() {
+    let site = Site::new();
+    site.sh("chmod 0 /etc/shadow");
+    site.pilot().credential("alice").glexec(["id", "-un"]).succeeds_with("alice\n");
+    site.sh("usermod --expiredate 1 alice; chmod 0 /etc/shadow");
+    site.pilot().credential("alice").glexec(["id", "-un"]).refused(203, "account.locked");
+    site.sh("usermod --expiredate '' alice; chmod 0 /etc/shadow /etc/grid-security/grid-mapfile");
+    site.pilot().credential("alice").glexec(["id", "-un"]).refused(202, "lcmaps.file-missing");
+}
+
+#[test]
+fn a_name_service_that_hangs_is_not_waited_for_without_end() {
+    let site = Site::with(Site::linger);
+    let (pilot, root) = (site.pilot().credential("alice").reporting(), site.caller("root"));
+    // Who looks a group up waits for somebody to write into this, as this harness would.
+    site.sh("rm /etc/group; mkfifo -m 644 /etc/group");
+    let run = pilot.glexec(["id", "-un"]);
+    run.refused(202, "account.lookup-failed").record().says([("caller_user", "pilot"), ("transient", "true")]);
+    assert_eq!(run.reported()["transient"], true);
+    root.run("/usr/bin/pgrep", ["glexec"]).exits(1);
+}
+
+#[test]
 fn all_ids_are_the_targets() {
     for site in Site::in_both_modes() {
         let status = ["grep", "-E", "^(Uid|Gid|Groups):", "/proc/self/status"];

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod advice;
 pub mod exec;
 pub mod glexec;
 pub mod lcas;

@@ -1,11 +1,11 @@
 //! Reading the text of glexec.conf: TOML, checked values; every mistake has line and column.
 
-use crate::Config;
 use crate::glexec::Glexec;
 use crate::lcas::Plan;
 use crate::lcas::table::Lcas;
 use crate::lcmaps::table::{Lcmaps, PolicyNames};
 use crate::options::ConfigError;
+use crate::{Config, advice};
 use glexec_core::credentials::{Credentials, PilotProxy};
 use glexec_core::reason::Reason;
 use serde::Deserialize;
@@ -36,10 +36,13 @@ pub struct Mistake {
 
 /// Parses and checks the text of a configuration.
 pub fn parse(text: &str) -> Result<Config, Mistake> {
-    let mistake = |reason, message: String, span: Option<Range<usize>>| Mistake {
-        reason,
-        message,
-        position: position(text, span.map_or(0, |span| span.start)),
+    let mistake = |reason, message: String, span: Option<Range<usize>>| {
+        let start = span.map_or(0, |span| span.start);
+        let message = match reason {
+            Reason::ConfigHistoric => message,
+            _ => advice::sentence(text, &message, start),
+        };
+        Mistake { reason, message, position: position(text, start) }
     };
     let of_toml = |reason, error: toml::de::Error| mistake(reason, one_line(error.message()), error.span());
     let document = toml::Deserializer::parse(text).map_err(|error| {

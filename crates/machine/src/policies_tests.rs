@@ -15,7 +15,7 @@ use glexec_core::identity::{Form, Identity};
 use glexec_core::program::Said;
 use glexec_core::reason::{Outcome, Reason};
 use glexec_core::values::AbsolutePath;
-use glexec_policy::accounts::{AccountDatabase, LookupFailed, UserEntry};
+use glexec_policy::accounts::{AccountDatabase, Login, LookupFailed, UserEntry};
 use glexec_policy::circumstances::Circumstances;
 use glexec_policy::files::Files;
 use glexec_policy::lcas::authorize;
@@ -130,6 +130,15 @@ struct Noting {
 impl AccountDatabase for Noting {
     fn user(&self, name: &str) -> Result<Option<UserEntry>, LookupFailed> {
         self.database.user(name)
+    }
+    fn login(&self, name: &str) -> Result<Option<Login>, LookupFailed> {
+        self.database.login(name)
+    }
+    fn login_of(&self, uid: u32) -> Result<Option<Login>, LookupFailed> {
+        self.database.login_of(uid)
+    }
+    fn groups_of(&self, login: &Login) -> Result<Vec<u32>, LookupFailed> {
+        self.database.groups_of(login)
     }
     fn group(&self, name: &str) -> Result<Option<u32>, LookupFailed> {
         self.asked.borrow_mut().push(name.to_owned());

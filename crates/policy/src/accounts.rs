@@ -2,10 +2,11 @@
 
 pub use glexec_core::account::{Limits, TargetGid, TargetUid, is_name};
 use glexec_core::reason::{Outcome, Reason, Refusal};
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// An account as the database has it, before anybody has judged its ids.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserEntry {
     /// Login name.
     pub name: String,
@@ -16,13 +17,44 @@ pub struct UserEntry {
     /// All group ids, the primary one among them (getgrouplist).
     pub groups: Vec<u32>,
     /// Home directory.
+    #[serde(with = "path")]
     pub home: PathBuf,
     /// Login shell.
+    #[serde(with = "path")]
     pub shell: PathBuf,
 }
 
+/// Paths as the bytes that they are.
+mod path {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::ffi::OsString;
+    use std::path::{Path, PathBuf};
+
+    pub fn serialize<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+        path.as_os_str().serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
+        OsString::deserialize(from).map(PathBuf::from)
+    }
+}
+
+/// An account without its groups.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Login {
+    /// Login name.
+    pub name: String,
+    /// User id.
+    pub uid: u32,
+    /// Primary group id.
+    pub gid: u32,
+    /// Home directory.
+    #[serde(with = "path")]
+    pub home: PathBuf,
+}
+
 /// The account database did not answer.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error, Serialize, Deserialize)]
 #[error("looking up {what}: {why}")]
 pub struct LookupFailed {
     /// What was asked for.
@@ -38,6 +70,12 @@ pub struct LookupFailed {
 pub trait AccountDatabase {
     /// The account of this name.
     fn user(&self, name: &str) -> Result<Option<UserEntry>, LookupFailed>;
+    /// The account of this name, where its groups do not matter.
+    fn login(&self, name: &str) -> Result<Option<Login>, LookupFailed>;
+    /// The account of this user id.
+    fn login_of(&self, uid: u32) -> Result<Option<Login>, LookupFailed>;
+    /// The ids of all groups of an account.
+    fn groups_of(&self, login: &Login) -> Result<Vec<u32>, LookupFailed>;
     /// The id of the group of this name.
     fn group(&self, name: &str) -> Result<Option<u32>, LookupFailed>;
     /// The name of the group of this id.

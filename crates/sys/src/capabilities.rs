@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct Capabilities(u64);
 
 impl Capabilities {
+    /// To read what the mode of a file forbids.
+    pub const DAC_READ_SEARCH: Capabilities = Capabilities(1 << 2);
     /// To signal processes of other users.
     pub const KILL: Capabilities = Capabilities(1 << 5);
     /// To change groups.
@@ -20,6 +22,16 @@ impl Capabilities {
     /// What is in either.
     pub const fn and(self, other: Capabilities) -> Capabilities {
         Capabilities(self.0 | other.0)
+    }
+
+    /// What is in this one only.
+    pub const fn without(self, other: Capabilities) -> Capabilities {
+        Capabilities(self.0 & !other.0)
+    }
+
+    /// Whether all of the other is in this one.
+    pub const fn holds(self, other: Capabilities) -> bool {
+        self.0 & other.0 == other.0
     }
 }
 

@@ -9,6 +9,9 @@ use nix::unistd::{self, Gid, Uid, getegid, getresgid, getresuid, setgroups};
 /// What the privileged process always needs: to change its identity, and to end processes of other users.
 const ALWAYS: Capabilities = Capabilities::SETUID.and(Capabilities::SETGID).and(Capabilities::KILL);
 
+/// For the look into the shadow database, whose mode is 0000 on some systems: it is held, and does not count but there.
+const LOOK: Capabilities = Capabilities::DAC_READ_SEARCH;
+
 /// What an option that is in use needs besides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
@@ -30,7 +33,7 @@ impl Need {
 /// steps.
 pub fn reduce_capabilities() -> Result<(), String> {
     clear_ambient_set().map_err(|e| format!("ambient set: {e}"))?;
-    keep_capabilities(&[Need::RootProgram])
+    write_capabilities(&[Need::RootProgram], LOOK)
 }
 
 /// Keeps what is needed in fact: the second step. Without a program of root's the bounding set becomes empty, so that
@@ -39,13 +42,17 @@ pub fn settle_capabilities(needs: &[Need]) -> Result<(), String> {
     if !needs.contains(&Need::RootProgram) {
         empty_bounding_set().map_err(|e| format!("bounding set: {e}"))?;
     }
-    keep_capabilities(needs)
+    write_capabilities(needs, LOOK)
 }
 
 /// Drops every capability but those that are always needed and these; the inheritable set becomes empty.
 pub fn keep_capabilities(needs: &[Need]) -> Result<(), String> {
+    write_capabilities(needs, Capabilities::default())
+}
+
+fn write_capabilities(needs: &[Need], held: Capabilities) -> Result<(), String> {
     let kept = needs.iter().fold(ALWAYS, |kept, need| kept.and(need.capabilities()));
-    let sets = Sets { effective: kept, permitted: kept, inheritable: Capabilities::default() };
+    let sets = Sets { effective: kept, permitted: kept.and(held), inheritable: Capabilities::default() };
     capabilities::write(sets).map_err(|e| format!("capabilities: {e}"))
 }
 
@@ -72,6 +79,26 @@ fn seteuid(user: Uid) -> Result<(), Errno> {
 fn setegid(group: Gid) -> Result<(), Errno> {
     unistd::setegid(group)?;
     set_dumpable(false)
+}
+
+/// Runs `work` with the right to read what the mode of a file forbids, where the process holds it.
+pub(crate) fn reading_everything<T>(work: impl FnOnce() -> T) -> T {
+    let Some(before) = capabilities::read().ok().filter(|sets| sets.permitted.holds(LOOK)) else { return work() };
+    // Where this fails, the look says so.
+    let _ = capabilities::write(Sets { effective: before.effective.and(LOOK), ..before });
+    let result = work();
+    // To lower them cannot be refused.
+    let _ = capabilities::write(before);
+    result
+}
+
+/// The kernel lets every capability count that is held when the effective user becomes root again.
+fn lower_again() -> Result<(), Errno> {
+    let sets = capabilities::read()?;
+    match sets.effective.holds(LOOK) {
+        true => capabilities::write(Sets { effective: sets.effective.without(LOOK), ..sets }),
+        false => Ok(()),
+    }
 }
 
 /// Gives up a group that a setgid bit on the program brought along.
@@ -109,6 +136,7 @@ pub struct Actor {
 pub fn acting_as<T>(actor: &Actor, work: impl FnOnce() -> T) -> Result<T, Errno> {
     let own_group = getegid();
     let own_groups = getgroups()?;
+    let counted = capabilities::read()?.effective.holds(LOOK);
     if let Some(groups) = &actor.groups {
         setgroups(groups)?;
     }
@@ -116,6 +144,9 @@ pub fn acting_as<T>(actor: &Actor, work: impl FnOnce() -> T) -> Result<T, Errno>
     seteuid(actor.uid)?;
     let result = work();
     seteuid(Uid::from_raw(0))?;
+    if !counted {
+        lower_again()?;
+    }
     setegid(own_group)?;
     if actor.groups.is_some() {
         setgroups(&own_groups)?;

@@ -1,8 +1,16 @@
 //! Whether a file can be executed with the effective identity of the process.
 
-use nix::fcntl::AtFlags;
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag};
+use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{AccessFlags, faccessat};
-use std::path::Path;
+use std::fs::OpenOptions;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// Longest first line of a script that the kernel looks at, in bytes (BINPRM_BUF_SIZE of linux/binfmts.h).
+const FIRST_LINE: u64 = 256;
 
 /// What the effective identity can do with a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,4 +33,36 @@ pub fn executable(path: &Path) -> Executable {
             Err(_) => Executable::Forbidden,
         },
     }
+}
+
+fn searchable(dir: &Path) -> Result<(), Errno> {
+    faccessat(nix::fcntl::AT_FDCWD, dir, AccessFlags::X_OK, AtFlags::AT_EACCESS)
+}
+
+/// The first directory on the way to an absolute path that the effective identity cannot search.
+pub fn barrier(path: &Path) -> Option<PathBuf> {
+    let mut above: Vec<&Path> = path.ancestors().skip(1).collect();
+    above.reverse();
+    above.into_iter().find(|dir| searchable(dir) == Err(Errno::EACCES)).map(Path::to_path_buf)
+}
+
+/// Whether the effective identity can see that something is there.
+pub fn is_there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
+
+/// Whether a path lies on a file system that is mounted noexec, mount(8).
+pub fn is_on_noexec(path: &Path) -> bool {
+    statvfs(path).is_ok_and(|status| status.flags().contains(FsFlags::ST_NOEXEC))
+}
+
+/// The interpreter that a script names in its first line, execve(2).
+pub fn interpreter(script: &Path) -> Option<Vec<u8>> {
+    let mut start = Vec::new();
+    let flags = (OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(script).ok()?;
+    file.take(FIRST_LINE).read_to_end(&mut start).ok()?;
+    let line = start.strip_prefix(b"#!")?.split(|b| *b == b'\n').next()?;
+    let blank = |b: &u8| matches!(b, b' ' | b'\t');
+    line.split(blank).find(|word| !word.is_empty()).map(<[u8]>::to_vec)
 }

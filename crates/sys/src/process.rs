@@ -2,7 +2,8 @@
 
 use crate::sys::descriptors;
 use crate::sys::identity::{self, Actor};
-use crate::sys::{errno_of, sandbox, supervise};
+use crate::sys::supervise::{self, Side};
+use crate::sys::{errno_of, sandbox};
 pub use glexec_core::program::NoAnswer;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -54,7 +55,30 @@ pub fn ask_confined(how: &Confinement<'_>, work: impl FnOnce() -> Vec<u8>) -> Re
         }
         ForkResult::Parent { child } => {
             drop(theirs);
-            let answer = read_answer(&File::from(ours), how);
+            let answer = read_answer(&File::from(ours), how.deadline, how.max_answer);
+            conclude(child, answer)
+        }
+    }
+}
+
+/// Runs `work` in a forked child with the rights of this process, and returns what it answers: for what may hang, as
+/// libraries do that ask a name service.
+pub fn ask_within(deadline: Duration, max_answer: usize, work: impl FnOnce() -> Vec<u8>) -> Result<Vec<u8>, NoAnswer> {
+    let (ours, theirs) = pipe2(OFlag::O_CLOEXEC).map_err(|e| NoAnswer::System("pipe", e.to_string()))?;
+    let parent = getpid();
+    match supervise::split().map_err(|e| NoAnswer::System("fork", e.to_string()))? {
+        Side::Child => {
+            drop(ours);
+            let answer = AssertUnwindSafe(|| {
+                let alive = supervise::die_with(parent).is_ok();
+                let heard = alive && File::from(theirs).write_all(&work()).is_ok();
+                if heard { 0 } else { UNHEARD }
+            });
+            supervise::end(std::panic::catch_unwind(answer).unwrap_or(PANICKED))
+        }
+        Side::Parent(child) => {
+            drop(theirs);
+            let answer = read_answer(&File::from(ours), deadline, max_answer);
             conclude(child, answer)
         }
     }
@@ -89,16 +113,16 @@ fn keep_only(answer_on: &OwnedFd, readable: &[BorrowedFd<'_>]) -> Result<(), Err
 }
 
 /// Reads until the child closes its end, within the deadline and the bound.
-fn read_answer(from: &File, how: &Confinement<'_>) -> Result<Vec<u8>, NoAnswer> {
+fn read_answer(from: &File, deadline: Duration, max_answer: usize) -> Result<Vec<u8>, NoAnswer> {
     let started = Instant::now();
     let mut answer = Vec::new();
     let mut chunk = [0_u8; 4096];
     loop {
-        let left = how.deadline.saturating_sub(started.elapsed());
+        let left = deadline.saturating_sub(started.elapsed());
         let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
         let mut fds = [PollFd::new(from.as_fd(), PollFlags::POLLIN)];
         match poll(&mut fds, timeout) {
-            Ok(0) => return Err(NoAnswer::Deadline(how.deadline)),
+            Ok(0) => return Err(NoAnswer::Deadline(deadline)),
             Err(Errno::EINTR) => continue,
             Err(errno) => return Err(NoAnswer::System("poll", errno.to_string())),
             Ok(_) => {}
@@ -109,8 +133,8 @@ fn read_answer(from: &File, how: &Confinement<'_>) -> Result<Vec<u8>, NoAnswer> 
             Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
             Err(e) => return Err(NoAnswer::System("read", errno_of(&e).to_string())),
         }
-        if answer.len() > how.max_answer {
-            return Err(NoAnswer::TooLong(how.max_answer));
+        if answer.len() > max_answer {
+            return Err(NoAnswer::TooLong(max_answer));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! When an account expires, from the shadow database (shadow(5)).
 
+use crate::sys::identity::reading_everything;
 use nix::errno::Errno;
 use nix::unistd::geteuid;
 use std::ffi::CString;
@@ -23,9 +24,9 @@ pub fn expires(name: &str) -> Result<Option<i64>, Errno> {
     let mut found: *mut libc::spwd = ptr::null_mut();
     // SAFETY: `name` is a C string; `entry`, `buffer` (with its length) and `found` outlive the call, which writes to
     // nothing else. No pointer in `entry` is followed afterwards.
-    let failed = unsafe {
+    let failed = reading_everything(|| unsafe {
         libc::getspnam_r(name.as_ptr(), &raw mut entry, buffer.as_mut_ptr().cast(), buffer.len(), &raw mut found)
-    };
+    });
     // It holds a password's hash.
     buffer.zeroize();
     match Errno::from_raw(failed) {

@@ -6,7 +6,7 @@
 #![forbid(unsafe_code)]
 
 use super::monitor::{self, Tree};
-use crate::account::{self, AccountDatabase, Nss};
+use crate::account::{AccountDatabase, Login};
 use crate::config::glexec::Glexec;
 use crate::invocation::caller::Caller;
 use crate::invocation::command_line::Payload;
@@ -18,7 +18,7 @@ use crate::sys::identity::{Actor, Need};
 use crate::sys::supervise::{self, Ended, Place, Reaped};
 use nix::errno::Errno;
 use nix::sys::signalfd::SignalFd;
-use nix::unistd::{Gid, Group, Pid, User};
+use nix::unistd::{Gid, Pid, Uid};
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
@@ -92,30 +92,31 @@ impl Done {
 impl Epilogue {
     /// Finds the configured program and its account. It must be a file of root's that, like every directory above it, only
     /// root may write.
-    pub fn find(config: &Glexec, facts: &Facts<'_>) -> Outcome<Option<Epilogue>> {
+    pub fn find(config: &Glexec, facts: &Facts<'_>, accounts: &dyn AccountDatabase) -> Outcome<Option<Epilogue>> {
         let Some(path) = &config.epilogue else { return Ok(None) };
         let path = path.get_ref().as_path();
         dir::check_program(path).map_err(|why| unusable(why.to_string()))?;
-        let user = User::from_name(&config.epilogue_user).map_err(account::failed(&config.epilogue_user))?;
+        let user = accounts.login(&config.epilogue_user)?;
         let user = user.ok_or_else(|| unusable(format!("{}: no such account", config.epilogue_user)))?;
-        let own_gid = if user.uid.is_root() { Gid::from_raw(0) } else { user.gid };
+        let own_gid = if user.uid == 0 { 0 } else { user.gid };
         let gid = match config.epilogue_group.as_str() {
             "" => own_gid,
             name => {
-                let group = Group::from_name(name).map_err(account::failed(name))?;
-                group.ok_or_else(|| unusable(format!("{name}: no such group")))?.gid
+                let group = accounts.group(name)?;
+                group.ok_or_else(|| unusable(format!("{name}: no such group")))?
             }
         };
-        let run_as = match user.uid.is_root() {
+        let gid = Gid::from_raw(gid);
+        let run_as = match user.uid == 0 {
             true => RunAs::Root(gid),
-            false => RunAs::Account(Actor { uid: user.uid, gid, groups: Some(Vec::new()) }),
+            false => RunAs::Account(Actor { uid: Uid::from_raw(user.uid), gid, groups: Some(Vec::new()) }),
         };
         Ok(Some(Epilogue {
             program: c_string(path.as_os_str().as_bytes())?,
             run_as,
             timeout: Duration::from_secs(config.epilogue_timeout.get().into()),
             grace: config.linger_grace.duration(),
-            environment: environment(config, &user, facts)?,
+            environment: environment(config, &user, facts, accounts)?,
         }))
     }
 
@@ -191,9 +192,14 @@ fn variable(name: &str, value: &[u8]) -> Option<CString> {
 }
 
 /// Its own account's variables, and what is known before the payload runs.
-fn environment(config: &Glexec, user: &User, facts: &Facts<'_>) -> Outcome<Vec<CString>> {
+fn environment(
+    config: &Glexec,
+    user: &Login,
+    facts: &Facts<'_>,
+    accounts: &dyn AccountDatabase,
+) -> Outcome<Vec<CString>> {
     let own = [
-        ("HOME", user.dir.clone().into_os_string()),
+        ("HOME", user.home.clone().into_os_string()),
         ("USER", user.name.clone().into()),
         ("LOGNAME", user.name.clone().into()),
         ("SHELL", "/bin/sh".into()),
@@ -206,8 +212,8 @@ fn environment(config: &Glexec, user: &User, facts: &Facts<'_>) -> Outcome<Vec<C
         built.push(c_string(&text.into_vec())?);
     }
     let list = |gids: &mut dyn Iterator<Item = u32>| gids.map(|gid| gid.to_string()).collect::<Vec<_>>().join(":");
-    let caller_group = Nss.group_by_gid(facts.caller.gid)?.unwrap_or_default();
-    let target_group = Nss.group_by_gid(facts.target.gid.get())?.unwrap_or_default();
+    let caller_group = accounts.group_by_gid(facts.caller.gid)?.unwrap_or_default();
+    let target_group = accounts.group_by_gid(facts.target.gid.get())?.unwrap_or_default();
     for (name, value) in [
         ("GLEXEC_USER", facts.caller.name.clone()),
         ("GLEXEC_GROUP", caller_group),

@@ -12,9 +12,11 @@ use glexec_core::file_error::FileError;
 use glexec_core::program::Said;
 use glexec_core::reason::{Outcome, Reason};
 use glexec_core::values::AbsolutePath;
+use glexec_machine::accounts::Nss;
 use glexec_machine::files::SiteFiles;
 use glexec_machine::gridmapdir::Looking;
 use glexec_machine::programs::AsServiceUser;
+use glexec_policy::accounts::AccountDatabase;
 use glexec_policy::files::Files;
 use glexec_policy::files::lease_name::LeaseName;
 use glexec_policy::leases::{Leases, Pool, Usable};
@@ -152,6 +154,10 @@ impl Machine for Watched {
 
     fn files(&self) -> &dyn Files {
         self
+    }
+
+    fn accounts(&self) -> &dyn AccountDatabase {
+        &Nss
     }
 
     fn leases(&self) -> &dyn Leases {

@@ -1,6 +1,6 @@
 //! Accounts in memory, for tests.
 
-use super::{AccountDatabase, Limits, LookupFailed, UserEntry};
+use super::{AccountDatabase, Limits, Login, LookupFailed, UserEntry};
 
 pub(crate) const LIMITS: Limits = Limits { min_uid: 1000, min_gid: 100 };
 
@@ -33,6 +33,15 @@ impl Fake {
 impl AccountDatabase for Fake {
     fn user(&self, name: &str) -> Result<Option<UserEntry>, LookupFailed> {
         self.answer(self.find(|user| user.0 == name))
+    }
+    fn login(&self, _: &str) -> Result<Option<Login>, LookupFailed> {
+        unreachable!("policy asks for accounts with their groups")
+    }
+    fn login_of(&self, _: u32) -> Result<Option<Login>, LookupFailed> {
+        unreachable!("policy asks by name")
+    }
+    fn groups_of(&self, _: &Login) -> Result<Vec<u32>, LookupFailed> {
+        unreachable!("policy asks for accounts with their groups")
     }
     fn group(&self, name: &str) -> Result<Option<u32>, LookupFailed> {
         self.answer(self.groups.iter().find(|group| group.0 == name).map(|group| group.1))
