@@ -5,7 +5,7 @@
 // These lints are meant for code that runs privileged at a site.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::arithmetic_side_effects, clippy::disallowed_methods)]
 
-use glexec::audit::escape::quoted;
+use glexec_core::escape::quoted;
 use std::io::{BufWriter, Result, Write, stdout};
 
 /// How many calls run at the same time: the end of one comes this many calls after its start.

@@ -1,23 +1,21 @@
 //! One call from outside: hardening the process at its start, and telling its outcome to the log, the caller and the
 //! report.
 
-#![forbid(unsafe_code)]
-
 use crate::audit::log::Log;
 use crate::audit::record::Record;
-use crate::config::glexec::Glexec;
-use crate::config::values::LogLevel;
 use crate::decision::Known;
 use crate::invocation::environment::{Environment, ReportFd};
-use crate::lcmaps::Mapping;
-use crate::reason::{Outcome, Reason, Refusal};
 use crate::report::Reporter;
-use crate::sys::identity::Need;
-use crate::sys::self_check::Failed;
-use crate::sys::start::{self, Inherited, Limits};
-use crate::sys::{identity, self_check};
-use crate::trail::Trail;
+use glexec_config::glexec::Glexec;
+use glexec_config::values::LogLevel;
 use glexec_core::identity::Identity;
+use glexec_core::reason::{Outcome, Reason, Refusal};
+use glexec_policy::mapping::Mapping;
+use glexec_policy::trail::Trail;
+use glexec_sys::identity::Need;
+use glexec_sys::self_check::Failed;
+use glexec_sys::start::{self, Inherited, Limits};
+use glexec_sys::{identity, self_check};
 use nix::unistd::{Gid, Uid, geteuid, getpid};
 use std::fmt::Display;
 use std::io::Write;

@@ -1,15 +1,13 @@
 //! The credential files that the caller names, read once with the caller's own permissions.
 
-#![forbid(unsafe_code)]
-
-use crate::audit::escape::in_sentence;
-use crate::config::Config;
-use crate::config::credentials::PilotProxy;
 use crate::invocation::caller::Caller;
 use crate::invocation::environment::Request;
-use crate::reason::{Outcome, Reason, Refusal};
-use crate::sys::caller_file::{self, Refused};
-use crate::sys::identity::{Actor, acting_as};
+use glexec_config::Config;
+use glexec_core::credentials::PilotProxy;
+use glexec_core::escape::in_sentence;
+use glexec_core::reason::{Outcome, Reason, Refusal};
+use glexec_sys::caller_file::{self, Refused};
+use glexec_sys::identity::{Actor, acting_as};
 use nix::errno::Errno;
 use nix::unistd::{Gid, Uid};
 use std::path::Path;

@@ -3,29 +3,33 @@
 //! There is one, for calls and for `glexec-admin explain`. What it asks of the machine is behind [`Machine`], so that an
 //! explanation can do without what changes something.
 
-#![forbid(unsafe_code)]
-
-use crate::account::{self, AccountDatabase, Bounded};
-use crate::audit::escape::in_sentence;
-use crate::circumstances::{Circumstances, Purpose};
-use crate::config::Config;
 use crate::credential_files::{self as files, RawCredentials};
 use crate::invocation::caller::Caller;
 use crate::invocation::command_line::Payload;
 use crate::invocation::environment::Request;
-use crate::lcas;
-use crate::lcmaps::gridmapdir::{Leases, Leasing};
-use crate::lcmaps::map_file::{Files, SiteFiles};
-use crate::lcmaps::subject::Subject;
-use crate::lcmaps::{self, Mapping};
-use crate::outside::{AsServiceUser, Programs};
-use crate::reason::{Outcome, Reason, Refusal};
 use crate::service::ServiceAccount;
-use crate::sys::time::now;
-use crate::trail::Trail;
 use crate::verifier::{self, VerifiedIdentity};
-use crate::world::World;
+use glexec_config::Config;
+use glexec_core::account::Limits;
+use glexec_core::escape::in_sentence;
 use glexec_core::identity::Identity;
+use glexec_core::reason::{Outcome, Reason, Refusal};
+use glexec_machine::accounts::Bounded;
+use glexec_machine::files::SiteFiles;
+use glexec_machine::gridmapdir::Leasing;
+use glexec_machine::programs::AsServiceUser;
+use glexec_policy::accounts::AccountDatabase;
+use glexec_policy::circumstances::{Circumstances, Purpose};
+use glexec_policy::files::Files;
+use glexec_policy::files::subject::Subject;
+use glexec_policy::lcas;
+use glexec_policy::lcmaps;
+use glexec_policy::leases::Leases;
+use glexec_policy::mapping::Mapping;
+use glexec_policy::programs::Programs;
+use glexec_policy::trail::Trail;
+use glexec_policy::world::World;
+use glexec_sys::time::now;
 use nix::unistd::{Gid, Uid};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -185,7 +189,7 @@ pub fn decide(
         World { files: machine.files(), programs: &*programs, accounts: machine.accounts(), leases: machine.leases() };
     let (user, pilot) = (&verified.user, verified.pilot.as_ref());
     let authorized = lcas::authorize(&config.lcas, user, pilot, &circumstances, &world, &mut known.trail)?;
-    let limits = account::Limits { min_uid: config.glexec.min_uid, min_gid: config.glexec.min_gid };
+    let limits = Limits { min_uid: config.glexec.min_uid, min_gid: config.glexec.min_gid };
     let (plan, mode) = (&config.lcmaps, request.mode);
     let target = lcmaps::map(plan, mode, authorized, limits, &circumstances, &world, &mut known.trail)?;
     service.check_target(&target, caller, config)?;

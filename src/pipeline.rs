@@ -1,24 +1,23 @@
 //! The story of a call: harden → invocation → caller → config → credential → verify → authorize → map → audit → switch →
 //! run.
 
-#![forbid(unsafe_code)]
-
 use crate::call;
 use crate::call::Call;
-use crate::circumstances::Purpose;
-use crate::config::{Config, load};
 use crate::decision::{self, Decided, Known, Machine, Matter, Privileged};
 use crate::invocation::command_line::{self, Ask, Payload};
-use crate::lcmaps::Mapping;
 use crate::payload::become_payload;
 use crate::payload::linger::epilogue::{self, Epilogue, Facts};
 use crate::payload::linger::{self, Lingering};
 use crate::payload::renewal;
 use crate::payload::switch::{self, Prepared, Wish};
-use crate::reason::{Outcome, Reason, Refusal};
-use crate::sys::cgroup;
-use crate::sys::identity::Actor;
-use crate::sys::start::{self, Inherited, Limits};
+use glexec_config::Config;
+use glexec_core::reason::{Outcome, Reason, Refusal};
+use glexec_machine::configuration;
+use glexec_policy::circumstances::Purpose;
+use glexec_policy::mapping::Mapping;
+use glexec_sys::cgroup;
+use glexec_sys::identity::Actor;
+use glexec_sys::start::{self, Inherited, Limits};
 
 /// Runs one call; returns the exit code when the process has not become the payload.
 pub fn main() -> u8 {
@@ -26,7 +25,7 @@ pub fn main() -> u8 {
     match command_line::parse(&inherited.arguments) {
         Ok(Ask::Help) => call::say(&inherited, &command_line::help()),
         Ok(Ask::Version) => call::say(&inherited, &command_line::version()),
-        Ok(Ask::Settings) if inherited.uid.is_root() => call::say(&inherited, &load::settings()),
+        Ok(Ask::Settings) if inherited.uid.is_root() => call::say(&inherited, &configuration::settings()),
         Ok(Ask::Settings) => refuse(&inherited, Refusal::new(Reason::InvocationUsage, "-V is for root only")),
         Ok(Ask::Call(payload)) => answer(&inherited, payload.as_ref()),
         Err(refusal) => refuse(&inherited, refusal),
@@ -37,7 +36,7 @@ pub fn main() -> u8 {
 fn refuse(inherited: &Inherited, refusal: Refusal) -> u8 {
     let mut call = Call::begin(inherited);
     call.record.wish(None, inherited.cwd.as_deref(), &call.environment);
-    if let Ok(config) = call::harden(inherited).and_then(|_| load::load()) {
+    if let Ok(config) = call::harden(inherited).and_then(|_| configuration::load()) {
         call.open_log(&config.glexec);
     }
     call.refuse(&refusal)
@@ -80,7 +79,7 @@ fn authorize(call: &mut Call, inherited: &Inherited, payload: Option<&Payload>) 
     let limits = call::harden(inherited)?;
     call.check_descriptors()?;
 
-    let config = load::load()?;
+    let config = configuration::load()?;
     call::settle(epilogue::need(&config.glexec).as_slice())?;
     call.open_log(&config.glexec);
     call.check_report()?;

@@ -1,10 +1,8 @@
 //! The line of JSON on GLEXEC_REPORT_FD: a caller's unambiguous word on what glexec itself did.
 
-#![forbid(unsafe_code)]
-
-use crate::lcmaps::Mapping;
-use crate::reason::{Refusal, Retry};
 use glexec_core::identity::Identity;
+use glexec_core::reason::{Refusal, Retry};
+use glexec_policy::mapping::Mapping;
 use serde::Serialize;
 use std::fs::File;
 use std::io::Write;

@@ -1,13 +1,11 @@
 //! The service account: whom the verifier runs as, and who must therefore be nobody else.
 
-#![forbid(unsafe_code)]
-
-use crate::account::AccountDatabase;
-use crate::config::Config;
 use crate::invocation::caller::Caller;
-use crate::lcmaps::Mapping;
-use crate::reason::{Outcome, Reason, Refusal};
-use crate::sys::identity::Actor;
+use glexec_config::Config;
+use glexec_core::reason::{Outcome, Reason, Refusal};
+use glexec_policy::accounts::AccountDatabase;
+use glexec_policy::mapping::Mapping;
+use glexec_sys::identity::Actor;
 use nix::unistd::{Gid, Uid};
 
 /// `service_user`.

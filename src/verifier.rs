@@ -1,17 +1,16 @@
 //! The verifier: a forked, confined process that judges credentials and answers one bounded verdict.
 
-#![forbid(unsafe_code)]
-
-use crate::config::Config;
-use crate::config::white_list;
 use crate::credential_files::RawCredentials;
 use crate::invocation::caller::Caller;
-use crate::reason::{Outcome, Reason, Refusal};
 use crate::service::ServiceAccount;
-use crate::sys::dir::{Directory, FileError, Writers};
-use crate::sys::identity::Actor;
-use crate::sys::process::{self, Confinement};
+use glexec_config::Config;
+use glexec_config::white_list;
+use glexec_core::file_error::FileError;
 use glexec_core::identity::{Identity, MAX_FQANS};
+use glexec_core::reason::{Outcome, Reason, Refusal};
+use glexec_sys::dir::{Directory, Writers};
+use glexec_sys::identity::Actor;
+use glexec_sys::process::{self, Confinement};
 use glexec_verify::{Answer, KeyRule, Question, Trust, judge};
 use serde::{Deserialize, Serialize};
 use std::path::Path;

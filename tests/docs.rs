@@ -4,8 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use glexec::audit::field::Field;
-use glexec::reason::{Reason, Retry};
+use glexec_core::field::Field;
+use glexec_core::reason::{Reason, Retry};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -78,7 +78,7 @@ fn every_link_to_a_page_leads_to_it() {
 
 #[test]
 fn the_shipped_configuration_is_valid() {
-    let config = glexec::config::load::parse(&read("etc/glexec.conf"));
+    let config = glexec_config::parse::parse(&read("etc/glexec.conf"));
     assert!(config.is_ok(), "{config:?}");
 }
 
@@ -96,10 +96,10 @@ fn every_default_that_the_shipped_configuration_shows_is_the_default() {
         })
         .collect();
     shown.push_str(examples);
-    let uncommented = glexec::config::load::parse(&shown).unwrap();
-    let defaults = glexec::config::load::parse(&read("etc/glexec.conf")).unwrap();
+    let uncommented = glexec_config::parse::parse(&shown).unwrap();
+    let defaults = glexec_config::parse::parse(&read("etc/glexec.conf")).unwrap();
     // Spans and what the file itself calls "none by default" differ.
-    let plain = |config: &glexec::config::Config| {
+    let plain = |config: &glexec_config::Config| {
         let mut credentials = config.credentials.clone();
         credentials.max_proxy_lifetime = None;
         credentials.max_ac_lifetime = None;

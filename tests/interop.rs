@@ -4,7 +4,7 @@
 mod forge;
 
 use forge::site::*;
-use glexec::config::credentials::{Companion, Credentials, ProxyType};
+use glexec_core::credentials::{Companion, Credentials, ProxyType};
 use glexec_verify::{KeyRule, Question, judge};
 use std::fs;
 use std::path::Path;

@@ -5,21 +5,22 @@ use crate::caller::Caller;
 use crate::case::order;
 use crate::figures::Count;
 use crate::site::{PILOT, Site};
-use glexec::account::AccountDatabase;
-use glexec::circumstances::Purpose;
-use glexec::config::{Config, load};
 use glexec::credential_files::{self as files, RawCredentials};
 use glexec::decision::{Known, Machine, Matter, Privileged, decide};
 use glexec::invocation;
 use glexec::invocation::environment::{Environment, Request};
-use glexec::lcmaps::gridmapdir::Leases;
-use glexec::lcmaps::map_file::Files;
-use glexec::outside::Programs;
-use glexec::reason::Outcome;
 use glexec::service::ServiceAccount;
-use glexec::sys::dir::Directory;
-use glexec::sys::time;
 use glexec::verifier::VerifiedIdentity;
+use glexec_config::Config;
+use glexec_core::reason::Outcome;
+use glexec_machine::configuration;
+use glexec_policy::accounts::AccountDatabase;
+use glexec_policy::circumstances::Purpose;
+use glexec_policy::files::Files;
+use glexec_policy::leases::Leases;
+use glexec_policy::programs::Programs;
+use glexec_sys::dir::Directory;
+use glexec_sys::time;
 use glexec_verify::{Answer, KeyRule, Question, Trust, judge};
 use nix::unistd::{Gid, Uid};
 use std::fs;
@@ -80,7 +81,7 @@ pub fn step(name: &str) {
     if !wanted(0) {
         return;
     }
-    let config = load::load().unwrap();
+    let config = configuration::load().unwrap();
     let verified: Vec<Answer> = (1..=2).filter(|&step| wanted(step)).map(|_| verify(&config)).collect();
     if wanted(3) {
         decided(&config, verified);

@@ -3,8 +3,8 @@
 use crate::figures::{Case, Group, Verification};
 use crate::forge::site::*;
 use crate::forge::*;
-use glexec::config::credentials::Credentials;
-use glexec::sys::dir::Directory;
+use glexec_core::credentials::Credentials;
+use glexec_sys::dir::Directory;
 use glexec_verify::{KeyRule, Question, Trust, judge};
 use nix::sys::resource::{UsageWho, getrusage};
 use std::path::Path;

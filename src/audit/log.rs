@@ -1,16 +1,15 @@
 //! Where records and messages go: the syslog daemon or a file.
 
-#![forbid(unsafe_code)]
-
-use crate::audit::escape::visible;
-use crate::audit::field::Field;
 use crate::audit::record::Record;
-use crate::config::glexec::{Glexec, LogDestination};
-use crate::config::values::{Facility, LogLevel};
-use crate::sys::datagram::send_as_oneself;
-use crate::sys::dir::open_for_appending;
-use crate::sys::identity;
-use crate::sys::lock::{self, Mechanism, Purpose};
+use glexec_config::glexec::{Glexec, LogDestination};
+use glexec_config::values::{Facility, LogLevel};
+use glexec_core::escape::visible;
+use glexec_core::field::Field;
+use glexec_core::lock::Mechanism;
+use glexec_sys::datagram::send_as_oneself;
+use glexec_sys::dir::open_for_appending;
+use glexec_sys::identity;
+use glexec_sys::lock::{self, Purpose};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;

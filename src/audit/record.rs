@@ -1,18 +1,16 @@
 //! The fields of a record, in the order of the catalogue.
 
-#![forbid(unsafe_code)]
-
-use crate::audit::escape::{quoted, shortened, visible, width};
-use crate::audit::field::Field;
 use crate::invocation::caller::Caller;
 use crate::invocation::command_line::Payload;
 use crate::invocation::environment::Environment;
-use crate::lcmaps::Mapping;
 use crate::payload::linger::epilogue::Done;
 use crate::payload::linger::monitor::Over;
-use crate::reason::{Refusal, Retry};
-use crate::sys::supervise::{Ended, Usage};
+use glexec_core::escape::{quoted, shortened, visible, width};
+use glexec_core::field::Field;
 use glexec_core::identity::Identity;
+use glexec_core::reason::{Refusal, Retry};
+use glexec_policy::mapping::Mapping;
+use glexec_sys::supervise::{Ended, Usage};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -57,7 +55,7 @@ impl Record {
 
     /// The call's id, 16 hexadecimal digits.
     pub fn id() -> Result<String, nix::errno::Errno> {
-        crate::sys::random::<8>().map(|bytes| format!("{:016x}", u64::from_be_bytes(bytes)))
+        glexec_sys::random::<8>().map(|bytes| format!("{:016x}", u64::from_be_bytes(bytes)))
     }
 
     fn set(&mut self, name: Field, value: &[u8], max: usize) {
@@ -217,7 +215,7 @@ fn arguments(all: &[OsString]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reason::Reason;
+    use glexec_core::reason::Reason;
 
     #[test]
     fn a_hostile_command_stays_one_line_with_its_own_fields() {

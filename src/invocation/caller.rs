@@ -1,11 +1,9 @@
 //! Who calls: the account of the real user id.
 
-#![forbid(unsafe_code)]
-
-use crate::account::{AccountDatabase, Login, LookupFailed};
-use crate::config::Config;
-use crate::config::white_list;
-use crate::reason::{Outcome, Reason, Refusal};
+use glexec_config::Config;
+use glexec_config::white_list;
+use glexec_core::reason::{Outcome, Reason, Refusal};
+use glexec_policy::accounts::{AccountDatabase, Login, LookupFailed};
 use nix::unistd::{Gid, Uid, getpid};
 
 /// The calling account.

@@ -1,11 +1,9 @@
 //! The command line: `glexec [-h | --help] [-v | --version] [-V] [--] [command [args…]]`.
 
-#![forbid(unsafe_code)]
-
-use crate::audit::escape::in_sentence;
-use crate::reason::{Outcome, Reason, Refusal};
 use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, Command, ValueHint};
+use glexec_core::escape::in_sentence;
+use glexec_core::reason::{Outcome, Reason, Refusal};
 use std::ffi::OsString;
 
 /// The payload: a command and its arguments, byte for byte.

@@ -1,10 +1,8 @@
 //! What the caller says in its environment.
 
-#![forbid(unsafe_code)]
-
-use crate::audit::escape::in_sentence;
-use crate::lcmaps::Mode;
-use crate::reason::{Outcome, Reason, Refusal};
+use glexec_config::lcmaps::Mode;
+use glexec_core::escape::in_sentence;
+use glexec_core::reason::{Outcome, Reason, Refusal};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 

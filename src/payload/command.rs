@@ -1,12 +1,10 @@
 //! Finding the command, with the eyes of the account that will run it.
 
-#![forbid(unsafe_code)]
-
-use crate::audit::escape::in_sentence;
-use crate::config::values::SearchPath;
-use crate::reason::{Outcome, Reason, Refusal};
-use crate::sys::lookup::{self, Executable};
+use glexec_config::values::SearchPath;
+use glexec_core::escape::in_sentence;
+use glexec_core::reason::{Outcome, Reason, Refusal};
 use glexec_policy::command::candidates;
+use glexec_sys::lookup::{self, Executable};
 use nix::errno::Errno;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

@@ -1,12 +1,10 @@
 //! The payload's environment, built from nothing.
 
-#![forbid(unsafe_code)]
-
-use crate::config::glexec::Glexec;
-use crate::config::values::Preserve;
-use crate::config::variables::is_dangerous;
 use crate::invocation::environment::Environment;
-use crate::lcmaps::Mapping;
+use glexec_config::glexec::Glexec;
+use glexec_config::values::Preserve;
+use glexec_config::variables::is_dangerous;
+use glexec_policy::mapping::Mapping;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;

@@ -1,7 +1,5 @@
 //! The payload: its environment, its copy of the proxy, its command, the switch to its account.
 
-#![forbid(unsafe_code)]
-
 pub mod command;
 pub mod environment;
 pub mod linger;
@@ -10,9 +8,9 @@ pub mod switch;
 pub mod target_proxy;
 
 use crate::call::Call;
-use crate::reason::{Outcome, Reason, Refusal};
-use crate::sys::start::Limits;
-use crate::sys::supervise;
+use glexec_core::reason::{Outcome, Reason, Refusal};
+use glexec_sys::start::Limits;
+use glexec_sys::supervise;
 use nix::unistd::Pid;
 use switch::{Prepared, Ran};
 

@@ -1,18 +1,16 @@
 //! Renewing a target proxy: a call without a command replaces the proxy of a payload that runs already, so it must be the
 //! same person's.
 
-#![forbid(unsafe_code)]
-
-use crate::audit::escape::in_sentence;
-use crate::config::Config;
 use crate::invocation::environment::TargetProxy;
-use crate::lcmaps::Mapping;
 use crate::payload::{switch, target_proxy};
-use crate::reason::{Outcome, Reason, Refusal};
-use crate::sys::caller_file::{self, Refused};
-use crate::sys::identity::{Actor, acting_as};
-use crate::sys::process::{self, Confinement};
+use glexec_config::Config;
+use glexec_core::escape::in_sentence;
 use glexec_core::identity::Identity;
+use glexec_core::reason::{Outcome, Reason, Refusal};
+use glexec_policy::mapping::Mapping;
+use glexec_sys::caller_file::{self, Refused};
+use glexec_sys::identity::{Actor, acting_as};
+use glexec_sys::process::{self, Confinement};
 use glexec_verify::x509::certificate::Certificate;
 use glexec_verify::x509::pem;
 use nix::unistd::Uid;

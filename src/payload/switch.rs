@@ -1,19 +1,17 @@
 //! Preparing the payload as its account, becoming that account for good, and running it.
 
-#![forbid(unsafe_code)]
-
-use crate::audit::escape::in_sentence;
-use crate::config::glexec::Glexec;
-use crate::config::lcas::Plan;
 use crate::invocation::command_line::Payload;
 use crate::invocation::environment::{Environment, TargetProxy};
-use crate::lcmaps::Mapping;
 use crate::payload::target_proxy::{self, Copy, Lifetime};
 use crate::payload::{command, environment};
-use crate::reason::{Outcome, Reason, Refusal};
-use crate::sys::identity::{self, Actor};
-use crate::sys::start::Limits;
-use crate::sys::{lookup, process, terminal};
+use glexec_config::glexec::Glexec;
+use glexec_config::lcas::Plan;
+use glexec_core::escape::in_sentence;
+use glexec_core::reason::{Outcome, Reason, Refusal};
+use glexec_policy::mapping::Mapping;
+use glexec_sys::identity::{self, Actor};
+use glexec_sys::start::Limits;
+use glexec_sys::{lookup, process, terminal};
 use nix::errno::Errno;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Uid, chdir};

@@ -1,12 +1,10 @@
 //! The payload's own copy of the proxy.
 
-#![forbid(unsafe_code)]
-
-use crate::audit::escape::in_sentence;
 use crate::invocation::environment::TargetProxy;
-use crate::reason::{Outcome, Reason, Refusal};
-use crate::sys::lock::Mechanism;
-use crate::sys::target_file::{self, Refused, Written};
+use glexec_core::escape::in_sentence;
+use glexec_core::lock::Mechanism;
+use glexec_core::reason::{Outcome, Reason, Refusal};
+use glexec_sys::target_file::{self, Refused, Written};
 use std::path::{Path, PathBuf};
 
 /// How long a copy stays.

@@ -2,7 +2,7 @@
 
 use super::der::name;
 use super::*;
-use glexec::sys::dir::Directory;
+use glexec_sys::dir::Directory;
 use glexec_verify::Trust;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

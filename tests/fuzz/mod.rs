@@ -3,14 +3,15 @@
 
 #![allow(dead_code)] // every fuzz target uses another part of it
 
-use glexec::config::credentials::{BadAc, Credentials, ProxyType};
-use glexec::lcmaps::map_file::{self, Matching, Wanted};
-use glexec::lcmaps::subject::Subject;
-use glexec::reason::Outcome;
-use glexec::sys::dir::Directory;
 use glexec::verifier;
+use glexec_config::lcmaps::Matching;
+use glexec_core::credentials::{BadAc, Credentials, ProxyType};
 use glexec_core::identity::{Dn, Fqan, MAX_FQAN, MAX_FQANS};
+use glexec_core::reason::Outcome;
 use glexec_core::spelling::as_printed;
+use glexec_policy::files::map_file::{self, Wanted};
+use glexec_policy::files::subject::Subject;
+use glexec_sys::dir::Directory;
 use glexec_verify::trust::{self, crl, namespaces, signing_policy};
 use glexec_verify::voms::{ac, lsc, vo};
 use glexec_verify::x509::asn1::Cursor;

@@ -5,10 +5,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use glexec::lcmaps::gridmapdir::{Gridmapdir, Inconsistency, Members, Pool};
-use glexec::lcmaps::lease_name::LeaseName;
-use glexec::reason::{Outcome, Reason};
+use glexec_config::lcmaps::{Inconsistency, Members};
 use glexec_core::identity::Dn;
+use glexec_core::reason::{Outcome, Reason};
+use glexec_machine::gridmapdir::Gridmapdir;
+use glexec_policy::files::lease_name::LeaseName;
+use glexec_policy::leases::Pool;
 use nix::fcntl::OFlag;
 use nix::unistd::pipe2;
 use std::collections::BTreeSet;

@@ -14,7 +14,7 @@ mod roff;
 use built::built;
 use clap::{ArgAction, Command};
 use clap_complete::Shell;
-use glexec::reason::Reason;
+use glexec_core::reason::Reason;
 use std::fmt::Write;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -239,7 +239,7 @@ fn page(name: &str) -> String {
 
 /// The names that the program itself would accept, from the sentence in which it refuses another one.
 fn accepted(configuration: &str) -> Vec<String> {
-    let mistake = glexec::config::load::parse(configuration).expect_err("an unknown name is a mistake").message;
+    let mistake = glexec_config::parse::parse(configuration).expect_err("an unknown name is a mistake").message;
     let (_, names) = mistake.split_once("expected ").unwrap_or_else(|| panic!("{mistake}"));
     names.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }

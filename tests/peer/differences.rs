@@ -5,9 +5,9 @@
 use crate::cases::{Case, as_openssl, cases};
 use crate::library::{ACCOUNTS, Library, Place, policies};
 use crate::ours::{self, Accounts};
-use glexec::lcmaps::Mapping;
-use glexec::lcmaps::map_file::lines;
-use glexec::reason::Reason as Code;
+use glexec_core::reason::Reason as Code;
+use glexec_policy::files::map_file::lines;
+use glexec_policy::mapping::Mapping;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 use std::path::{Path, PathBuf};

@@ -1,19 +1,24 @@
 //! Our mapping on the same files.
 
 use crate::library::{ACCOUNTS, GROUPS, Place, Policy};
-use glexec::account::{AccountDatabase, Limits, Login, LookupFailed, UserEntry};
-use glexec::circumstances::Circumstances;
-use glexec::config::lcmaps::table::{Lcmaps, PolicyNames};
-use glexec::lcmaps::gridmapdir::Leasing;
-use glexec::lcmaps::map_file::SiteFiles;
-use glexec::lcmaps::{Mapping, Mode, map};
-use glexec::outside::{Exec, Failed, Programs};
-use glexec::reason::Outcome;
-use glexec::sys::program::Said;
-use glexec::trail::Trail;
-use glexec::world::World;
-use glexec::{lcas, lcmaps};
+use glexec_config::exec::Exec;
+use glexec_config::lcmaps::Mode;
+use glexec_config::lcmaps::table::{Lcmaps, PolicyNames};
+use glexec_config::{lcas, lcmaps};
+use glexec_core::account::Limits;
 use glexec_core::identity::{Form, Identity};
+use glexec_core::program::Said;
+use glexec_core::reason::Outcome;
+use glexec_machine::files::SiteFiles;
+use glexec_machine::gridmapdir::Leasing;
+use glexec_policy::accounts::{AccountDatabase, Login, LookupFailed, UserEntry};
+use glexec_policy::circumstances::Circumstances;
+use glexec_policy::lcas::authorize;
+use glexec_policy::lcmaps::map;
+use glexec_policy::mapping::Mapping;
+use glexec_policy::programs::{Failed, Programs};
+use glexec_policy::trail::Trail;
+use glexec_policy::world::World;
 
 /// The accounts that the C library sees.
 pub struct Accounts(pub Vec<(String, u32, u32)>);
@@ -100,7 +105,7 @@ pub fn ask(plan: &lcmaps::Plan, accounts: &Accounts, dn: &str, fqans: &[&str]) -
     };
     let world = World { files: &SiteFiles, programs: &NoPrograms, accounts, leases: &Leasing };
     let (call, mut trail) = (Circumstances::default(), Trail::default());
-    let authorized = lcas::authorize(&lcas::Plan::default(), &identity, None, &call, &world, &mut trail)?;
+    let authorized = authorize(&lcas::Plan::default(), &identity, None, &call, &world, &mut trail)?;
     let limits = Limits { min_uid: 1000, min_gid: 100 };
     map(plan, Mode::GetAccount, authorized, limits, &call, &world, &mut trail)
 }

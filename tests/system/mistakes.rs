@@ -2,8 +2,8 @@
 //! what mends it. docs/troubleshooting.md has them all.
 
 use crate::site::{Site, material_file};
-use glexec::reason::Reason;
 use glexec_admin::mend;
+use glexec_core::reason::Reason;
 use serde_json::Value;
 use std::collections::BTreeSet;
 

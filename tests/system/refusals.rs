@@ -5,7 +5,7 @@
 
 use crate::site::{Caller, GLEXEC, Run, Site, material_file};
 use crate::{audit, command, epilogue, target_proxy};
-use glexec::reason::{Reason, Retry};
+use glexec_core::reason::{Reason, Retry};
 use nix::fcntl::{Flock, FlockArg};
 use serde_json::json;
 use std::thread;

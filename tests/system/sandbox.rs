@@ -7,9 +7,9 @@
     clippy::undocumented_unsafe_blocks
 )]
 
-use glexec::sys::dir::Directory;
-use glexec::sys::identity::Actor;
-use glexec::sys::process::{Confinement, NoAnswer, ask_confined};
+use glexec_sys::dir::Directory;
+use glexec_sys::identity::Actor;
+use glexec_sys::process::{Confinement, NoAnswer, ask_confined};
 use nix::unistd::{Gid, Uid};
 use std::ffi::OsStr;
 use std::path::Path;

@@ -3,7 +3,7 @@
 use super::NOW;
 use super::corpus::{Asked, Case, Files, GROUPS};
 use super::differences::{LAX, Place, UNPRINTABLE, in_pem, is_accepted};
-use glexec::config::credentials::{Companion, Credentials};
+use glexec_core::credentials::{Companion, Credentials};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};

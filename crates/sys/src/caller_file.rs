@@ -1,7 +1,7 @@
 //! A file that the caller names: opened once, as the caller, judged on that descriptor, read to its end.
 
-use crate::sys::errno_of;
-use crate::sys::lock::{self, Mechanism, Purpose};
+use crate::errno_of;
+use crate::lock::{self, Mechanism, Purpose};
 use nix::errno::Errno;
 use nix::unistd::Uid;
 use std::fs::OpenOptions;

@@ -1,6 +1,6 @@
 //! A cgroup v2 of a call's own (cgroups(7)): only root moves processes out of it, so all that a payload starts stays in it.
 
-use crate::sys::dir::{Directory, FileError, Writers};
+use crate::dir::{Directory, FileError, Writers};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{Mode, fchmod, mkdirat};

@@ -1,8 +1,8 @@
 //! Starting a program of the site's that nobody talks to: no descriptor, no terminal, no caller's limit or signal.
 
-use crate::sys::identity::{self, Actor};
-use crate::sys::supervise::{self, Side};
-use crate::sys::{descriptors, process};
+use crate::identity::{self, Actor};
+use crate::supervise::{self, Side};
+use crate::{descriptors, process};
 use nix::errno::Errno;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Pid, chdir, getpid, setsid};

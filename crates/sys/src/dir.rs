@@ -1,7 +1,7 @@
 //! Files and directories that only root may write: opened by a walk that checks every directory on the way.
 
-use crate::sys::errno_of;
-use crate::sys::lock::{self, Mechanism, Purpose};
+use crate::errno_of;
+use crate::lock::{self, Mechanism, Purpose};
 pub use glexec_core::file_error::FileError;
 use nix::dir::Dir;
 use nix::errno::Errno;

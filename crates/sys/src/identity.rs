@@ -1,6 +1,6 @@
 //! Capabilities, acting as somebody for a moment, and becoming somebody for good.
 
-use crate::sys::capabilities::{self, Capabilities, Sets, clear_ambient_set, empty_bounding_set};
+use crate::capabilities::{self, Capabilities, Sets, clear_ambient_set, empty_bounding_set};
 use nix::errno::Errno;
 use nix::sys::prctl::set_dumpable;
 use nix::sys::signal::{SigSet, SigmaskHow};

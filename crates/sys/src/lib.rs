@@ -28,10 +28,6 @@ pub mod time;
 #[cfg(panic = "abort")]
 mod unwind;
 
-// Until the files say `crate::dir` for `crate::sys::dir`.
-extern crate self as sys;
-pub(crate) use glexec_core::reason;
-
 use nix::errno::Errno;
 
 /// The system's number for an error, EIO where it has none: a write that wrote nothing.

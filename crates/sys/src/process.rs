@@ -1,9 +1,9 @@
 //! Child processes of the privileged program: forked, confined, with a deadline and one bounded answer.
 
-use crate::sys::descriptors;
-use crate::sys::identity::{self, Actor};
-use crate::sys::supervise::{self, Side};
-use crate::sys::{errno_of, sandbox};
+use crate::descriptors;
+use crate::identity::{self, Actor};
+use crate::supervise::{self, Side};
+use crate::{errno_of, sandbox};
 pub use glexec_core::program::NoAnswer;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -167,7 +167,7 @@ fn conclude(child: Pid, answer: Result<Vec<u8>, NoAnswer>) -> Result<Vec<u8>, No
 ///
 /// Every signal gets its default disposition first. Returns only on failure.
 pub fn execute(path: &std::ffi::CStr, arguments: &[std::ffi::CString], environment: &[std::ffi::CString]) -> Errno {
-    crate::sys::start::default_signals();
+    crate::start::default_signals();
     match nix::unistd::execve(path, arguments, environment) {
         Err(errno) => errno,
         Ok(never) => match never {},

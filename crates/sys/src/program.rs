@@ -1,9 +1,9 @@
 //! Running a program of the site's to ask it something: unprivileged, with a deadline, and gone afterwards with all that
 //! it started.
 
-use crate::sys::identity::{self, Actor};
-use crate::sys::supervise::{self, Below};
-use crate::sys::{descriptors, errno_of, process, sandbox};
+use crate::identity::{self, Actor};
+use crate::supervise::{self, Below};
+use crate::{descriptors, errno_of, process, sandbox};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};

@@ -1,7 +1,7 @@
 //! What confines a process that reads hostile bytes: another user, no capabilities, no_new_privs, limits, Landlock,
 //! seccomp. Each step fails closed.
 
-use crate::sys::filter::{self, Rule};
+use crate::filter::{self, Rule};
 use landlock::{ABI, Access, AccessFs, CompatLevel, Compatible, PathBeneath, Ruleset, RulesetAttr, RulesetCreatedAttr};
 use nix::errno::Errno;
 use nix::sys::prctl;

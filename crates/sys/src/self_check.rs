@@ -1,7 +1,7 @@
 //! What must hold before a setuid program trusts its own privileges.
 
-use crate::sys::kernel;
-use crate::sys::start::proc_text;
+use crate::kernel;
+use crate::start::proc_text;
 use nix::unistd::geteuid;
 use std::os::unix::fs::MetadataExt;
 

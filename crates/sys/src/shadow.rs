@@ -1,6 +1,6 @@
 //! When an account expires, from the shadow database (shadow(5)).
 
-use crate::sys::identity::reading_everything;
+use crate::identity::reading_everything;
 use nix::errno::Errno;
 use nix::unistd::geteuid;
 use std::ffi::CString;

@@ -1,8 +1,8 @@
 //! The first steps of a setuid program: take what the caller gave into owned memory, and stop inheriting.
 
-use crate::sys::descriptors;
-use crate::sys::dir::FileError;
-use crate::sys::identity::getgroups;
+use crate::descriptors;
+use crate::dir::FileError;
+use crate::identity::getgroups;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::sys::prctl::set_timerslack;

@@ -1,7 +1,7 @@
 //! What supervising a payload needs of the kernel: forking, signals as messages, reaping, finding descendants.
 
-use crate::sys::identity::{setresgid, setresuid};
-use crate::sys::start::proc_text;
+use crate::identity::{setresgid, setresuid};
+use crate::start::proc_text;
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -474,7 +474,7 @@ pub fn usage() -> Usage {
 pub fn end_by(signal: i32) -> ! {
     // Should it fail, the process is not dumpable all the same.
     let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
-    crate::sys::start::default_signals();
+    crate::start::default_signals();
     self::signal(getpid(), signal);
     // The signal does not end a process: the shells' convention.
     end(signal.saturating_add(128))

@@ -1,8 +1,8 @@
 //! A file that becomes the target account's: created or replaced atomically while acting as the target.
 
-use crate::sys::dir::kind;
-use crate::sys::lock::{self, Mechanism, Purpose};
-use crate::sys::{errno_of, random};
+use crate::dir::kind;
+use crate::lock::{self, Mechanism, Purpose};
+use crate::{errno_of, random};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, renameat};
 use nix::sys::stat::{Mode, SFlag, fchmod, fstatat};

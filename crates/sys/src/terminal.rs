@@ -1,6 +1,6 @@
 //! Taking the caller's terminal away from the payload, which could otherwise type into it (TIOCSTI, CVE-2005-4890).
 
-use crate::sys::start::proc_text;
+use crate::start::proc_text;
 use nix::errno::Errno;
 use nix::unistd::setsid;
 use std::fs::OpenOptions;

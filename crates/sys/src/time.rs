@@ -1,6 +1,6 @@
 //! The clock: read once a call, a parameter everywhere else.
 
-use crate::reason::{Outcome, Reason, Refusal};
+use glexec_core::reason::{Outcome, Reason, Refusal};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Seconds since 1970 UTC.

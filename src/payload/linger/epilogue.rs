@@ -3,19 +3,17 @@
 //! It learns what happened from variables with the historic names, `GLEXEC_EPILOG_*`. Nothing else in its environment
 //! comes from caller or payload: a program of root's must not read its settings from them.
 
-#![forbid(unsafe_code)]
-
 use super::monitor::{self, Tree};
-use crate::account::{AccountDatabase, Login};
-use crate::config::glexec::Glexec;
 use crate::invocation::caller::Caller;
 use crate::invocation::command_line::Payload;
-use crate::lcmaps::Mapping;
-use crate::reason::{Outcome, Reason, Refusal};
-use crate::sys::detached::{self, RunAs};
-use crate::sys::dir;
-use crate::sys::identity::{Actor, Need};
-use crate::sys::supervise::{self, Ended, Place, Reaped};
+use glexec_config::glexec::Glexec;
+use glexec_core::reason::{Outcome, Reason, Refusal};
+use glexec_policy::accounts::{AccountDatabase, Login};
+use glexec_policy::mapping::Mapping;
+use glexec_sys::detached::{self, RunAs};
+use glexec_sys::dir;
+use glexec_sys::identity::{Actor, Need};
+use glexec_sys::supervise::{self, Ended, Place, Reaped};
 use nix::errno::Errno;
 use nix::sys::signalfd::SignalFd;
 use nix::unistd::{Gid, Pid, Uid};

@@ -1,9 +1,7 @@
 //! The front: relays signals to the payload and ends as the payload ended.
 
-#![forbid(unsafe_code)]
-
 use super::{Outcome, SIGNAL, message, monitor};
-use crate::sys::supervise::{self, Arrived, Ended, Event, Heard, Line, Reaped, Sender};
+use glexec_sys::supervise::{self, Arrived, Ended, Event, Heard, Line, Reaped, Sender};
 use nix::errno::Errno;
 use nix::libc::SIGKILL;
 use nix::sys::signalfd::SignalFd;

@@ -13,24 +13,22 @@
 //! When the front dies the monitor ends the payload's tree; when the monitor dies the kernel ends the payload's main
 //! process, and the front, who then is the parent of every orphan, the others.
 
-#![forbid(unsafe_code)]
-
 pub mod epilogue;
 pub mod front;
 pub mod monitor;
 
 use crate::audit::record::Record;
 use crate::call::Call;
-use crate::config::glexec::Glexec;
-use crate::lcmaps::Mapping;
 use crate::payload::become_payload;
 use crate::payload::switch::Prepared;
-use crate::reason::{self, Reason, Refusal};
-use crate::sys::cgroup::{self, Cgroup};
-use crate::sys::start::Limits;
-use crate::sys::supervise::{self, Ended, Heard, Line, Side};
-use crate::sys::{descriptors, identity};
 use epilogue::{Done, Epilogue};
+use glexec_config::glexec::Glexec;
+use glexec_core::reason::{self, Reason, Refusal};
+use glexec_policy::mapping::Mapping;
+use glexec_sys::cgroup::{self, Cgroup};
+use glexec_sys::start::Limits;
+use glexec_sys::supervise::{self, Ended, Heard, Line, Side};
+use glexec_sys::{descriptors, identity};
 use monitor::{Over, Tree};
 use nix::errno::Errno;
 use nix::sys::signalfd::SignalFd;

@@ -1,10 +1,8 @@
 //! The monitor: hands signals on, stops with the front, ends what the payload leaves behind.
 
-#![forbid(unsafe_code)]
-
 use super::SIGNAL;
-use crate::sys::cgroup::Cgroup;
-use crate::sys::supervise::{self, Ended, Event, Heard, Held, Line, Reaped};
+use glexec_sys::cgroup::Cgroup;
+use glexec_sys::supervise::{self, Ended, Event, Heard, Held, Line, Reaped};
 use nix::libc::{SIGCONT, SIGKILL, SIGSTOP, SIGTERM};
 use nix::sys::signalfd::SignalFd;
 use nix::unistd::{Pid, getpid};
