@@ -32,7 +32,8 @@ def eventually(what, happened):
 
 
 def processes_of(account):
-    return root(f"pgrep -u {account} || :").split()
+    """The processes of an account that have not ended; who has ended may still wait to be reaped."""
+    return root(f"ps -o stat=,pid= -u {account} | awk '$1 !~ /^Z/ {{ print $2 }}'").split()
 
 
 class SiteTest(unittest.TestCase):

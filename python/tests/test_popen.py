@@ -190,6 +190,12 @@ class Popen(SiteTest):
         run = {"credential": proxy("alice"), "sandbox": "/tmp/scratch/job", "stdout": -1, "text": True}
         self.assertEqual(glexec.run(["pwd"], cwd="below", **run).stdout, "/tmp/scratch/job/below\n")
 
+    def test_the_account_is_told_without_running_anything(self):
+        report = glexec.renew(credential=proxy("alice"), target_proxy="/dev/null")
+        self.assertEqual((report.account, report.uid, report.target_proxy), ("alice", 3000, None))
+        with self.assertRaises(glexec.Refused):
+            glexec.renew(credential=proxy("mallory"), target_proxy="/dev/null")
+
     def test_lingering_is_what_the_site_says(self):
         job = self.started("read line", stdin=-1)
         owner = root(f"stat -c %u:%g /proc/{job.pid}; cat /proc/{job.pid}/comm").split()
