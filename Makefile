@@ -95,6 +95,8 @@ faults: packages build  ## let a call fail, or be killed, at every system call; 
 lint: packages rust-tools  ## clippy and shellcheck; warnings are errors
 	@echo "lint: clippy"
 	@$(CARGO) clippy --all-targets --locked --quiet -- -D warnings
+	@echo "lint: arrows among crates and files"
+	@packaging/arrows check
 	@echo "lint: shellcheck"
 	@shellcheck $(SCRIPTS) && shellcheck -s bash demo/story
 	@echo "lint: ruff and mypy"

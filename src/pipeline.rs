@@ -5,7 +5,7 @@ use crate::call;
 use crate::call::Call;
 use crate::decision::{self, Decided, Known, Machine, Matter, Privileged};
 use crate::invocation::command_line::{self, Ask, Payload};
-use crate::payload::become_payload;
+use crate::payload::becoming::become_payload;
 use crate::payload::linger::epilogue::{self, Epilogue, Facts};
 use crate::payload::linger::{self, Lingering};
 use crate::payload::renewal;

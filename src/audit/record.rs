@@ -3,8 +3,6 @@
 use crate::invocation::caller::Caller;
 use crate::invocation::command_line::Payload;
 use crate::invocation::environment::Environment;
-use crate::payload::linger::epilogue::Done;
-use crate::payload::linger::monitor::Over;
 use glexec_core::escape::{quoted, shortened, visible, width};
 use glexec_core::field::Field;
 use glexec_core::identity::Identity;
@@ -152,10 +150,10 @@ impl Record {
         self.set(Field::PayloadPid, pid.to_string().as_bytes(), MAX_TEXT);
     }
 
-    /// How the payload ended, what it used and what it left behind: times in seconds, memory in KiB.
-    pub fn ended(&mut self, over: &Over, wall: Duration, usage: &Usage) {
+    /// How the payload ended, how many of its processes had to be killed, and what it used: times in seconds, memory in KiB.
+    pub fn ended(&mut self, ended: Ended, killed: u64, wall: Duration, usage: &Usage) {
         let seconds = |time: Duration| format!("{:.3}", time.as_secs_f64());
-        match over.ended {
+        match ended {
             Ended::Exited(code) => self.set(Field::Status, code.to_string().as_bytes(), MAX_TEXT),
             Ended::Signaled(signal) => self.set(Field::Signal, signal.to_string().as_bytes(), MAX_TEXT),
         }
@@ -163,12 +161,12 @@ impl Record {
         self.set(Field::UserTime, seconds(usage.user).as_bytes(), MAX_TEXT);
         self.set(Field::SysTime, seconds(usage.system).as_bytes(), MAX_TEXT);
         self.set(Field::MaxRss, usage.max_rss.to_string().as_bytes(), MAX_TEXT);
-        self.set(Field::Killed, over.killed.to_string().as_bytes(), MAX_TEXT);
+        self.set(Field::Killed, killed.to_string().as_bytes(), MAX_TEXT);
     }
 
-    /// How the site's epilogue ended.
-    pub fn epilogue(&mut self, done: &Done) {
-        self.set(Field::Epilogue, done.word().as_bytes(), MAX_TEXT);
+    /// How the site's epilogue ended, as one word.
+    pub fn epilogue(&mut self, word: &str) {
+        self.set(Field::Epilogue, word.as_bytes(), MAX_TEXT);
     }
 
     /// Names and visible values in their order.

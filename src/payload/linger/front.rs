@@ -1,6 +1,9 @@
 //! The front: relays signals to the payload and ends as the payload ended.
 
-use super::{Outcome, SIGNAL, message, monitor};
+use super::epilogue::Done;
+use super::line::{Outcome, SIGNAL, message};
+use super::monitor;
+use glexec_core::reason::Reason;
 use glexec_sys::supervise::{self, Arrived, Ended, Event, Heard, Line, Reaped, Sender};
 use nix::errno::Errno;
 use nix::libc::SIGKILL;
@@ -8,7 +11,7 @@ use nix::sys::signalfd::SignalFd;
 use nix::unistd::{Pid, Uid, getpid};
 
 /// Exit codes of a payload that would look like glexec's own, and the code they become (design: outcomes).
-pub(super) const OWN_CODES: std::ops::RangeInclusive<i32> = 201..=204;
+const OWN_CODES: std::ops::RangeInclusive<i32> = 201..=204;
 const PAYLOAD_HAD_OUR_CODE: i32 = 204;
 
 /// Relays until the monitor says how the payload ended; `None` when the monitor died without a word.
@@ -56,6 +59,15 @@ pub fn end_orphans(target: Uid, before: &[Pid]) {
             one.signal(getpid(), SIGKILL);
         }
         std::thread::sleep(monitor::KILL_STEP);
+    }
+}
+
+/// A failed epilogue makes the call one of the site's failures, except with a code that would look like glexec's own:
+/// that stands for itself, like a payload's.
+pub fn of_failed_epilogue(done: &Done) -> Outcome {
+    match done {
+        Done::Ended(Ended::Exited(code)) if OWN_CODES.contains(code) => Outcome::Ran(Ended::Exited(*code)),
+        _ => Outcome::Refused(Reason::EpilogueFailed.class().exit_code().into()),
     }
 }
 

@@ -15,13 +15,14 @@
 
 pub mod epilogue;
 pub mod front;
+mod line;
 pub mod monitor;
 
 use crate::audit::record::Record;
 use crate::call::Call;
-use crate::payload::become_payload;
+use crate::payload::becoming::become_payload;
 use crate::payload::switch::Prepared;
-use epilogue::{Done, Epilogue};
+use epilogue::Epilogue;
 use glexec_config::glexec::Glexec;
 use glexec_core::reason::{self, Reason, Refusal};
 use glexec_policy::mapping::Mapping;
@@ -29,67 +30,12 @@ use glexec_sys::cgroup::{self, Cgroup};
 use glexec_sys::start::Limits;
 use glexec_sys::supervise::{self, Ended, Heard, Line, Side};
 use glexec_sys::{descriptors, identity};
-use monitor::{Over, Tree};
+use line::{Outcome, READY, REFUSED, message};
+use monitor::Tree;
 use nix::errno::Errno;
 use nix::sys::signalfd::SignalFd;
 use nix::unistd::{Gid, Pid, Uid, chdir, getpid};
 use std::time::{Duration, Instant};
-
-/// Over the line, from the monitor: how the payload ended. The first byte says which, the others are the number.
-pub(super) const EXITED: u8 = 1;
-/// Ended by a signal.
-pub(super) const SIGNALED: u8 = 2;
-/// Nothing was executed: glexec itself refused in the payload's process, which tells the monitor so, and it the front; the
-/// number is the exit code.
-pub(super) const REFUSED: u8 = 3;
-/// From the front: hand this signal on.
-pub(super) const SIGNAL: u8 = 4;
-/// From the front to the monitor, and from there to the payload's process: nothing of the caller's is held any more.
-const READY: u8 = 5;
-
-/// How a call ended for the front.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The payload ran and ended so.
-    Ran(Ended),
-    /// glexec refused in the payload's process with this exit code.
-    Refused(i32),
-}
-
-impl Outcome {
-    /// A failed epilogue makes the call one of the site's failures, except with a code that would look like glexec's own:
-    /// that stands for itself, like a payload's.
-    fn of_failed_epilogue(done: &Done) -> Outcome {
-        match done {
-            Done::Ended(Ended::Exited(code)) if front::OWN_CODES.contains(code) => Outcome::Ran(Ended::Exited(*code)),
-            _ => Outcome::Refused(Reason::EpilogueFailed.class().exit_code().into()),
-        }
-    }
-
-    pub(super) fn message(self) -> [u8; 5] {
-        match self {
-            Outcome::Ran(Ended::Exited(code)) => message(EXITED, code),
-            Outcome::Ran(Ended::Signaled(signal)) => message(SIGNALED, signal),
-            Outcome::Refused(code) => message(REFUSED, code),
-        }
-    }
-
-    pub(super) fn from_message(bytes: [u8; 5]) -> Option<Outcome> {
-        let [kind, a, b, c, d] = bytes;
-        let number = i32::from_le_bytes([a, b, c, d]);
-        match kind {
-            EXITED => Some(Outcome::Ran(Ended::Exited(number))),
-            SIGNALED => Some(Outcome::Ran(Ended::Signaled(number))),
-            REFUSED => Some(Outcome::Refused(number)),
-            _ => None,
-        }
-    }
-}
-
-pub(super) fn message(kind: u8, number: i32) -> [u8; 5] {
-    let [a, b, c, d] = number.to_le_bytes();
-    [kind, a, b, c, d]
-}
 
 /// What the three processes need to know.
 pub struct Lingering<'a> {
@@ -236,7 +182,7 @@ fn monitor(mut lingering: Lingering<'_>, line: &Line, front: Pid) -> i32 {
 fn record_refused(call: &mut Call, config: &Glexec, refusal: &Refusal, started: Instant) {
     let ended = Ended::Exited(refusal.reason().class().exit_code().into());
     let mut record = Record::end(call.id());
-    record.ended(&Over { ended, killed: 0 }, started.elapsed(), &supervise::usage());
+    record.ended(ended, 0, started.elapsed(), &supervise::usage());
     call.record_end(&record, config);
 }
 
@@ -335,35 +281,17 @@ fn watch(
     };
     let mut record = Record::end(call.id());
     record.payload(payload.main.as_raw());
-    record.ended(&over, started.elapsed(), &supervise::usage());
+    record.ended(over.ended, over.killed, started.elapsed(), &supervise::usage());
     // Where nothing was executed there is nothing to clean up.
     if let Some(epilogue) = epilogue.filter(|_| executed) {
         let done = epilogue.run(signals, over.ended);
-        record.epilogue(&done);
+        record.epilogue(&done.word());
         if let Some(failure) = done.failure() {
             call.complain(&failure);
-            outcome = Outcome::of_failed_epilogue(&done);
+            outcome = front::of_failed_epilogue(&done);
         }
     }
     call.record_end(&record, config);
     tell(line, outcome);
     0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn outcomes_cross_the_line_unchanged() {
-        for outcome in [
-            Outcome::Ran(Ended::Exited(0)),
-            Outcome::Ran(Ended::Exited(255)),
-            Outcome::Ran(Ended::Signaled(64)),
-            Outcome::Refused(202),
-        ] {
-            assert_eq!(Outcome::from_message(outcome.message()), Some(outcome));
-        }
-        assert_eq!(Outcome::from_message([0; 5]), None);
-    }
 }

@@ -1,6 +1,6 @@
 //! The monitor: hands signals on, stops with the front, ends what the payload leaves behind.
 
-use super::SIGNAL;
+use super::line::SIGNAL;
 use glexec_sys::cgroup::Cgroup;
 use glexec_sys::supervise::{self, Ended, Event, Heard, Held, Line, Reaped};
 use nix::libc::{SIGCONT, SIGKILL, SIGSTOP, SIGTERM};

@@ -2,12 +2,12 @@
 
 #![forbid(unsafe_code)]
 
-use crate::voms::vo;
 use crate::x509::asn1::{Cursor, Malformed, Tlv, only, tag};
 use crate::x509::certificate::{Algorithm, Extension, Fault, Signed, extensions, serial};
 use crate::x509::name::{Name, NameError};
 use der::oid::ObjectIdentifier;
 use glexec_core::identity::Serial;
+use glexec_core::vo;
 
 /// The attribute that holds the FQANs.
 const FQANS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.8005.100.100.4");

@@ -8,7 +8,6 @@
 
 pub mod ac;
 pub mod lsc;
-pub use glexec_core::vo;
 
 use crate::context::{Context, Link, Place, span};
 use crate::revocation::check_revocation;
@@ -173,7 +172,7 @@ fn embedded(ac: &Ac) -> Outcome<Vec<Link>> {
     Ok(found)
 }
 
-/// Looks for the server's chain in `vomsdir/VO/*.lsc`. The VO is a safe file name: see [`vo::is_vo`].
+/// Looks for the server's chain in `vomsdir/VO/*.lsc`. The VO is a safe file name: see [`glexec_core::vo::is_vo`].
 fn check_lsc(context: &Context, ac: &Ac, names: &[&str], embedded: usize) -> Outcome<()> {
     let what = format!("the vomsdir entry of the VO {}", ac.vo);
     let Some(vomsdir) = &context.trust.voms else {
