@@ -359,8 +359,11 @@ fn every_variable_that_the_program_reads_is_documented() {
     for known in ["GLEXEC_CLIENT_CERT", "GLEXEC_ID", "SLURM_JOB_ID"] {
         assert!(variables.contains(&known), "{known} is not found in the source any more: {variables:?}");
     }
+    let help = glexec::invocation::command_line::help();
     for name in variables {
         assert!(page.contains(name), "glexec(1) lacks {name}");
+        // Libraries of callers see by it what this glexec can do (python/glexec/_program.py).
+        assert!(!name.starts_with("GLEXEC_") || help.contains(name), "glexec --help lacks {name}");
     }
 }
 
