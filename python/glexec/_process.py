@@ -389,6 +389,13 @@ class Popen:
         self._outcome(wait=False)
         self._close_report()
 
+    def _close(self) -> None:
+        """Lets go of the payload, whether it has ended or, because nobody may end it, runs on."""
+        for stream in (self.stdin, self.stdout, self.stderr):
+            if stream is not None:
+                stream.close()
+        self._close_report()
+
     def __repr__(self) -> str:
         return f"<glexec.Popen: {self.args!r}, pid {self.pid}, returncode {self.returncode}>"
 

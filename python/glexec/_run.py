@@ -89,6 +89,9 @@ def run(
     id            a text for the site's log, such as your own number of the job
     program       glexec; see `glexec.find`
 
+    Where glexec does not linger, ending it needs a credential that is still valid: else `Refused` is raised after the
+    timeout, and the payload runs on.
+
     Returns `Done`. Raises `Refused`, `TimeoutExpired`, `NotFound`, `Unsupported`, `UsageError`, which are all `Error`.
     """
     if capture_output:
@@ -137,20 +140,21 @@ def run(
 
 
 def _finish(job: Popen, input: str | bytes | None, deadline: float | None, timeout: float | None) -> Done:
-    with job:
-        try:
-            left = None if deadline is None else max(deadline - time.monotonic(), 0)
-            output, errors = job.communicate(input, left)
-        except TimeoutExpired as expired:
-            job._end()
-            # A daemon that got away may hold the pipes: what has come by now is all that there is.
-            raise TimeoutExpired(job.args, timeout or 0, expired.output, expired.stderr) from None
-        except Refused:
-            raise
-        except BaseException:
-            job._end()
-            raise
+    try:
+        left = None if deadline is None else max(deadline - time.monotonic(), 0)
+        output, errors = job.communicate(input, left)
         return job._done(output, errors)
+    except TimeoutExpired as expired:
+        job._end()
+        # A daemon that got away may hold the pipes: what has come by now is all that there is.
+        raise TimeoutExpired(job.args, timeout or 0, expired.output, expired.stderr) from None
+    except Refused:
+        raise
+    except BaseException:
+        job._end()
+        raise
+    finally:
+        job._close()
 
 
 def renew(

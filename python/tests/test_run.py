@@ -2,9 +2,11 @@
 
 import os
 import pickle
+import shutil
 import subprocess
 import threading
 import time
+import unittest
 
 import glexec
 
@@ -123,6 +125,20 @@ class Run(SiteTest):
         self.assertEqual((caught.exception.timeout, caught.exception.cmd[0]), (1, "sh"))
         self.assertIsInstance(caught.exception, (glexec.Error, subprocess.TimeoutExpired))
         self.assertLess(time.monotonic() - begun, 60)
+
+    @unittest.skipIf(LINGERS, "a lingering glexec needs no credential to end a payload")
+    def test_a_payload_that_cannot_be_ended_any_more_is_told_at_once(self):
+        short = "/home/pilot/short.pem"
+        shutil.copy(proxy("alice"), short)
+        self.addCleanup(os.unlink, short)
+        begun = threading.Event()
+        spoil = threading.Thread(target=lambda: (begun.wait(60), os.chmod(short, 0o644)))
+        spoil.start()
+        threading.Timer(0.5, begun.set).start()
+        with self.assertRaises(glexec.Refused) as caught:
+            glexec.run(["sleep", "1000"], credential=short, timeout=2)
+        spoil.join()
+        self.assertEqual(caught.exception.klass, "client")
 
     def test_what_was_written_before_a_timeout_is_kept(self):
         with self.assertRaises(glexec.TimeoutExpired) as caught:
