@@ -1,10 +1,9 @@
 //! The command line: `glexec [-h | --help] [-v | --version] [-V] [--] [command [args…]]`.
 
-use clap::builder::ValueParser;
-use clap::{Arg, ArgAction, Command, ValueHint};
 use glexec_core::escape::in_sentence;
 use glexec_core::reason::{Outcome, Reason, Refusal};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 
 /// The payload: a command and its arguments, byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,36 +27,49 @@ pub enum Ask {
     Call(Option<Payload>),
 }
 
-/// Everything about the command line in one place: `--help` and the manual page come from it.
-pub fn definition() -> Command {
-    Command::new("glexec")
-        .about("Runs a command as the local account of the grid user whose proxy GLEXEC_CLIENT_CERT names.")
-        .disable_help_flag(true)
-        .disable_version_flag(true)
-        .args_override_self(true)
-        .arg(flag("help", "Print this help").short('h').long("help"))
-        .arg(flag("version", "Print the version").short('v').long("version"))
-        .arg(flag("settings", "Print the compile-time settings (root only)").short('V'))
-        .arg(
-            Arg::new("payload")
-                .value_name("command [args…]")
-                .help("The command to run; without one, only the target proxy is (re)created")
-                .trailing_var_arg(true)
-                .num_args(0..)
-                .value_hint(ValueHint::CommandWithArguments)
-                .value_parser(ValueParser::os_string()),
-        )
-        .after_help(
-            "Options end at the first operand. Exit codes: the payload's own; 201 the caller's fault, 202 the site's, \
-             203 not authorized, 126 the command could not be executed.\n\n\
-             Variables: GLEXEC_CLIENT_CERT, GLEXEC_SOURCE_PROXY, GLEXEC_TARGET_PROXY, \
-             GLEXEC_EXPECTED_SUBJECT, GLEXEC_MODE, GLEXEC_ID, GLEXEC_ENV, GLEXEC_REPORT_FD, X509_USER_PROXY: see glexec(1).",
-        )
+/// An option.
+#[derive(Debug)]
+pub struct Flag {
+    /// Its letter.
+    pub short: u8,
+    /// Its word.
+    pub long: Option<&'static str>,
+    /// What it does.
+    pub help: &'static str,
 }
+
+const HELP: Flag = Flag { short: b'h', long: Some("help"), help: "Print this help" };
+const VERSION: Flag = Flag { short: b'v', long: Some("version"), help: "Print the version" };
+const SETTINGS: Flag = Flag { short: b'V', long: None, help: "Print the compile-time settings (root only)" };
+
+/// All options: what `--help` and the manual page say, and what is understood.
+pub const FLAGS: [Flag; 3] = [HELP, VERSION, SETTINGS];
+
+const ABOUT: &str = "\
+Runs a command as the local account of the grid user whose proxy GLEXEC_CLIENT_CERT names.
+
+Usage: glexec [OPTIONS] [--] [command [args…]]
+
+Without a command only the target proxy is (re)created.
+
+Options:
+";
+const MORE: &str = "
+Options end at the first operand. Exit codes: the payload's own; 201 the caller's fault, 202 the site's, 203 not
+authorized, 126 the command could not be executed.
+
+Variables: GLEXEC_CLIENT_CERT, GLEXEC_SOURCE_PROXY, GLEXEC_TARGET_PROXY, GLEXEC_EXPECTED_SUBJECT, GLEXEC_MODE,
+GLEXEC_ID, GLEXEC_ENV, GLEXEC_REPORT_FD, X509_USER_PROXY: see glexec(1).
+";
 
 /// The help text.
 pub fn help() -> String {
-    definition().render_help().to_string()
+    let line = |Flag { short, long, help }: &Flag| {
+        let long = long.map(|word| format!(", --{word}")).unwrap_or_default();
+        format!("  -{}{long:<11}  {help}\n", char::from(*short))
+    };
+    let options: String = FLAGS.iter().map(line).collect();
+    format!("{ABOUT}{options}{MORE}")
 }
 
 /// The version line.
@@ -65,8 +77,23 @@ pub fn version() -> String {
     format!("glexec {}\n", env!("CARGO_PKG_VERSION"))
 }
 
-fn flag(name: &'static str, help: &'static str) -> Arg {
-    Arg::new(name).action(ArgAction::SetTrue).help(help)
+fn misused(option: &OsStr) -> Refusal {
+    let sentence = format!("unknown or misused option {}; see glexec --help", in_sentence(option));
+    Refusal::new(Reason::InvocationUsage, sentence)
+}
+
+/// The letters of the options that a word gives: its own, `-hv`, or that of a long one.
+fn letters(word: &OsStr) -> Outcome<&[u8]> {
+    let bytes = word.as_bytes();
+    let known = match bytes.strip_prefix(b"--") {
+        Some(long) => FLAGS.iter().find(|flag| flag.long.is_some_and(|name| name.as_bytes() == long)),
+        None => {
+            let letters = bytes.get(1..).unwrap_or_default();
+            let unknown = letters.iter().find(|letter| FLAGS.iter().all(|flag| flag.short != **letter));
+            return unknown.map_or(Ok(letters), |letter| Err(misused(OsStr::from_bytes(&[b'-', *letter]))));
+        }
+    };
+    known.map(|flag| std::slice::from_ref(&flag.short)).ok_or_else(|| misused(word))
 }
 
 /// Reads the command line. argv[0] is ignored, whatever it is: callers put all kinds of things there.
@@ -75,24 +102,21 @@ pub fn parse(arguments: &[OsString]) -> Outcome<Ask> {
     if matches!(arguments, [] | [_]) && arguments.first().is_none_or(|name| name.is_empty()) {
         return Err(Refusal::new(Reason::InvocationEmptyArgv, "started without arguments, not even argument zero"));
     }
-    let arguments = arguments.iter().skip(1).cloned();
-    let definition = definition().no_binary_name(true);
-    let mut matches = definition.try_get_matches_from(arguments).map_err(|error| {
-        let option = error.get(clap::error::ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
-        let sentence = format!("unknown or misused option {}; see glexec --help", in_sentence(&option));
-        Refusal::new(Reason::InvocationUsage, sentence)
-    })?;
-    if matches.get_flag("help") {
-        return Ok(Ask::Help);
+    let mut words = arguments.iter().skip(1).peekable();
+    let mut given = Vec::new();
+    while let Some(word) = words.next_if(|word| word.len() > 1 && word.as_bytes().starts_with(b"-")) {
+        if word == "--" {
+            break;
+        }
+        given.extend(letters(word)?);
     }
-    if matches.get_flag("version") {
-        return Ok(Ask::Version);
-    }
-    if matches.get_flag("settings") {
-        return Ok(Ask::Settings);
-    }
-    let mut words = matches.remove_many::<OsString>("payload").into_iter().flatten();
-    Ok(Ask::Call(words.next().map(|command| Payload { command, arguments: words.collect() })))
+    let payload = words.next().map(|command| Payload { command: command.clone(), arguments: words.cloned().collect() });
+    Ok(match given {
+        given if given.contains(&HELP.short) => Ask::Help,
+        given if given.contains(&VERSION.short) => Ask::Version,
+        given if given.contains(&SETTINGS.short) => Ask::Settings,
+        _ => Ask::Call(payload),
+    })
 }
 
 #[cfg(test)]
@@ -126,6 +150,8 @@ mod tests {
             (&["glexec", "-v"], Ask::Version),
             (&["glexec", "--version"], Ask::Version),
             (&["glexec", "-V"], Ask::Settings),
+            (&["glexec", "-Vv", "--", "x"], Ask::Version),
+            (&["glexec", "-", "x"], call("-", &["x"])),
         ];
         for (arguments, expected) in table {
             assert_eq!(parse(&words(arguments)), Ok(expected), "{arguments:?}");
@@ -135,7 +161,15 @@ mod tests {
     #[test]
     fn unknown_options_and_an_empty_argv_are_refused() {
         let code = |arguments: &[&str]| parse(&words(arguments)).map_err(|r| r.reason());
-        for bad in [&["glexec", "-x"][..], &["glexec", "--frobnicate", "id"], &["glexec", "-hx"]] {
+        for bad in [
+            &["glexec", "-x"][..],
+            &["glexec", "--frobnicate", "id"],
+            &["glexec", "-hx"],
+            &["glexec", "--help=x"],
+            &["glexec", "-h", "--hel"],
+            &["glexec", "---"],
+            &["glexec", "-1"],
+        ] {
             assert_eq!(code(bad), Err(Reason::InvocationUsage), "{bad:?}");
         }
         assert_eq!(code(&[]), Err(Reason::InvocationEmptyArgv));

@@ -12,8 +12,10 @@ mod built;
 mod roff;
 
 use built::built;
-use clap::{ArgAction, Command};
+use clap::builder::ValueParser;
+use clap::{Arg, ArgAction, Command, ValueHint};
 use clap_complete::Shell;
+use glexec::invocation::command_line::{FLAGS, Flag};
 use glexec_core::reason::Reason;
 use std::fmt::Write;
 use std::io::Write as _;
@@ -75,9 +77,26 @@ fn text(page: &str) -> String {
     out
 }
 
+/// The command line of glexec, which links no library for it.
+fn glexec() -> Command {
+    let payload = Arg::new("payload").value_name("command [args…]").num_args(0..).trailing_var_arg(true);
+    let payload = payload.value_hint(ValueHint::CommandWithArguments).value_parser(ValueParser::os_string());
+    let flag = |flag: &'static Flag| {
+        let name = flag.long.unwrap_or("settings");
+        let arg = Arg::new(name).short(char::from(flag.short)).action(ArgAction::SetTrue).help(flag.help);
+        if flag.long.is_some() { arg.long(name) } else { arg }
+    };
+    Command::new("glexec")
+        .about("Runs a command as the local account of the grid user whose proxy GLEXEC_CLIENT_CERT names.")
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .args(FLAGS.iter().map(flag))
+        .arg(payload.help("The command to run; without one, only the target proxy is (re)created"))
+}
+
 fn command(name: &str) -> Command {
     match name {
-        "glexec" => glexec::invocation::command_line::definition(),
+        "glexec" => glexec(),
         "glexec-admin" => glexec_admin::definition(),
         _ => panic!("no definition of {name}"),
     }
