@@ -12,6 +12,7 @@ pub mod dir;
 mod filter;
 pub mod identity;
 pub mod kernel;
+mod landlock;
 pub mod lock;
 pub mod lookup;
 pub mod plain;

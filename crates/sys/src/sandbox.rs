@@ -2,7 +2,7 @@
 //! seccomp. Each step fails closed.
 
 use crate::filter::{self, Rule};
-use landlock::{ABI, Access, AccessFs, CompatLevel, Compatible, PathBeneath, Ruleset, RulesetAttr, RulesetCreatedAttr};
+use crate::landlock;
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -21,7 +21,7 @@ pub fn enter(readable: &[BorrowedFd<'_>]) -> Result<(), String> {
     prctl::set_dumpable(false).map_err(|e| format!("PR_SET_DUMPABLE: {e}"))?;
     prctl::set_no_new_privs().map_err(|e| format!("PR_SET_NO_NEW_PRIVS: {e}"))?;
     limit_resources()?;
-    restrict_files(readable)?;
+    landlock::only_read_below(readable).map_err(|errno| format!("Landlock: {errno}"))?;
     restrict_system_calls()
 }
 
@@ -48,26 +48,6 @@ pub(super) fn lower_limit(which: Resource, max: libc::rlim_t) -> Result<(), Stri
         outcome => outcome,
     };
     lowered.map_err(|errno| format!("{which:?}: {errno}"))
-}
-
-/// Landlock: the rights of its first version are a must (Linux 5.13), newer ones are taken where the kernel has them.
-fn restrict_files(readable: &[BorrowedFd<'_>]) -> Result<(), String> {
-    let refused = |e: &dyn std::fmt::Display| format!("Landlock: {e}");
-    let mut rules = Ruleset::default()
-        .set_compatibility(CompatLevel::HardRequirement)
-        .handle_access(AccessFs::from_all(ABI::V1))
-        .map_err(|e| refused(&e))?
-        .set_compatibility(CompatLevel::BestEffort)
-        .handle_access(AccessFs::from_all(ABI::V5))
-        .map_err(|e| refused(&e))?
-        .set_compatibility(CompatLevel::HardRequirement)
-        .create()
-        .map_err(|e| refused(&e))?;
-    for dir in readable {
-        let rule = PathBeneath::new(dir, AccessFs::ReadFile | AccessFs::ReadDir);
-        rules = rules.add_rule(rule).map_err(|e| refused(&e))?;
-    }
-    rules.restrict_self().map(drop).map_err(|e| refused(&e))
 }
 
 /// System calls that judging a credential needs whatever its arguments: memory, reading and answering on open
