@@ -18,6 +18,8 @@ COMMANDS = glexec glexec-admin glexec_wrapenv glexec_unwrapenv glexec_wrapenv.pl
 # Where `make deb` and `make rpm` leave what they made.
 PACKAGES = $(TARGET)/packages
 ADMIN_PROGRAM = $(TARGET)/release/glexec-admin
+# What judges credentials; glexec looks for it where it is installed with PREFIX=/usr.
+VERIFIER = $(TARGET)/release/glexec-verifier
 
 # Only what makes a test site needs root. cargo stays the user's own: also under `sudo make`, where root may not have one.
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
@@ -141,6 +143,8 @@ else
 	install -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/sbin/glexec
 	@echo "install: not root, so glexec is not setuid root yet: chown root:root, then chmod 4711"
 endif
+	install -d $(DESTDIR)$(PREFIX)/libexec/glexec
+	install -m 755 $(VERIFIER) $(DESTDIR)$(PREFIX)/libexec/glexec/verifier
 	install -m 755 $(COMPANIONS) $(SHELL_COMPANIONS) $(DESTDIR)$(PREFIX)/sbin/
 	ln -sf glexec_wrapenv $(DESTDIR)$(PREFIX)/sbin/glexec_wrapenv.pl
 	ln -sf glexec_unwrapenv $(DESTDIR)$(PREFIX)/sbin/glexec_unwrapenv.pl

@@ -9,11 +9,13 @@
 mod forge;
 
 use forge::hostile::{Hostile, maze};
+use forge::judge::{Question, judge};
 use forge::site::*;
 use forge::*;
 use glexec_core::credentials::Credentials;
+use glexec_core::question::KeyRule;
 use glexec_sys::dir::Directory;
-use glexec_verify::{KeyRule, Question, Trust, judge};
+use glexec_verify::Trust;
 use nix::sys::resource::{UsageWho, getrusage};
 use std::path::Path;
 use std::process::Command;

@@ -8,7 +8,7 @@ use crate::invocation::caller::Caller;
 use crate::invocation::command_line::Payload;
 use crate::invocation::environment::Request;
 use crate::service::ServiceAccount;
-use crate::verifier::{self, VerifiedIdentity};
+use crate::verifier::{VerifiedIdentity, Verifier};
 use glexec_config::Config;
 use glexec_core::account::Limits;
 use glexec_core::escape::in_sentence;
@@ -126,7 +126,8 @@ impl Machine for Privileged {
         config: &Config,
         now: i64,
     ) -> Outcome<VerifiedIdentity> {
-        verifier::verify(raw, service, caller, config, now)
+        let actor = service.actor();
+        Verifier::find(Some(&actor), &config.credentials, now)?.verify(raw, caller, config)
     }
 
     fn programs(&self, service: &ServiceAccount) -> Box<dyn Programs> {

@@ -99,7 +99,7 @@ fn authorize(call: &mut Call, inherited: &Inherited, payload: Option<&Payload>) 
     let epilogue =
         payload.map_or(Ok(None), |payload| Epilogue::find(&config.glexec, &facts(payload), machine.accounts()))?;
     if payload.is_none() && config.glexec.create_target_proxy {
-        renewal::check(&request.target, cwd, &target, &user, &service.actor(), &config)?;
+        renewal::check(&request.target, cwd, &target, &user, &service, &config)?;
     }
     let wish = Wish {
         lcas: &config.lcas,

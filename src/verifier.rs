@@ -1,29 +1,38 @@
-//! The verifier: a forked, confined process that judges credentials and answers one bounded verdict.
+//! The privileged side of the verifier: finds its program, asks it, and takes nothing but a verdict of the right form.
+//!
+//! One credential a process: the user's and the pilot's are judged side by side, and neither process is given the other's.
 
 use crate::credential_files::RawCredentials;
 use crate::invocation::caller::Caller;
-use crate::service::ServiceAccount;
 use glexec_config::Config;
 use glexec_config::white_list;
+use glexec_core::credentials::Credentials;
+use glexec_core::described::ProxyFile;
 use glexec_core::file_error::FileError;
-use glexec_core::identity::{Identity, MAX_FQANS};
+use glexec_core::identity::Identity;
+use glexec_core::question::{self, Asked, Holder, KeyRule, Owner, Question};
 use glexec_core::reason::{Outcome, Reason, Refusal};
-use glexec_sys::dir::{Directory, Writers};
+use glexec_core::surveyed::Surveyed;
+use glexec_core::verdict::{self, Judged, MAX_DESCRIPTION, MAX_VERDICT, failed};
+use glexec_sys::dir::{self, Directory, Writers};
 use glexec_sys::identity::Actor;
-use glexec_sys::process::{self, Confinement};
-use glexec_verify::{Answer, KeyRule, Question, Trust, judge};
-use serde::{Deserialize, Serialize};
+use glexec_sys::program::{self, Executable, NoAnswer, Program, Said};
+use std::ffi::OsStr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::time::Duration;
 
-/// Longest verdict in bytes: two identities with all the FQANs that they may have.
-const MAX_VERDICT: usize = 192 * 1024;
-/// Longest sentence and detail of a refusal, and longest note, in bytes.
-const MAX_TEXT: usize = 4096;
-/// Most notes.
-const MAX_NOTES: usize = 32;
+/// Where the verifier's program is; fixed when glexec is built.
+pub const PROGRAM: &str = match option_env!("GLEXEC_VERIFIER") {
+    Some(path) => path,
+    None => "/usr/libexec/glexec/verifier",
+};
 
-/// Who the credentials stand for, judged by the verifier and checked for shape on this side.
-#[derive(Debug)]
+/// How long it may take on a crowded node; alone it needs milliseconds.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Who the credentials stand for.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedIdentity {
     /// The user.
     pub user: Identity,
@@ -33,67 +42,158 @@ pub struct VerifiedIdentity {
     pub notes: Vec<String>,
 }
 
-/// What crosses the process boundary.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-enum Verdict {
-    Trusted(Answer),
-    Refused { code: String, sentence: String, detail: Option<String> },
-}
-
-/// Has the credentials judged by a confined process of the service user.
-pub fn verify(
-    raw: &RawCredentials,
-    service: &ServiceAccount,
-    caller: &Caller,
-    config: &Config,
+/// The verifier's program, found and checked, and what every question to it has.
+#[derive(Debug)]
+pub struct Verifier<'a> {
+    program: OwnedFd,
+    /// Whom it runs as; `None` where whoever asks is nobody special.
+    actor: Option<&'a Actor>,
+    settings: &'a Credentials,
     now: i64,
-) -> Outcome<VerifiedIdentity> {
-    let trust = open_trust(config)?;
-    let question = question(raw, caller, config);
-    let work = || encode(judge(&question, &config.credentials, &trust, now));
-    decode(&confined(&service.actor(), config, &trust, MAX_VERDICT, work)?)
 }
 
-/// What `work` answers in a process that is confined as the one that judges credentials.
-pub fn confined(
-    actor: &Actor,
-    config: &Config,
-    trust: &Trust,
-    max_answer: usize,
-    work: impl FnOnce() -> Vec<u8>,
-) -> Outcome<Vec<u8>> {
-    let linked = config.credentials.linked_directories.paths().iter().map(|path| open_trusted(path.as_path()));
-    let linked = linked.collect::<Result<Vec<_>, _>>().map_err(|error| unusable(&error))?;
-    let mut readable = vec![trust.cas.as_fd()];
-    readable.extend(trust.voms.as_ref().map(Directory::as_fd));
-    readable.extend(linked.iter().map(Directory::as_fd));
-    let how = Confinement { actor, readable: &readable, deadline: process::DEADLINE, max_answer };
-    process::ask_confined(&how, work).map_err(|why| failed(&why.to_string()))
-}
+impl<'a> Verifier<'a> {
+    /// Opens the program, which must be root's, as everything above it must.
+    pub fn find(actor: Option<&'a Actor>, settings: &'a Credentials, now: i64) -> Outcome<Self> {
+        let program = dir::open_program(Path::new(PROGRAM)).map_err(|error| failed(&error.to_string()))?;
+        Ok(Verifier { program, actor, settings, now })
+    }
 
-/// Judges the credentials in this process: for programs without privilege only.
-pub fn verify_here(raw: &RawCredentials, caller: &Caller, config: &Config, now: i64) -> Outcome<VerifiedIdentity> {
-    let trust = open_trust(config)?;
-    decode(&encode(judge(&question(raw, caller, config), &config.credentials, &trust, now)))
-}
+    /// Judges the credentials of a call.
+    pub fn verify(&self, raw: &RawCredentials, caller: &Caller, config: &Config) -> Outcome<VerifiedIdentity> {
+        let may_omit =
+            white_list::contains(&config.glexec.omission_private_key_white_list, &caller.name, &caller.groups);
+        let users = if may_omit { KeyRule::MayBeAbsent } else { KeyRule::Required };
+        let trust = Trust::open(self.settings)?;
+        let files = [
+            (Holder::User, users, Some(&raw.client)),
+            (Holder::Source, users, raw.source.as_ref()),
+            (Holder::Pilot, KeyRule::Required, raw.pilot.as_ref()),
+        ];
+        let files: Vec<_> = files.into_iter().filter_map(|(holder, key, file)| Some((holder, key, file?))).collect();
+        let asked = files.iter().map(|(holder, key, file)| (Asked::Judge { holder: *holder, key: *key }, file.bytes()));
+        let answers = self.ask(asked.collect(), &trust.descriptors(), MAX_VERDICT)?;
+        let judged = answers.iter().map(|answer| answer.as_deref().map_err(Clone::clone).and_then(verdict::judged));
+        together(files.iter().map(|(holder, ..)| *holder).zip(judged))
+    }
 
-fn question<'a>(raw: &'a RawCredentials, caller: &Caller, config: &Config) -> Question<'a> {
-    let may_omit = white_list::contains(&config.glexec.omission_private_key_white_list, &caller.name, &caller.groups);
-    Question {
-        user: raw.client.bytes(),
-        source: raw.source.as_ref().map(|source| source.bytes()),
-        pilot: raw.pilot.as_ref().map(|pilot| pilot.bytes()),
-        key: if may_omit { KeyRule::MayBeAbsent } else { KeyRule::Required },
+    /// Whether a file is a person's proxy.
+    pub fn whose(&self, file: &[u8], person: &Identity) -> Outcome<Owner> {
+        let asked = Asked::Whose { subject: person.subject.clone(), issuer: person.issuer.clone() };
+        verdict::decode(&self.ask_one(asked, file, &[], MAX_VERDICT)?)
+    }
+
+    /// What a proxy file holds.
+    pub fn describe(&self, file: &[u8]) -> Outcome<ProxyFile> {
+        verdict::decode(&self.ask_one(Asked::Describe, file, &[], MAX_DESCRIPTION)?)
+    }
+
+    /// How the trust directories look, now and at a later time.
+    pub fn survey(&self, later: i64) -> Outcome<Surveyed> {
+        let trust = Trust::open(self.settings)?;
+        verdict::decode(&self.ask_one(Asked::Survey { later }, &[], &trust.descriptors(), MAX_DESCRIPTION)?)
+    }
+
+    fn ask_one(&self, asked: Asked, file: &[u8], given: &[Option<BorrowedFd<'_>>], most: usize) -> Outcome<Vec<u8>> {
+        self.ask(vec![(asked, file)], given, most)?.pop().unwrap_or_else(|| Err(failed("nothing was asked")))
+    }
+
+    /// Asks several questions at once, each of a process of its own.
+    fn ask(
+        &self,
+        asked: Vec<(Asked, &[u8])>,
+        descriptors: &[Option<BorrowedFd<'_>>],
+        max_answer: usize,
+    ) -> Outcome<Vec<Outcome<Vec<u8>>>> {
+        // Attributes may be meant for certain hosts only.
+        let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
+        let program = Program {
+            actor: self.actor,
+            executable: Executable::Own(self.program.as_fd()),
+            name: OsStr::new("glexec-verifier"),
+            arguments: &[],
+            descriptors,
+            deadline: DEADLINE,
+            max_answer,
+        };
+        let write = |(asked, file)| {
+            let question = Question { asked, settings: self.settings.clone(), host: host.clone(), now: self.now };
+            question::encode(&question, file).ok_or_else(|| failed("the question would be too long"))
+        };
+        let questions = asked.into_iter().map(write).collect::<Outcome<Vec<_>>>()?;
+        let documents: Vec<_> = questions.iter().map(|question| (&program, question.as_slice())).collect();
+        Ok(program::ask_all(&documents).into_iter().map(heard).collect())
     }
 }
 
-fn failed(why: &str) -> Refusal {
-    Refusal::new(Reason::VerifierFailed, "the verification of the credentials did not work").detail(why)
+/// The verdict's bytes, where the program ended well.
+fn heard(said: Result<Said, NoAnswer>) -> Outcome<Vec<u8>> {
+    match said {
+        Ok(Said { status: 0, output, .. }) => Ok(output),
+        Ok(Said { status, errors, .. }) => {
+            Err(failed(&format!("{PROGRAM}: exit status {status}: {}", String::from_utf8_lossy(&errors).trim())))
+        }
+        Err(why) => Err(failed(&format!("{PROGRAM}: {why}"))),
+    }
 }
 
-fn open_trusted(path: &Path) -> Result<Directory, FileError> {
-    Directory::open_trusted(path, Writers::RootOnly)
+/// What several verdicts come to: the first refusal counts, and the source proxy must be the user's.
+pub fn together(verdicts: impl Iterator<Item = (Holder, Outcome<Judged>)>) -> Outcome<VerifiedIdentity> {
+    let (mut user, mut pilot, mut notes) = (None, None, Vec::new());
+    for (holder, judged) in verdicts {
+        let Judged { identity, notes: said } = judged?;
+        notes.extend(said);
+        match holder {
+            Holder::User => user = Some(identity),
+            Holder::Source => check_source(&identity, user.as_ref())?,
+            Holder::Pilot => pilot = Some(identity),
+        }
+    }
+    Ok(VerifiedIdentity { user: user.ok_or_else(|| failed("nobody judged the user's"))?, pilot, notes })
+}
+
+fn check_source(source: &Identity, user: Option<&Identity>) -> Outcome<()> {
+    match user {
+        Some(user) if source.is_same_person(user) => Ok(()),
+        _ => {
+            let of_user = user.map_or_else(|| "nobody".to_owned(), |user| user.subject.to_string());
+            let text = format!(
+                "the source proxy stands for {}, the client certificate for {of_user}: they must be of the same user and CA",
+                source.subject
+            );
+            Err(Refusal::new(Reason::CredentialIdentity, text))
+        }
+    }
+}
+
+/// The site's trust directories, open and checked.
+struct Trust {
+    cas: Directory,
+    voms: Option<Directory>,
+    linked: Vec<Directory>,
+}
+
+impl Trust {
+    fn open(settings: &Credentials) -> Outcome<Self> {
+        let open = |path: &Path| Directory::open_trusted(path, Writers::RootOnly);
+        let linked = settings.linked_directories.paths().iter();
+        Ok(Trust {
+            cas: open(settings.certdir.as_path()).map_err(|error| unusable(&error))?,
+            voms: match open(settings.vomsdir.as_path()) {
+                Err(FileError::Missing(_)) => None,
+                voms => Some(voms.map_err(|error| unusable(&error))?),
+            },
+            linked: linked
+                .map(|path| open(path.as_path()).map_err(|error| unusable(&error)))
+                .collect::<Outcome<_>>()?,
+        })
+    }
+
+    /// As the verifier is given them.
+    fn descriptors(&self) -> Vec<Option<BorrowedFd<'_>>> {
+        let (cas, voms) = (Some(self.cas.as_fd()), self.voms.as_ref().map(Directory::as_fd));
+        [cas, voms].into_iter().chain(self.linked.iter().map(|linked| Some(linked.as_fd()))).collect()
+    }
 }
 
 fn unusable(error: &FileError) -> Refusal {
@@ -102,106 +202,4 @@ fn unusable(error: &FileError) -> Refusal {
         _ => Reason::TrustUnreadable,
     };
     Refusal::new(reason, "the site's trust directories cannot be used").detail(error.to_string())
-}
-
-/// Opens the site's trust directories.
-pub fn open_trust(config: &Config) -> Outcome<Trust> {
-    let cas = open_trusted(config.credentials.certdir.as_path()).map_err(|error| unusable(&error))?;
-    let voms = match open_trusted(config.credentials.vomsdir.as_path()) {
-        Err(FileError::Missing(_)) => None,
-        voms => Some(voms.map_err(|error| unusable(&error))?),
-    };
-    // Attributes may be meant for certain hosts only.
-    let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
-    Ok(Trust { cas, voms, host })
-}
-
-fn encode(judgement: Outcome<Answer>) -> Vec<u8> {
-    let verdict = match judgement {
-        Ok(answer) => Verdict::Trusted(answer),
-        Err(refusal) => Verdict::Refused {
-            code: refusal.reason().code().into(),
-            sentence: shortened(refusal.sentence()),
-            detail: refusal.only_for_log().map(shortened),
-        },
-    };
-    // An empty answer is not a verdict: the privileged side refuses it.
-    serde_json::to_vec(&verdict).unwrap_or_default()
-}
-
-fn shortened(text: &str) -> String {
-    text.chars().take(MAX_TEXT / 4).collect()
-}
-
-/// Reads a verdict: the only parser of the verifier's bytes on the privileged side. Nothing in it is used as a number,
-/// a path or an index; names and FQANs check their own form.
-pub fn decode(bytes: &[u8]) -> Outcome<VerifiedIdentity> {
-    let verdict: Verdict = serde_json::from_slice(bytes).map_err(|error| failed(&format!("no verdict: {error}")))?;
-    match verdict {
-        Verdict::Refused { code, sentence, detail } => {
-            let reason = Reason::from_code(&code).ok_or_else(|| failed("an unknown reason"))?;
-            let texts = [Some(&sentence), detail.as_ref()];
-            if texts.into_iter().flatten().any(|text| text.len() > MAX_TEXT) {
-                return Err(failed("a reason that is too long"));
-            }
-            let refusal = Refusal::new(reason, sentence);
-            Err(match detail {
-                Some(detail) => refusal.detail(detail),
-                None => refusal,
-            })
-        }
-        Verdict::Trusted(Answer { user, pilot, notes }) => {
-            if !has_shape(&user) || !pilot.as_ref().is_none_or(has_shape) {
-                return Err(failed("an identity with FQANs of several VOs, or too many"));
-            }
-            if notes.len() > MAX_NOTES || notes.iter().any(|note| note.len() > MAX_TEXT) {
-                return Err(failed("too many notes"));
-            }
-            Ok(VerifiedIdentity { user, pilot, notes })
-        }
-    }
-}
-
-fn has_shape(identity: &Identity) -> bool {
-    identity.fqans.len() <= MAX_FQANS && identity.fqans.iter().all(|fqan| Some(fqan.vo()) == identity.vo())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn reason(bytes: &str) -> Reason {
-        decode(bytes.as_bytes()).unwrap_err().reason()
-    }
-
-    fn trusted(subject: &str, fqans: &str) -> String {
-        format!(
-            r#"{{"trusted":{{"user":{{"subject":"{subject}","issuer":"/CN=CA","serial":"01","form":"full-proxy",
-            "not_after":1,"fqans":[{fqans}]}},"pilot":null,"notes":[]}}}}"#
-        )
-    }
-
-    #[test]
-    fn nonsense_is_never_a_pass() {
-        let unknown_code = r#"{"refused":{"code":"no.such","sentence":"x","detail":null}}"#;
-        for nonsense in ["", "{}", "null", "[]", "{\"trusted\":{}}", "\u{0}", unknown_code] {
-            assert_eq!(reason(nonsense), Reason::VerifierFailed, "{nonsense}");
-        }
-    }
-
-    #[test]
-    fn identities_of_the_wrong_form_are_nonsense() {
-        assert!(decode(trusted("/CN=Alice", r#""/vo/Role=NULL/Capability=NULL""#).as_bytes()).is_ok());
-        let two_vos = r#""/vo/Role=NULL/Capability=NULL","/other/Role=NULL/Capability=NULL""#;
-        let table = [("CN=Alice", ""), ("/CN=A\\nB", ""), ("/CN=Alice", "\"/vo/\""), ("/CN=Alice", two_vos)];
-        for (subject, fqans) in table {
-            assert_eq!(reason(&trusted(subject, fqans)), Reason::VerifierFailed, "{subject} {fqans}");
-        }
-    }
-
-    #[test]
-    fn a_refusal_crosses_the_boundary_unchanged() {
-        let refusal = Refusal::new(Reason::CredentialExpired, "the proxy expired").detail("position 0");
-        assert_eq!(decode(&encode(Err(refusal.clone()))).unwrap_err(), refusal);
-    }
 }

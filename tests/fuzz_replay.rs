@@ -8,6 +8,10 @@ mod fuzz;
 use forge::der::*;
 use forge::site::*;
 use forge::*;
+use glexec_core::credentials::Credentials;
+use glexec_core::question::{self, Asked, Holder, KeyRule, Question, VERSION};
+use glexec_core::reason::{Reason, Refusal};
+use glexec_core::verdict;
 use std::path::Path;
 
 #[test]
@@ -37,8 +41,8 @@ fn the_kept_credentials_are_good() {
     for (file, expected) in [("full", "FullProxy"), ("limited", "LimitedProxy"), ("voms", "FullProxy")] {
         let bytes = std::fs::read(fuzz::kept().join("corpus/chain").join(file)).unwrap();
         let answer = fuzz::judged(&bytes).unwrap();
-        assert_eq!(format!("{:?}", answer.user.form), expected);
-        assert_eq!(answer.user.fqans.len(), if file == "voms" { 2 } else { 0 });
+        assert_eq!(format!("{:?}", answer.identity.form), expected);
+        assert_eq!(answer.identity.fqans.len(), if file == "voms" { 2 } else { 0 });
     }
 }
 
@@ -129,10 +133,15 @@ fn seed() {
     );
     let identity = r#"{"subject":"/CN=Alice","issuer":"/CN=CA","serial":"01","form":"full-proxy","not_after":1,"fqans":["/vo","/vo/Role=x"]}"#;
     put(
-        "corpus/verdict/trusted",
-        format!(r#"{{"trusted":{{"user":{identity},"pilot":{identity},"notes":["x"]}}}}"#).as_bytes(),
+        "corpus/verdict/answered",
+        format!("glexec-verdict {VERSION}\n{{\"answered\":{{\"identity\":{identity},\"notes\":[\"x\"]}}}}").as_bytes(),
     );
-    put("corpus/verdict/refused", br#"{"refused":{"code":"credential.expired","sentence":"x","detail":null}}"#);
+    let refusal = Refusal::new(Reason::CredentialExpired, "x");
+    put("corpus/verdict/refused", &verdict::encode::<()>(Err(refusal)));
+    let asked = Asked::Judge { holder: Holder::User, key: KeyRule::Required };
+    let settings = Credentials::default();
+    let question = Question { asked, settings, host: "worker001".into(), now: fuzz::NOW };
+    put("corpus/question/judge", &question::encode(&question, b"file").unwrap());
     put(
         "corpus/map_file/usual",
         b"# x\n\"/DC=org/DC=example/CN=Alice\" .pool,alice # y\n/DC=org/* bob\\,c\r\n\"/CN=\\\"q\" x\n",

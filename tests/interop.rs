@@ -5,7 +5,8 @@ mod forge;
 
 use forge::site::*;
 use glexec_core::credentials::{Companion, Credentials, ProxyType};
-use glexec_verify::{KeyRule, Question, judge};
+use glexec_core::question::{Holder, KeyRule};
+use glexec_verify::{Matter, judge};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -81,11 +82,11 @@ fn judged(site: &Site, directory: &Path, options: &[&str], bend: impl FnOnce(&mu
     let mut policy = Credentials::default();
     bend(&mut policy);
     let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap();
-    let question = Question { user: &file, source: None, pilot: None, key: KeyRule::Required };
-    match judge(&question, &policy, &site.trust(), now) {
+    let matter = Matter { file: &file, holder: Holder::User, key: KeyRule::Required };
+    match judge(&matter, &policy, &site.trust(), now) {
         Ok(answer) => {
-            let fqans: Vec<&str> = answer.user.fqans.iter().map(|fqan| fqan.as_str()).collect();
-            format!("{} {:?} {}", answer.user.subject, answer.user.form, fqans.join(" "))
+            let fqans: Vec<&str> = answer.identity.fqans.iter().map(|fqan| fqan.as_str()).collect();
+            format!("{} {:?} {}", answer.identity.subject, answer.identity.form, fqans.join(" "))
         }
         Err(refusal) => format!("{}: {}", refusal.reason(), refusal.for_log()),
     }

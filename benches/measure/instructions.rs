@@ -12,7 +12,9 @@ use glexec::invocation::environment::{Environment, Request};
 use glexec::service::ServiceAccount;
 use glexec::verifier::VerifiedIdentity;
 use glexec_config::Config;
+use glexec_core::question::{Holder, KeyRule};
 use glexec_core::reason::Outcome;
+use glexec_core::verdict::Judged;
 use glexec_machine::configuration;
 use glexec_policy::accounts::AccountDatabase;
 use glexec_policy::circumstances::Purpose;
@@ -21,7 +23,7 @@ use glexec_policy::leases::Leases;
 use glexec_policy::programs::Programs;
 use glexec_sys::dir::Directory;
 use glexec_sys::time;
-use glexec_verify::{Answer, KeyRule, Question, Trust, judge};
+use glexec_verify::{Trust, judge};
 use nix::unistd::{Gid, Uid};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -82,25 +84,25 @@ pub fn step(name: &str) {
         return;
     }
     let config = configuration::load().unwrap();
-    let verified: Vec<Answer> = (1..=2).filter(|&step| wanted(step)).map(|_| verify(&config)).collect();
+    let verified: Vec<Judged> = (1..=2).filter(|&step| wanted(step)).map(|_| verify(&config)).collect();
     if wanted(3) {
         decided(&config, verified);
     }
 }
 
-fn verify(config: &Config) -> Answer {
+fn verify(config: &Config) -> Judged {
     let proxy = fs::read(PROXY).unwrap();
     let trust = Trust {
         cas: Directory::open(config.credentials.certdir.as_path()).unwrap(),
         voms: Some(Directory::open(config.credentials.vomsdir.as_path()).unwrap()),
         host: String::new(),
     };
-    let question = Question { user: &proxy, source: None, pilot: None, key: KeyRule::Required };
-    judge(&question, &config.credentials, &trust, time::now().unwrap()).unwrap()
+    let matter = glexec_verify::Matter { file: &proxy, holder: Holder::User, key: KeyRule::Required };
+    judge(&matter, &config.credentials, &trust, time::now().unwrap()).unwrap()
 }
 
 /// The decision on a call of the pilot's, but for what has been verified already.
-fn decided(config: &Config, verified: Vec<Answer>) {
+fn decided(config: &Config, verified: Vec<Judged>) {
     let variables = [("GLEXEC_CLIENT_CERT", "/home/pilot/bob.pem"), ("GLEXEC_TARGET_PROXY", "/dev/null")];
     let environment = Environment::new(variables.map(|(name, value)| (name.into(), value.into())).into());
     let (uid, gid) = (Uid::from_raw(PILOT), Gid::from_raw(PILOT));
@@ -111,7 +113,7 @@ fn decided(config: &Config, verified: Vec<Answer>) {
 
 /// The machine, with a verifier that knows the answer.
 struct Verified {
-    answer: Answer,
+    answer: Judged,
     machine: Privileged,
 }
 
@@ -128,7 +130,7 @@ impl Machine for Verified {
         _: &Config,
         _: i64,
     ) -> Outcome<VerifiedIdentity> {
-        Ok(VerifiedIdentity { user: self.answer.user.clone(), pilot: None, notes: Vec::new() })
+        Ok(VerifiedIdentity { user: self.answer.identity.clone(), pilot: None, notes: Vec::new() })
     }
 
     fn programs(&self, service: &ServiceAccount) -> Box<dyn Programs> {

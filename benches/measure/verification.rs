@@ -4,8 +4,9 @@ use crate::figures::{Case, Group, Verification};
 use crate::forge::site::*;
 use crate::forge::*;
 use glexec_core::credentials::Credentials;
+use glexec_core::question::{Holder, KeyRule};
 use glexec_sys::dir::Directory;
-use glexec_verify::{KeyRule, Question, Trust, judge};
+use glexec_verify::{Matter, Trust, judge};
 use nix::sys::resource::{UsageWho, getrusage};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -109,8 +110,8 @@ pub fn judge_file(user: &str, certificates: &str, vomsdir: &str, times: u32) {
         voms: Some(Directory::open(Path::new(vomsdir)).unwrap()),
         host: String::new(),
     };
-    let question = Question { user: &user, source: None, pilot: None, key: KeyRule::Required };
-    let once = || judge(&question, &Credentials::default(), &trust, NOW).unwrap();
+    let matter = Matter { file: &user, holder: Holder::User, key: KeyRule::Required };
+    let once = || judge(&matter, &Credentials::default(), &trust, NOW).unwrap();
     once();
     let start = cpu(UsageWho::RUSAGE_SELF);
     (1..times).for_each(|_| drop(once()));

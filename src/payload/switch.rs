@@ -9,9 +9,10 @@ use glexec_config::lcas::Plan;
 use glexec_core::escape::in_sentence;
 use glexec_core::reason::{Outcome, Reason, Refusal};
 use glexec_policy::mapping::Mapping;
+use glexec_sys::execute::execute;
 use glexec_sys::identity::{self, Actor};
 use glexec_sys::start::Limits;
-use glexec_sys::{lookup, process, terminal};
+use glexec_sys::{lookup, terminal};
 use nix::errno::Errno;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Uid, chdir};
@@ -204,7 +205,7 @@ impl Switched {
     /// Becomes the command. Returns only when there is none, or when the kernel refuses it.
     pub fn run(self) -> Ran {
         let Some(command) = self.command else { return Ran::Nothing };
-        let errno: Errno = process::execute(&command.path, &command.arguments, &command.environment);
+        let errno: Errno = execute(&command.path, &command.arguments, &command.environment);
         Ran::Failed(command::not_executed(Path::new(OsStr::from_bytes(command.path.to_bytes())), errno))
     }
 }

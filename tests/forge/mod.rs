@@ -5,6 +5,7 @@
 
 pub mod der;
 pub mod hostile;
+pub mod judge;
 pub mod site;
 
 use der::*;

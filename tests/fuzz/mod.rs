@@ -3,12 +3,13 @@
 
 #![allow(dead_code)] // every fuzz target uses another part of it
 
-use glexec::verifier;
 use glexec_config::lcmaps::Matching;
 use glexec_core::credentials::{BadAc, Credentials, ProxyType};
 use glexec_core::identity::{Dn, Fqan, MAX_FQAN, MAX_FQANS};
+use glexec_core::question::{self, Holder, KeyRule};
 use glexec_core::reason::Outcome;
 use glexec_core::spelling::as_printed;
+use glexec_core::verdict::{self, Judged};
 use glexec_core::vo;
 use glexec_policy::files::map_file::{self, Wanted};
 use glexec_policy::files::subject::Subject;
@@ -20,7 +21,7 @@ use glexec_verify::x509::certificate::{Certificate, Extension, oid};
 use glexec_verify::x509::name::Name;
 use glexec_verify::x509::pem::{FirstCrl, Octets};
 use glexec_verify::x509::{pem, proxy};
-use glexec_verify::{Answer, KeyRule, Question, Trust, judge};
+use glexec_verify::{Matter, Trust, judge};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -40,6 +41,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("signing_policy", eacl),
     ("namespaces", namespaces_file),
     ("crl", crl_stream),
+    ("question", question),
     ("verdict", verdict),
     ("map_file", map_files),
 ];
@@ -111,14 +113,14 @@ fn as_file(data: &[u8]) -> String {
 }
 
 /// What is said about certificates in DER.
-pub fn judged(data: &[u8]) -> Outcome<Answer> {
+pub fn judged(data: &[u8]) -> Outcome<Judged> {
     judged_with(data, &Credentials::default())
 }
 
-fn judged_with(data: &[u8], policy: &Credentials) -> Outcome<Answer> {
+fn judged_with(data: &[u8], policy: &Credentials) -> Outcome<Judged> {
     let text = as_file(data);
-    let question = Question { user: text.as_bytes(), source: None, pilot: None, key: KeyRule::Required };
-    judge(&question, policy, &site().trust, NOW)
+    let matter = Matter { file: text.as_bytes(), holder: Holder::User, key: KeyRule::Required };
+    judge(&matter, policy, &site().trust, NOW)
 }
 
 /// The whole judge: nobody becomes another person or gets more FQANs than the CA and the VOMS server ever signed.
@@ -127,9 +129,9 @@ pub fn chain(data: &[u8]) {
     for generations in [vec![ProxyType::Rfc3820], vec![ProxyType::Rfc3820, ProxyType::Gt3, ProxyType::Legacy]] {
         policy.proxy_types = generations;
         if let Ok(answer) = judged_with(data, &policy) {
-            let subject = answer.user.subject.as_str();
+            let subject = answer.identity.subject.as_str();
             assert_eq!(subject, "/DC=org/DC=example/CN=Alice", "the key is that of her proxies");
-            let fqans: Vec<&str> = answer.user.fqans.iter().map(Fqan::as_str).collect();
+            let fqans: Vec<&str> = answer.identity.fqans.iter().map(Fqan::as_str).collect();
             assert!(fqans.is_empty() || fqans == ["/testvo/Role=pilot", "/testvo"], "{fqans:?}");
         }
     }
@@ -235,12 +237,19 @@ fn first_crl(data: &[u8]) -> Option<Vec<u8>> {
 }
 
 pub fn verdict(data: &[u8]) {
-    if let Ok(identity) = verifier::decode(data) {
-        for one in [Some(&identity.user), identity.pilot.as_ref()].into_iter().flatten() {
-            assert!(one.subject.as_str().starts_with('/') && one.fqans.len() <= MAX_FQANS);
-            assert!(!one.subject.as_str().chars().any(char::is_control));
-            assert!(one.fqans.iter().all(|fqan| Some(fqan.vo()) == one.vo()));
-        }
+    if let Ok(Judged { identity, .. }) = verdict::judged(data) {
+        assert!(identity.subject.as_str().starts_with('/') && identity.fqans.len() <= MAX_FQANS);
+        assert!(!identity.subject.as_str().chars().any(char::is_control));
+        assert!(identity.fqans.iter().all(|fqan| Some(fqan.vo()) == identity.vo()));
+    }
+}
+
+/// What the verifier reads first: a question comes out as it would go in again.
+pub fn question(data: &[u8]) {
+    if let Ok((question, file)) = question::decode(data) {
+        let again = question::encode(&question, file).unwrap();
+        let (same, same_file) = question::decode(&again).unwrap();
+        assert_eq!((same.asked, same_file), (question.asked, file));
     }
 }
 

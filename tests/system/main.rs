@@ -33,3 +33,4 @@ mod site_itself;
 mod switch;
 mod target_proxy;
 mod tutorial;
+mod verifier;

@@ -4,7 +4,7 @@
 //! the lists at the end, or the last test fails.
 
 use crate::site::{Caller, GLEXEC, Run, Site, material_file};
-use crate::{audit, command, epilogue, target_proxy};
+use crate::{audit, command, epilogue, target_proxy, verifier};
 use glexec_core::reason::{Reason, Retry};
 use nix::fcntl::{Flock, FlockArg};
 use serde_json::json;
@@ -280,6 +280,10 @@ const TRUST: Table = &[
     (Reason::TrustPolicyMissing, |site| after(site, "rm /etc/grid-security/certificates/*.signing_policy")),
     (Reason::TrustPolicyMalformed, |site| {
         after(site, "for file in /etc/grid-security/certificates/*.signing_policy; do echo nonsense > $file; done")
+    }),
+    (Reason::VerifierVersion, |site| {
+        verifier::put_verifier(site, &verifier::witness(r#"printf("glexec-verdict 99\n{}"); return 0;"#));
+        call(alice(site))
     }),
     (Reason::VerifierFailed, |site| {
         site.set("service_user = \"nosuch\"");

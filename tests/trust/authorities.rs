@@ -664,7 +664,10 @@ fn what_is_wrong_with_a_crl_names_its_file() {
         let refusal = ask(&site, &user(&good), defaults).unwrap_err();
         let surveyed = glexec_verify::trust::survey::survey(&site.trust(), &Credentials::default(), NOW).unwrap();
         let faults = surveyed.into_iter().flat_map(|ca| ca.unwrap().faults).collect::<Vec<_>>();
-        assert!(faults.iter().any(|fault| fault.for_log() == refusal.for_log()), "check says the same: {faults:?}");
+        assert!(
+            faults.iter().any(|fault| fault.clone().refusal().for_log() == refusal.for_log()),
+            "check says the same: {faults:?}"
+        );
         refusal.for_log()
     };
     let genuine = |bend: &dyn Fn(&mut Crl)| crl(&w.root, &[], |c| bend(c));

@@ -15,11 +15,13 @@ mod voms;
 
 use corpus::{case, remember};
 use forge::der::*;
+use forge::judge::{Question, judge};
 use forge::site::*;
 use forge::*;
+use glexec::verifier::VerifiedIdentity;
 use glexec_core::credentials::*;
+use glexec_core::question::KeyRule;
 use glexec_core::reason::Outcome;
-use glexec_verify::{Answer, KeyRule, Question, judge};
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 
@@ -27,7 +29,7 @@ const FULL: &str = "/DC=org/DC=example/CN=Alice FullProxy";
 const LIMITED_ALICE: &str = "/DC=org/DC=example/CN=Alice LimitedProxy";
 const BARE: &str = "/DC=org/DC=example/CN=Alice EndEntity";
 
-fn ask(site: &Site, question: &Question, bend: impl FnOnce(&mut Credentials)) -> Outcome<Answer> {
+fn ask(site: &Site, question: &Question, bend: impl FnOnce(&mut Credentials)) -> Outcome<VerifiedIdentity> {
     let mut policy = Credentials::default();
     bend(&mut policy);
     remember(site, question, &policy);
@@ -39,7 +41,7 @@ fn user(file: &[u8]) -> Question<'_> {
 }
 
 /// The answer in one line: the reason code, or subject, form and FQANs.
-fn line(answer: &Outcome<Answer>) -> String {
+fn line(answer: &Outcome<VerifiedIdentity>) -> String {
     match answer {
         Err(refusal) => {
             assert!(refusal.sentence().len() > 20, "{refusal:?} says nothing");

@@ -1,10 +1,10 @@
 //! `[credentials]`: what the verifier accepts.
 
 use crate::values::{AbsolutePath, Lifetime};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A generation of proxy certificates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ProxyType {
     /// RFC 3820.
@@ -16,7 +16,7 @@ pub enum ProxyType {
 }
 
 /// What to do with limited proxies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LimitedProxy {
     /// Take them like full ones.
@@ -28,7 +28,7 @@ pub enum LimitedProxy {
 }
 
 /// What to do with the pilot's own proxy, X509_USER_PROXY.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PilotProxy {
     /// It must be there and valid.
@@ -40,7 +40,7 @@ pub enum PilotProxy {
 }
 
 /// Whether a file that accompanies a CA must be there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Companion {
     /// No file, no trust.
@@ -52,7 +52,7 @@ pub enum Companion {
 }
 
 /// What to do with an attribute certificate that is present but not valid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BadAc {
     /// Refuse the whole credential.
@@ -62,7 +62,7 @@ pub enum BadAc {
 }
 
 /// A digest that signatures may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Digest {
     /// SHA-1, for old test beds only.
@@ -95,7 +95,7 @@ fn rsa_bits<'de, D: Deserializer<'de>>(value: D) -> Result<u32, D::Error> {
 const MAX_LINKED: usize = 4;
 
 /// `linked_directories`.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(try_from = "Vec<AbsolutePath>")]
 pub struct LinkedDirectories(Vec<AbsolutePath>);
 
@@ -115,7 +115,7 @@ impl LinkedDirectories {
 }
 
 /// The `[credentials]` table.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Credentials {
     /// The IGTF CA directory.

@@ -4,13 +4,17 @@
 
 pub mod account;
 pub mod credentials;
+pub mod described;
 pub mod escape;
 pub mod field;
 pub mod file_error;
 pub mod identity;
 pub mod lock;
 pub mod program;
+pub mod question;
 pub mod reason;
 pub mod spelling;
+pub mod surveyed;
 pub mod values;
+pub mod verdict;
 pub mod vo;

@@ -14,7 +14,7 @@ pub struct Said {
 }
 
 /// Why there is no answer.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum NoAnswer {
     /// The system refused a step on our side.
     #[error("{0}: {1}")]

@@ -174,6 +174,7 @@ catalogue! {
     TrustPolicyMissing       "trust.signing-policy-missing" System Useless "The signing policy of a CA is missing.";
     TrustPolicyMalformed     "trust.signing-policy-malformed" System Useless "The signing policy of a CA cannot be understood.";
 
+    VerifierVersion          "verifier.version"           System MayHelp "The verifier is of another version than glexec: an update is under way, or was interrupted.";
     VerifierFailed           "verifier.failed"            System Useless "The verifier process died, took too long or answered nonsense.";
 
     LcasUserban              "lcas.userban"               Authorization Useless "The user is banned at this site.";
@@ -311,6 +312,7 @@ mod tests {
         let transient: Vec<_> = Reason::ALL.iter().filter(|r| r.retry() == Retry::MayHelp).map(|r| r.code()).collect();
         let expected = [
             "trust.crl-expired",
+            "verifier.version",
             "lcas.exec-failed",
             "lcmaps.pool-exhausted",
             "lcmaps.exec-failed",

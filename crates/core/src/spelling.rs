@@ -5,6 +5,47 @@
 //! none before a backslash; OpenSSL 1 put none at all. [`as_printed`] reads all of them. It is a function of the text
 //! alone, so that no text is ever the name of two people: a backslash that tells two names apart goes on doing so.
 
+/// Types of attributes and their short names as OpenSSL prints them; every other type is printed as its dotted number.
+pub const TYPES: &[(&str, &str)] = &[
+    ("2.5.4.3", "CN"),
+    ("2.5.4.4", "SN"),
+    ("2.5.4.5", "serialNumber"),
+    ("2.5.4.6", "C"),
+    ("2.5.4.7", "L"),
+    ("2.5.4.8", "ST"),
+    ("2.5.4.9", "street"),
+    ("2.5.4.10", "O"),
+    ("2.5.4.11", "OU"),
+    ("2.5.4.12", "title"),
+    ("2.5.4.13", "description"),
+    ("2.5.4.17", "postalCode"),
+    ("2.5.4.41", "name"),
+    ("2.5.4.42", "GN"),
+    ("2.5.4.43", "initials"),
+    ("2.5.4.44", "generationQualifier"),
+    ("2.5.4.46", "dnQualifier"),
+    ("2.5.4.65", "pseudonym"),
+    ("2.5.4.97", "organizationIdentifier"),
+    ("2.5.4.15", "businessCategory"),
+    ("2.5.4.18", "postOfficeBox"),
+    ("2.5.4.20", "telephoneNumber"),
+    ("2.5.4.45", "x500UniqueIdentifier"),
+    ("1.2.840.113549.1.9.1", "emailAddress"),
+    ("1.2.840.113549.1.9.2", "unstructuredName"),
+    ("1.2.840.113549.1.9.8", "unstructuredAddress"),
+    ("0.9.2342.19200300.100.1.1", "UID"),
+    ("0.9.2342.19200300.100.1.3", "mail"),
+    ("0.9.2342.19200300.100.1.25", "DC"),
+    ("1.3.6.1.4.1.311.60.2.1.1", "jurisdictionL"),
+    ("1.3.6.1.4.1.311.60.2.1.2", "jurisdictionST"),
+    ("1.3.6.1.4.1.311.60.2.1.3", "jurisdictionC"),
+];
+
+/// Whether there is a short name that satisfies a condition.
+pub fn is_type(condition: impl Fn(&str) -> bool) -> bool {
+    TYPES.iter().any(|(_, name)| condition(name))
+}
+
 /// Whether a text could be read as the start of an attribute: a word and an equals sign.
 pub fn starts_attribute(text: &str) -> bool {
     let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');

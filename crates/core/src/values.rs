@@ -1,11 +1,11 @@
 //! Values of the configuration that check themselves, so that an error has the line and column of its value.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// An absolute path without NUL.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "PathBuf")]
 pub struct AbsolutePath(PathBuf);
 
@@ -56,6 +56,12 @@ impl TryFrom<String> for Lifetime {
         }
         let number: u64 = digits.parse().map_err(|_| bad())?;
         number.checked_mul(unit).map(|s| Lifetime(Duration::from_secs(s))).ok_or_else(bad)
+    }
+}
+
+impl Serialize for Lifetime {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{}s", self.0.as_secs()))
     }
 }
 

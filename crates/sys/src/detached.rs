@@ -2,7 +2,7 @@
 
 use crate::identity::{self, Actor};
 use crate::supervise::{self, Side};
-use crate::{descriptors, process};
+use crate::{descriptors, execute};
 use nix::errno::Errno;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Pid, chdir, getpid, setsid};
@@ -28,7 +28,7 @@ pub fn start(program: &CString, environment: &[CString], run_as: &RunAs) -> Resu
         Side::Parent(child) => Ok(child),
         Side::Child => {
             if prepare(run_as, parent).is_ok() {
-                process::execute(program, std::slice::from_ref(program), environment);
+                execute::execute(program, std::slice::from_ref(program), environment);
             }
             supervise::end(NOT_EXECUTED)
         }

@@ -236,8 +236,24 @@ fn version(stat: &FileStat) -> Version {
 
 /// Checks that a program is what [`check_file`] wants, and that somebody may execute it.
 pub fn check_program(path: &Path) -> Result<(), FileError> {
+    check_executable(path, &stat_file(path)?)
+}
+
+/// Opens a program under the conditions of [`check_program`], to be executed: what was looked at, and nothing else.
+pub fn open_program(path: &Path) -> Result<OwnedFd, FileError> {
+    let fail = |errno| file_error(path, errno);
+    let (parent, name) = locate(path)?;
+    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let program = openat(&parent, name.as_os_str(), flags, Mode::empty()).map_err(fail)?;
+    let stat = fstat(&program).map_err(fail)?;
+    check_owner_and_kind(path, &stat)?;
+    check_executable(path, &stat)?;
+    Ok(program)
+}
+
+fn check_executable(path: &Path, stat: &FileStat) -> Result<(), FileError> {
     let anybody = Mode::S_IXUSR | Mode::S_IXGRP | Mode::S_IXOTH;
-    match Mode::from_bits_truncate(stat_file(path)?.st_mode).intersects(anybody) {
+    match Mode::from_bits_truncate(stat.st_mode).intersects(anybody) {
         true => Ok(()),
         false => Err(FileError::Unusable { path: path.into(), why: "is not executable (chmod a+x)".into() }),
     }
@@ -253,11 +269,15 @@ fn stat_file(path: &Path) -> Result<FileStat, FileError> {
     let fail = |errno| file_error(path, errno);
     let (parent, name) = locate(path)?;
     let stat = fstatat(&parent, name.as_os_str(), AtFlags::AT_SYMLINK_NOFOLLOW).map_err(fail)?;
-    if kind(&stat) != SFlag::S_IFREG {
+    check_owner_and_kind(path, &stat)?;
+    Ok(stat)
+}
+
+fn check_owner_and_kind(path: &Path, stat: &FileStat) -> Result<(), FileError> {
+    if kind(stat) != SFlag::S_IFREG {
         return Err(FileError::Unusable { path: path.into(), why: "is not a regular file".into() });
     }
-    check_writers(path, &stat, Writers::RootOnly)?;
-    Ok(stat)
+    check_writers(path, stat, Writers::RootOnly)
 }
 
 /// Opens a log or a lock for appending, and makes it (mode 0600) where it is missing: a regular file of root's that, like
@@ -323,6 +343,11 @@ impl Directory {
         let flags = OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let fd = nix::fcntl::open(path, flags, Mode::empty()).map_err(|e| file_error(path, e))?;
         Ok(Directory { fd, path: path.into() })
+    }
+
+    /// A directory that is open already; `path` is what messages call it.
+    pub fn at(fd: OwnedFd, path: &Path) -> Self {
+        Directory { fd, path: path.into() }
     }
 
     /// Opens a directory that, like every directory above it (symbolic links resolved), only root may write; `writers`

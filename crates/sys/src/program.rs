@@ -1,15 +1,19 @@
-//! Running a program of the site's to ask it something: unprivileged, with a deadline, and gone afterwards with all that
-//! it started.
+//! Running a program to ask it something: unprivileged, with a deadline, and gone afterwards with all that it started.
+//!
+//! It serves plug-ins of the site's and glexec's own verifier. Several may be asked at once, each with a document of its
+//! own: none of them sees another's.
 
+use crate::execute::{execute, execute_open};
 use crate::identity::{self, Actor};
 use crate::supervise::{self, Below};
-use crate::{descriptors, errno_of, process, sandbox};
+use crate::{descriptors, errno_of, sandbox};
+pub use glexec_core::program::{NoAnswer, Said};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
 use nix::sys::resource::Resource;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::{Mode, umask};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, chdir, fork, getpid, pipe2, setsid};
@@ -17,13 +21,13 @@ use std::collections::BTreeSet;
 use std::ffi::{CStr, CString, OsStr};
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// All of its environment.
+/// All of the environment of a program of the site's; glexec's own has none.
 const ENVIRONMENT: &CStr = c"PATH=/usr/local/bin:/usr/bin:/bin";
 /// Memory that it may allocate, in bytes: an interpreter and a TLS library fit with room.
 const MAX_MEMORY: libc::rlim_t = 1024 * 1024 * 1024;
@@ -42,22 +46,32 @@ const MAX_ERRORS: usize = 2048;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Exit status of a child that could not become the program.
 const NOT_STARTED: i32 = 125;
+/// Which program it is, and with it how far it is trusted.
+#[derive(Clone, Copy, Debug)]
+pub enum Executable<'a> {
+    /// One of the site's, by its path: it gets a PATH and limits, and may start others, which are looked for and ended.
+    Of(&'a Path),
+    /// glexec's own, open: it gets no environment, closes its own sandbox first of all, and can start nothing.
+    Own(BorrowedFd<'a>),
+}
 
 /// A program to be asked.
 pub struct Program<'a> {
-    /// Whom it runs as; never root.
-    pub actor: &'a Actor,
-    /// Its path, which is its argv[0] too.
-    pub path: &'a Path,
+    /// Whom it runs as, never root; `None` where whoever asks is nobody special.
+    pub actor: Option<&'a Actor>,
+    /// Which it is.
+    pub executable: Executable<'a>,
+    /// Its argv[0].
+    pub name: &'a OsStr,
     /// Its arguments.
     pub arguments: &'a [String],
+    /// What it gets on descriptors from 3 on; a gap stays closed.
+    pub descriptors: &'a [Option<BorrowedFd<'a>>],
     /// How long it may take.
     pub deadline: Duration,
     /// How much it may say, in bytes.
     pub max_answer: usize,
 }
-
-pub use glexec_core::program::{NoAnswer, Said};
 
 /// Our ends of the pipes.
 struct Ends {
@@ -66,18 +80,68 @@ struct Ends {
     errors: Option<File>,
 }
 
+/// A program that has been started.
+struct Running<'a> {
+    program: &'a Program<'a>,
+    child: Pid,
+    ended: OwnedFd,
+    ends: Ends,
+    unsent: &'a [u8],
+    output: Vec<u8>,
+    errors: Vec<u8>,
+    /// Whether it has been waited for: then its number may be another's.
+    reaped: bool,
+    /// What came of it, once it is known.
+    said: Option<Result<Said, NoAnswer>>,
+}
+
+fn system(what: &'static str) -> impl FnOnce(Errno) -> NoAnswer {
+    move |errno| NoAnswer::System(what, errno.to_string())
+}
+
 /// Runs the program with `document` on its standard input. It counts when it has ended; whatever it has started and left
 /// behind is killed, however the call ends.
 pub fn ask(program: &Program<'_>, document: &[u8]) -> Result<Said, NoAnswer> {
-    let system = |what| move |errno: Errno| NoAnswer::System(what, errno.to_string());
-    let words = std::iter::once(program.path.as_os_str()).chain(program.arguments.iter().map(OsStr::new));
+    let mut all = ask_all(&[(program, document)]);
+    all.pop().unwrap_or_else(|| Err(NoAnswer::System("nothing was asked", Errno::EINVAL.to_string())))
+}
+
+/// Runs programs side by side, each with a document; the answers in the same order.
+pub fn ask_all(questions: &[(&Program<'_>, &[u8])]) -> Vec<Result<Said, NoAnswer>> {
+    let may_leave = questions.iter().any(|(program, _)| matches!(program.executable, Executable::Of(_)));
+    // Orphans of the program become our children, so that they can be found.
+    let adopt = |wanted: bool| match may_leave {
+        true => prctl::set_child_subreaper(wanted).map_err(system("PR_SET_CHILD_SUBREAPER")),
+        false => Ok(()),
+    };
+    let started = Instant::now();
+    let mut running: Vec<_> =
+        questions.iter().map(|(program, document)| adopt(true).and_then(|()| begin(program, document))).collect();
+    while running.iter().flatten().any(|one| one.said.is_none()) {
+        converse(&mut running, started);
+    }
+    for one in running.iter().flatten() {
+        end_all(one);
+    }
+    let calm = adopt(false);
+    let said = |one: Result<Running<'_>, NoAnswer>| {
+        let said = one?.said.unwrap_or_else(|| Err(NoAnswer::Died("it said nothing".into())));
+        calm.clone().and(said)
+    };
+    running.into_iter().map(said).collect()
+}
+
+/// Starts a program.
+fn begin<'a>(program: &'a Program<'a>, document: &'a [u8]) -> Result<Running<'a>, NoAnswer> {
+    let words = std::iter::once(program.name).chain(program.arguments.iter().map(OsStr::new));
     let words: Result<Vec<CString>, _> = words.map(|word| CString::new(word.as_bytes())).collect();
     let words = words.map_err(|_| NoAnswer::System("a NUL in an argument", Errno::EINVAL.to_string()))?;
     let pipes = || pipe2(OFlag::O_CLOEXEC).map_err(system("pipe"));
     let (input, output, errors) = (pipes()?, pipes()?, pipes()?);
+    for end in [&input.1, &output.0, &errors.0] {
+        fcntl(end, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(system("fcntl"))?;
+    }
     let parent = getpid();
-    // Orphans of the program become our children, so that they can be found.
-    prctl::set_child_subreaper(true).map_err(system("PR_SET_CHILD_SUBREAPER"))?;
     // SAFETY: the process has one thread, so the child may do whatever the parent may.
     let child = match unsafe { fork() }.map_err(system("fork"))? {
         ForkResult::Child => {
@@ -89,17 +153,18 @@ pub fn ask(program: &Program<'_>, document: &[u8]) -> Result<Said, NoAnswer> {
         }
         ForkResult::Parent { child } => child,
     };
-    drop((input.0, output.1, errors.1));
     let ends = Ends {
         input: Some(File::from(input.1)),
         output: Some(File::from(output.0)),
         errors: Some(File::from(errors.0)),
     };
-    let said = converse(program, document, child, ends);
-    end_all(child, program.actor);
-    let calm = prctl::set_child_subreaper(false).map_err(system("PR_SET_CHILD_SUBREAPER"));
-    let said = said?;
-    calm.map(|()| said)
+    let ended = pidfd(child).inspect_err(|_| {
+        // Our own child, not reaped yet: the number is nobody else's.
+        let _ = kill(child, Signal::SIGKILL);
+        let _ = waitpid(child, None);
+    })?;
+    let (output, errors) = (Vec::new(), Vec::new());
+    Ok(Running { program, child, ended, ends, unsent: document, output, errors, reaped: false, said: None })
 }
 
 /// The child's side; returns only where something went wrong, and then has said so to whoever reads its errors.
@@ -110,66 +175,115 @@ fn become_program(program: &Program<'_>, words: &[CString], parent: Pid, ends: [
             return;
         }
     }
-    let prepare = || -> Result<(), String> {
+    let prepare = || -> Result<Option<RawFd>, String> {
         setsid().map_err(|e| format!("setsid: {e}"))?;
-        identity::become_for_good(program.actor)?;
+        if let Some(actor) = program.actor {
+            identity::become_for_good(actor)?;
+        }
         supervise::die_with(parent)?;
         prctl::set_no_new_privs().map_err(|e| format!("PR_SET_NO_NEW_PRIVS: {e}"))?;
-        for (which, max) in [
-            (Resource::RLIMIT_DATA, MAX_MEMORY),
-            (Resource::RLIMIT_CPU, MAX_CPU_SECONDS.saturating_add(program.deadline.as_secs())),
-            (Resource::RLIMIT_NOFILE, MAX_FILES),
-            (Resource::RLIMIT_NPROC, MAX_PROCESSES),
-            (Resource::RLIMIT_FSIZE, MAX_FILE),
-            (Resource::RLIMIT_CORE, 0),
-        ] {
-            sandbox::lower_limit(which, max)?;
-        }
+        limit(program)?;
         chdir("/").map_err(|e| format!("chdir: {e}"))?;
         umask(Mode::from_bits_truncate(0o077));
-        descriptors::close_all_but(&[]).map_err(|e| format!("close_range: {e}"))
+        hand_over(program).map_err(|e| format!("descriptors: {e}"))
     };
-    let why = match (prepare(), words.first()) {
-        (Err(why), _) => why,
-        (Ok(()), None) => "no program".to_owned(),
-        (Ok(()), Some(path)) => process::execute(path, words, &[ENVIRONMENT.to_owned()]).desc().to_owned(),
+    let why = match prepare() {
+        Ok(None) => {
+            let path = words.first().map_or(c"", |word| word.as_c_str());
+            execute(path, words, &[ENVIRONMENT.to_owned()]).desc().to_owned()
+        }
+        // SAFETY: the descriptor stays open until the program has taken the process's place.
+        Ok(Some(fd)) => execute_open(unsafe { BorrowedFd::borrow_raw(fd) }, words).desc().to_owned(),
+        Err(why) => why,
     };
     // Nobody is there to hear that this failed.
     let _ = std::io::stderr().write_all(why.as_bytes());
 }
 
-/// Writes the document and reads what the program says, until it ends.
-fn converse(program: &Program<'_>, document: &[u8], child: Pid, mut ends: Ends) -> Result<Said, NoAnswer> {
-    let started = Instant::now();
-    let ended = pidfd(child)?;
-    for end in [&ends.input, &ends.output, &ends.errors].into_iter().flatten() {
-        fcntl(end, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(|e| NoAnswer::System("fcntl", e.to_string()))?;
+fn limit(program: &Program<'_>) -> Result<(), String> {
+    if let Executable::Own(_) = program.executable {
+        return sandbox::lower_limit(Resource::RLIMIT_CORE, 0);
     }
-    let (mut unsent, mut output, mut errors) = (document, Vec::new(), Vec::new());
-    loop {
-        let left = program.deadline.saturating_sub(started.elapsed());
-        if left.is_zero() {
-            return Err(NoAnswer::Deadline(program.deadline));
+    let limits = [
+        (Resource::RLIMIT_DATA, MAX_MEMORY),
+        (Resource::RLIMIT_CPU, MAX_CPU_SECONDS.saturating_add(program.deadline.as_secs())),
+        (Resource::RLIMIT_NOFILE, MAX_FILES),
+        (Resource::RLIMIT_NPROC, MAX_PROCESSES),
+        (Resource::RLIMIT_FSIZE, MAX_FILE),
+        (Resource::RLIMIT_CORE, 0),
+    ];
+    limits.into_iter().try_for_each(|(which, max)| sandbox::lower_limit(which, max))
+}
+
+/// Gives the program its descriptors from 3 on and closes all others; returns where glexec's own program is open, which
+/// closes when it is executed. The caller may have left room for a dozen descriptors only: what is not needed goes first.
+fn hand_over(program: &Program<'_>) -> Result<Option<RawFd>, Errno> {
+    let own = match program.executable {
+        Executable::Of(_) => None,
+        Executable::Own(fd) => Some(fd),
+    };
+    let needed = program.descriptors.iter().copied().chain([own]).flatten();
+    descriptors::close_all_but(&needed.map(|fd| fd.as_raw_fd()).collect::<Vec<_>>())?;
+    // Copies above the numbers that will be given, so that none is overwritten before it has got its own.
+    let above = RawFd::try_from(program.descriptors.len()).map_err(|_| Errno::EMFILE)?.saturating_add(3);
+    let copy = |fd: BorrowedFd<'_>| fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(above));
+    let own = own.map(copy).transpose()?;
+    let given: Result<Vec<_>, _> = program.descriptors.iter().map(|fd| fd.map(copy).transpose()).collect();
+    let mut keep: Vec<RawFd> = own.into_iter().collect();
+    for (number, fd) in (3..).zip(given?) {
+        let Some(fd) = fd else { continue };
+        // SAFETY: whatever had the number is copied or about to be closed, and this child uses none of it any more.
+        Errno::result(unsafe { libc::dup2(fd, number) })?;
+        keep.push(number);
+    }
+    descriptors::close_all_but(&keep)?;
+    Ok(own)
+}
+
+/// Waits until something happens, then writes to the programs and reads from them what there is.
+fn converse(running: &mut [Result<Running<'_>, NoAnswer>], started: Instant) {
+    let mut waiting: Vec<&mut Running<'_>> = running.iter_mut().flatten().filter(|one| one.said.is_none()).collect();
+    let left = |one: &Running<'_>| one.program.deadline.saturating_sub(started.elapsed());
+    let patience = waiting.iter().map(|one| left(one)).min().unwrap_or_default();
+    let mut fds = Vec::new();
+    for one in &waiting {
+        fds.push(PollFd::new(one.ended.as_fd(), PollFlags::POLLIN));
+        fds.extend(one.ends.input.as_ref().map(|end| PollFd::new(end.as_fd(), PollFlags::POLLOUT)));
+        let read = [&one.ends.output, &one.ends.errors];
+        fds.extend(read.into_iter().flatten().map(|end| PollFd::new(end.as_fd(), PollFlags::POLLIN)));
+    }
+    let polled = match poll(&mut fds, PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX)) {
+        Ok(_) | Err(Errno::EINTR) => Ok(()),
+        Err(errno) => Err(errno),
+    };
+    drop(fds);
+    for one in &mut waiting {
+        one.said = match polled {
+            Err(errno) => Some(Err(system("poll")(errno))),
+            Ok(()) if left(one).is_zero() => Some(Err(NoAnswer::Deadline(one.program.deadline))),
+            Ok(()) => one.go_on().transpose(),
+        };
+    }
+}
+
+impl Running<'_> {
+    /// Writes and reads what can be; what came of it where the program has ended or said too much.
+    fn go_on(&mut self) -> Result<Option<Said>, NoAnswer> {
+        // Looked at before the pipes are read, so that nothing that it wrote is missed.
+        let mut ended = [PollFd::new(self.ended.as_fd(), PollFlags::POLLIN)];
+        let looked = poll(&mut ended, PollTimeout::ZERO);
+        let over = matches!(looked, Ok(1..));
+        self.unsent = send(&mut self.ends.input, self.unsent);
+        let max_answer = self.program.max_answer;
+        drain(&mut self.ends.output, &mut self.output, max_answer.saturating_add(1))?;
+        drain(&mut self.ends.errors, &mut self.errors, MAX_ERRORS)?;
+        if self.output.len() > max_answer {
+            return Err(NoAnswer::TooLong(max_answer));
         }
-        let mut fds = vec![PollFd::new(ended.as_fd(), PollFlags::POLLIN)];
-        fds.extend(ends.input.as_ref().map(|end| PollFd::new(end.as_fd(), PollFlags::POLLOUT)));
-        fds.extend(
-            [&ends.output, &ends.errors].into_iter().flatten().map(|e| PollFd::new(e.as_fd(), PollFlags::POLLIN)),
-        );
-        match poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(errno) => return Err(NoAnswer::System("poll", errno.to_string())),
-        }
-        let over = fds.first().and_then(PollFd::any).unwrap_or(false);
-        unsent = send(&mut ends.input, unsent);
-        drain(&mut ends.output, &mut output, program.max_answer.saturating_add(1))?;
-        drain(&mut ends.errors, &mut errors, MAX_ERRORS)?;
-        if output.len() > program.max_answer {
-            return Err(NoAnswer::TooLong(program.max_answer));
-        }
-        if over {
-            // Looked at before the pipes were read, so nothing that it wrote is missed.
-            return conclude(child, output, errors);
+        self.reaped = over;
+        match over {
+            true => conclude(self.child, std::mem::take(&mut self.output), std::mem::take(&mut self.errors)).map(Some),
+            false => Ok(None),
         }
     }
 }
@@ -240,9 +354,20 @@ fn conclude(child: Pid, output: Vec<u8>, errors: Vec<u8>) -> Result<Said, NoAnsw
 
 /// Kills and reaps the program and everything that it has left. Children that the caller had before it became glexec are
 /// ours, too: they do not run as the service user and are left alone.
-///
+fn end_all(one: &Running<'_>) {
+    match (one.program.executable, one.program.actor) {
+        (Executable::Of(_), Some(actor)) => end_tree(one.child, actor),
+        // It was alone.
+        _ if one.reaped => {}
+        _ => {
+            let _ = kill(one.child, Signal::SIGKILL);
+            while waitpid(one.child, None) == Err(Errno::EINTR) {}
+        }
+    }
+}
+
 /// Before any is killed all are stopped, since a program that forks without end would fork into the places of the dead.
-fn end_all(child: Pid, actor: &Actor) {
+fn end_tree(child: Pid, actor: &Actor) {
     let started = Instant::now();
     let mut stopped = BTreeSet::new();
     loop {

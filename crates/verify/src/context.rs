@@ -72,12 +72,12 @@ pub struct Context<'a> {
     /// How many bytes of CRLs have been read.
     pub crl_bytes: Cell<usize>,
     notes: RefCell<Vec<String>>,
-    about: Cell<Option<&'static str>>,
+    about: Option<&'static str>,
 }
 
 impl<'a> Context<'a> {
-    /// A context with fresh budgets.
-    pub fn new(policy: &'a Credentials, trust: &'a Trust, now: i64) -> Self {
+    /// A context with fresh budgets; `about` says whose file is judged, where notes must.
+    pub fn new(policy: &'a Credentials, trust: &'a Trust, now: i64, about: Option<&'static str>) -> Self {
         let (signatures, crls, notes) = (Cell::new(MAX_SIGNATURES), RefCell::default(), RefCell::default());
         Context {
             policy,
@@ -88,7 +88,7 @@ impl<'a> Context<'a> {
             authorities: RefCell::default(),
             crl_bytes: Cell::new(0),
             notes,
-            about: Cell::new(None),
+            about,
         }
     }
 
@@ -144,16 +144,11 @@ impl<'a> Context<'a> {
         crls
     }
 
-    /// Says whose file is judged from now on, where it is not the user's client certificate.
-    pub fn turn_to(&self, what: &'static str) {
-        self.about.set(Some(what));
-    }
-
     /// Adds a line for the log, as long as there are not too many.
     pub fn note(&self, text: String) {
         let mut notes = self.notes.borrow_mut();
         if notes.len() < MAX_NOTES {
-            notes.push(match self.about.get() {
+            notes.push(match self.about {
                 Some(what) => format!("{what}: {text}"),
                 None => text,
             });

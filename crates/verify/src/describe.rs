@@ -1,6 +1,6 @@
 //! What a proxy file holds, told without judging it.
 //!
-//! The bytes are hostile: as root this runs in a confined process, as the verifier does.
+//! The bytes are hostile: this is answered by the verifier, too.
 
 #![forbid(unsafe_code)]
 
@@ -8,71 +8,7 @@ use crate::voms::{self, ac::Ac};
 use crate::x509::asn1::Malformed;
 use crate::x509::certificate::{Certificate, oid};
 use crate::x509::{pem, proxy};
-use serde::{Deserialize, Serialize};
-
-/// A proxy file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ProxyFile {
-    /// The certificates in the order of the file.
-    pub certificates: Vec<Part>,
-    /// Whether there is a private key.
-    pub private_key: bool,
-    /// Why the file cannot be read any further.
-    pub unreadable: Option<String>,
-}
-
-/// A certificate of the file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, untagged)]
-pub enum Part {
-    /// One that can be read.
-    Certificate {
-        /// What it is.
-        kind: String,
-        /// Its subject.
-        subject: String,
-        /// Its issuer.
-        issuer: String,
-        /// Its serial number.
-        serial: String,
-        /// First second of validity, since 1970 UTC.
-        not_before: i64,
-        /// Last second of validity.
-        not_after: i64,
-        /// Its VOMS attribute certificate.
-        attributes: Option<Attributes>,
-    },
-    /// One that cannot.
-    Broken {
-        /// Why.
-        broken: String,
-    },
-}
-
-/// A VOMS attribute certificate.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, untagged)]
-pub enum Attributes {
-    /// One that can be read.
-    Ac {
-        /// The VO.
-        vo: String,
-        /// Who signed it.
-        server: String,
-        /// First second of validity, since 1970 UTC.
-        not_before: i64,
-        /// Last second of validity.
-        not_after: i64,
-        /// The FQANs.
-        fqans: Vec<String>,
-    },
-    /// One that cannot.
-    Broken {
-        /// Why.
-        broken: String,
-    },
-}
+use glexec_core::described::{Attributes, Part, ProxyFile};
 
 /// Describes the content of a proxy file.
 pub fn describe(file: &[u8], max_chain: usize) -> ProxyFile {

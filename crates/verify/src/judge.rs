@@ -1,4 +1,4 @@
-//! The verdict on a credential: pure but for reading the two trust directories, the clock is a parameter.
+//! The verdict on one credential: pure but for reading the two trust directories, the clock is a parameter.
 //!
 //! # The order of checks
 //!
@@ -14,8 +14,7 @@
 //! 6. signing policies, then CRLs, from the user's CA up to the anchor (203, and 202 for what the site has to mend);
 //! 7. VOMS attributes, in the same order: parsed, whose, by whom, trusted, valid, in scope.
 //!
-//! The source proxy and the pilot's proxy come after the user's; the pilot's may be limited or not as it likes, because
-//! `limited_proxy` is about what runs.
+//! The pilot's proxy may be limited or not as it likes, because `limited_proxy` is about what runs.
 
 #![forbid(unsafe_code)]
 
@@ -27,93 +26,49 @@ use crate::x509::certificate::{Certificate, Fault as CertificateFault};
 use crate::x509::chain::{self, Chain};
 use crate::x509::key::{self, Of};
 use crate::x509::pem::{self, Contents};
-use glexec_core::credentials::{Credentials, PilotProxy};
+use glexec_core::credentials::Credentials;
 use glexec_core::identity::{Form, Fqan, Identity};
+use glexec_core::question::{Holder, KeyRule};
 use glexec_core::reason::{Outcome, Reason, Refusal};
-use serde::{Deserialize, Serialize};
+use glexec_core::verdict::Judged;
 
-/// Whether a proxy file must hold its private key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyRule {
-    /// It must.
-    Required,
-    /// The caller is in `omission_private_key_white_list`: it need not, but a key that is there must be the right one.
-    MayBeAbsent,
-}
-
-/// What is to be judged: the contents of proxy files.
-#[derive(Debug)]
-pub struct Question<'a> {
-    /// GLEXEC_CLIENT_CERT: the user's.
-    pub user: &'a [u8],
-    /// GLEXEC_SOURCE_PROXY, where it is another file.
-    pub source: Option<&'a [u8]>,
-    /// X509_USER_PROXY: the pilot's.
-    pub pilot: Option<&'a [u8]>,
-    /// Whether the user's and the source proxy must hold their key; the pilot's must.
+/// What is to be judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Matter<'a> {
+    /// The content of a proxy file.
+    pub file: &'a [u8],
+    /// Whose it is said to be.
+    pub holder: Holder,
+    /// Whether it must hold its private key.
     pub key: KeyRule,
 }
 
-/// Who the credentials stand for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Answer {
-    /// The user.
-    pub user: Identity,
-    /// The pilot, where its proxy was judged.
-    pub pilot: Option<Identity>,
-    /// Lines for the log, not more than 20.
-    pub notes: Vec<String>,
-}
-
-/// Judges credentials.
-pub fn judge(question: &Question, policy: &Credentials, trust: &Trust, now: i64) -> Outcome<Answer> {
-    let context = Context::new(policy, trust, now);
-    let user = examine(&context, question.user, question.key, Whose::User)?;
-    if let Some(source) = question.source.filter(|source| *source != question.user) {
-        let source = examine_other(&context, "the source proxy", source, question.key, Whose::User)?;
-        if !source.is_same_person(&user) {
-            let text = format!(
-                "the source proxy stands for {}, the client certificate for {}: they must be of the same user and CA",
-                source.subject, user.subject
-            );
-            return Err(Refusal::new(Reason::CredentialIdentity, text));
-        }
-    }
-    let pilot = match (policy.pilot_proxy, question.pilot) {
-        (PilotProxy::Required, None) => {
-            let text = "this site requires the pilot's own proxy: set X509_USER_PROXY (pilot_proxy)";
-            return Err(Refusal::new(Reason::CredentialPilotMissing, text));
-        }
-        (PilotProxy::Ignored, _) | (PilotProxy::Optional, None) => None,
-        (_, Some(pilot)) => Some(examine_other(&context, "the pilot's proxy", pilot, KeyRule::Required, Whose::Pilot)?),
+/// Judges a credential.
+pub fn judge(matter: &Matter<'_>, policy: &Credentials, trust: &Trust, now: i64) -> Outcome<Judged> {
+    // What is said of a file beside the client certificate names it.
+    let what = match matter.holder {
+        Holder::User => None,
+        Holder::Source => Some("the source proxy"),
+        Holder::Pilot => Some("the pilot's proxy"),
     };
-    Ok(Answer { user, pilot, notes: context.into_notes() })
+    let context = Context::new(policy, trust, now, what);
+    let identity = examine(&context, matter).map_err(|refusal| match what {
+        Some(what) => refusal.about(what),
+        None => refusal,
+    })?;
+    Ok(Judged { identity, notes: context.into_notes() })
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Whose {
-    User,
-    Pilot,
-}
-
-/// Judges a file beside the client certificate; what is said of it names it.
-fn examine_other(context: &Context, what: &'static str, file: &[u8], key: KeyRule, whose: Whose) -> Outcome<Identity> {
-    context.turn_to(what);
-    examine(context, file, key, whose).map_err(|refusal| refusal.about(what))
-}
-
-/// Judges one proxy file.
-fn examine(context: &Context, file: &[u8], key: KeyRule, whose: Whose) -> Outcome<Identity> {
-    let contents = pem::read(file, context.policy.max_chain)?;
+fn examine(context: &Context, matter: &Matter<'_>) -> Outcome<Identity> {
+    let contents = pem::read(matter.file, context.policy.max_chain)?;
     for label in &contents.foreign {
         context.note(format!("the file has a block {label:?}, which is no part of a proxy: passed over"));
     }
     let links = parse(&contents)?;
-    check_key(context, &contents, &links, key)?;
+    check_key(context, &contents, &links, matter.key)?;
     let chain = chain::build(context, links)?;
     chain::check_validity(chain.links(), context.now)?;
-    if whose == Whose::User {
+    if matter.holder != Holder::Pilot {
         chain::check_limited(context, &chain)?;
     }
     chain::check_lifetimes(context, &chain)?;

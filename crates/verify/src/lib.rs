@@ -6,13 +6,15 @@
 
 #![forbid(unsafe_code)]
 
+pub mod answer;
 mod context;
-pub mod describe;
+mod describe;
 mod judge;
 mod revocation;
 pub mod trust;
 pub mod voms;
+mod whose;
 pub mod x509;
 
-pub use judge::{Answer, KeyRule, Question, judge};
+pub use judge::{Matter, judge};
 pub use trust::Trust;

@@ -1,9 +1,9 @@
 //! Names in lists of the site that mean nobody: each is a mistake, and in a ban file one that lets somebody in.
 
+use glexec_core::spelling::is_type;
 use glexec_core::spelling::{Piece, as_printed, pieces};
 use glexec_policy::files::banned;
 use glexec_policy::files::map_file::{Line, lines};
-use glexec_verify::x509::name::is_type;
 
 /// What a list is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,19 +2,16 @@
 
 use super::finding::{Finding, State};
 use crate::show::counted;
-use glexec::verifier::{self, open_trust};
+use glexec::verifier::Verifier;
 use glexec_config::Config;
-use glexec_core::reason::{Outcome, Reason, Refusal};
+use glexec_core::reason::Reason;
+use glexec_core::surveyed::{Authority, Server, Surveyed};
+use glexec_core::verdict::Refused;
 use glexec_machine::accounts::Nss;
 use glexec_policy::accounts::AccountDatabase;
-use glexec_sys::dir::Directory;
 use glexec_sys::identity::Actor;
 use glexec_sys::time;
-use glexec_verify::trust::survey::{Authority, survey};
-use glexec_verify::voms::lsc::{self, Names};
-use glexec_verify::{Trust, trust};
 use nix::unistd::{Gid, Uid};
-use std::ffi::OsStr;
 use std::path::Path;
 
 const DAY: i64 = 86400;
@@ -24,11 +21,6 @@ const CA_SOON: i64 = 30 * DAY;
 const CRL_SOON: i64 = DAY;
 /// Most CAs that one line names.
 const MAX_NAMED: usize = 5;
-/// More than any .lsc file has.
-const MAX_LSC: u64 = 64 * 1024;
-
-/// All findings of a directory with thousands of faults.
-const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
 /// Whether CAs that have expired are worth a warning. The IGTF's distribution has some for months, whose users have others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,31 +33,20 @@ pub enum ExpiredCas {
 
 /// Checks both directories; as root with the eyes of the verifier, which may read less than root may.
 pub fn check(config: &Config, as_root: bool, expired: ExpiredCas) -> Vec<Finding> {
-    let unusable = |refusal: &Refusal| {
-        vec![Finding::of(State::Critical, config.credentials.certdir.as_path().display().to_string(), refusal)]
-    };
-    let (trust, now) = match open_trust(config).and_then(|trust| Ok((trust, time::now()?))) {
-        Ok(opened) => opened,
-        Err(refusal) => return unusable(&refusal),
-    };
-    let look = || match survey(&trust, &config.credentials, now) {
-        Ok(cas) => {
-            let mut found =
-                authorities(config, &trust, now, &cas, expired).unwrap_or_else(|refusal| unusable(&refusal));
-            found.extend(voms(config, &trust, &cas, now));
+    let actor = as_root.then(|| service_account(config)).flatten();
+    let surveyed = time::now().and_then(|now| {
+        let verifier = Verifier::find(actor.as_ref(), &config.credentials, now)?;
+        Ok((now, verifier.survey(now.saturating_add(CRL_SOON))?))
+    });
+    match surveyed {
+        Ok((now, surveyed)) => {
+            let mut found = authorities(config, now, &surveyed, expired);
+            found.extend(voms(config, &surveyed, now));
             found
         }
-        Err(refusal) => unusable(&refusal),
-    };
-    let Some(actor) = as_root.then(|| service_account(config)).flatten() else { return look() };
-    // An answer that cannot be written is none that can be read.
-    let work = || serde_json::to_vec(&look()).unwrap_or_default();
-    match verifier::confined(&actor, config, &trust, MAX_ANSWER, work) {
-        Ok(answer) => serde_json::from_slice(&answer).unwrap_or_else(|error| {
-            let refusal = Refusal::new(Reason::VerifierFailed, "what the verifier sees cannot be understood");
-            unusable(&refusal.detail(error.to_string()))
-        }),
-        Err(refusal) => unusable(&refusal),
+        Err(refusal) => {
+            vec![Finding::of(State::Critical, config.credentials.certdir.as_path().display().to_string(), &refusal)]
+        }
     }
 }
 
@@ -75,9 +56,6 @@ fn service_account(config: &Config) -> Option<Actor> {
     let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
     (user.uid != 0 && user.gid != 0).then_some(Actor { uid, gid, groups: Some(Vec::new()) })
 }
-
-/// A file of a CA: the CA, or why it is none.
-type Surveyed = Result<Authority, Refusal>;
 
 /// Whether a certificate of a CA has expired: nobody below it can call any more, whatever else is wrong with it.
 fn has_expired(ca: &Authority, now: i64) -> bool {
@@ -99,45 +77,41 @@ fn expired_cas(certdir: String, names: &[&str]) -> Finding {
     Finding { mend: Some(mend.into()), ..Finding::refused(State::Warning, certdir, says, Reason::TrustCaExpired) }
 }
 
-fn authorities(
-    config: &Config,
-    trust: &Trust,
-    now: i64,
-    all: &[Surveyed],
-    expired: ExpiredCas,
-) -> Outcome<Vec<Finding>> {
+fn authorities(config: &Config, now: i64, surveyed: &Surveyed, expired: ExpiredCas) -> Vec<Finding> {
     let certdir = config.credentials.certdir.as_path();
     let path = |file: &str| certdir.join(file).display().to_string();
     let mut found = Vec::new();
     let mut good = 0_usize;
     let mut old = Vec::new();
     // What is fine now and would not be tomorrow.
-    let soon = survey(trust, &config.credentials, now.saturating_add(CRL_SOON))?;
-    for (today, tomorrow) in all.iter().zip(&soon) {
+    for (today, tomorrow) in surveyed.today.iter().zip(&surveyed.later) {
         match (today, tomorrow) {
-            (Err(refusal), _) => found.push(Finding::of(State::Critical, certdir.display().to_string(), refusal)),
+            (Err(refused), _) => {
+                found.push(Finding::of(State::Critical, certdir.display().to_string(), &refused.clone().refusal()));
+            }
             (Ok(ca), _) if has_expired(ca, now) => old.push(ca.subject.as_str()),
             (Ok(ca), _) if !ca.faults.is_empty() => {
-                found.extend(ca.faults.iter().map(|fault| Finding::of(State::Critical, path(&ca.file), fault)));
+                let faults = ca.faults.iter().cloned().map(Refused::refusal);
+                found.extend(faults.map(|fault| Finding::of(State::Critical, path(&ca.file), &fault)));
             }
             (Ok(ca), _) if ca.not_after.saturating_sub(now) < CA_SOON => {
                 let says = format!("the CA {} expires within 30 days", ca.subject);
                 found.push(Finding::refused(State::Warning, path(&ca.file), says, Reason::TrustCaExpired));
             }
-            (Ok(ca), Ok(later)) if later.faults.iter().any(|fault| fault.reason() == Reason::TrustCrlExpired) => {
+            (Ok(ca), Ok(later)) if will_expire(later) => {
                 let says = format!("the CRL of the CA {} expires within a day", ca.subject);
                 found.push(Finding::refused(State::Warning, path(&ca.file), says, Reason::TrustCrlExpired));
             }
             (Ok(_), _) => good = good.saturating_add(1),
         }
     }
-    if !old.is_empty() && old.len() == all.len() {
+    if !old.is_empty() && old.len() == surveyed.today.len() {
         let says = "all CAs have expired: nobody's proxy is trusted";
         found.push(Finding::refused(State::Critical, certdir.display().to_string(), says, Reason::TrustCaExpired));
     } else if !old.is_empty() && expired == ExpiredCas::Named {
         found.push(expired_cas(certdir.display().to_string(), &old));
     }
-    if all.is_empty() {
+    if surveyed.today.is_empty() {
         let says = "there is no CA (HASH.0): nobody's proxy is trusted";
         found.push(Finding::refused(State::Critical, certdir.display().to_string(), says, Reason::TrustUnreadable));
     } else if good > 0 {
@@ -146,30 +120,36 @@ fn authorities(
             format!("{} with CRL and policy as they should be", counted(good, "CA")),
         ));
     }
-    Ok(found)
+    found
 }
 
-fn voms(config: &Config, site: &Trust, cas: &[Surveyed], now: i64) -> Vec<Finding> {
+fn will_expire(later: &Authority) -> bool {
+    later.faults.iter().cloned().any(|fault| fault.refusal().reason() == Reason::TrustCrlExpired)
+}
+
+fn voms(config: &Config, surveyed: &Surveyed, now: i64) -> Vec<Finding> {
     let vomsdir = config.credentials.vomsdir.as_path();
     let subject = vomsdir.display().to_string();
-    let Some(directory) = &site.voms else {
-        let says = "there is no vomsdir: no VOMS attributes are trusted";
-        return vec![Finding::refused(State::Warning, subject, says, Reason::VomsUntrusted)];
-    };
-    let names = match directory.names() {
-        Ok(names) => names,
-        Err(error) => {
-            return vec![Finding::refused(State::Critical, subject, error.to_string(), Reason::TrustUnreadable)];
+    let vos = match &surveyed.vos {
+        None => {
+            let says = "there is no vomsdir: no VOMS attributes are trusted";
+            return vec![Finding::refused(State::Warning, subject, says, Reason::VomsUntrusted)];
         }
+        Some(Err(refused)) => return vec![Finding::of(State::Critical, subject, &refused.clone().refusal())],
+        Some(Ok(vos)) => vos,
     };
     let mut found = Vec::new();
     let mut good = 0_usize;
-    for vo in &names {
-        let path = vomsdir.join(vo);
-        match vo_directory(directory, vo, &path, cas, now) {
-            Ok(faults) if faults.is_empty() => good = good.saturating_add(1),
-            Ok(faults) => found.extend(faults),
-            Err(refusal) => found.push(Finding::of(State::Critical, path.display().to_string(), &refusal)),
+    for vo in vos {
+        let path = vomsdir.join(&vo.name);
+        match &vo.servers {
+            Ok(servers) => match faults_of(servers, &path, &surveyed.today, now) {
+                faults if faults.is_empty() => good = good.saturating_add(1),
+                faults => found.extend(faults),
+            },
+            Err(refused) => {
+                found.push(Finding::of(State::Critical, path.display().to_string(), &refused.clone().refusal()));
+            }
         }
     }
     if good > 0 {
@@ -180,52 +160,39 @@ fn voms(config: &Config, site: &Trust, cas: &[Surveyed], now: i64) -> Vec<Findin
     found
 }
 
-/// What is wrong in the folder of a VO. Files beside the folders are nothing of glexec's.
-fn vo_directory(vomsdir: &Directory, vo: &OsStr, path: &Path, cas: &[Surveyed], now: i64) -> Outcome<Vec<Finding>> {
-    let what = format!("the vomsdir entry of the VO {}", vo.to_string_lossy());
-    if vomsdir.entry(vo).is_ok_and(|entry| entry.is_some_and(|entry| entry.regular)) {
-        return Ok(Vec::new());
-    }
-    let directory = vomsdir.subdirectory(vo).map_err(|error| trust::unreadable(&what, &error))?;
-    let names = directory.names().map_err(|error| trust::unreadable(&what, &error))?;
-    let files: Vec<_> = names.iter().filter_map(|name| name.to_str()).filter(|name| name.ends_with(".lsc")).collect();
-    if files.is_empty() {
+/// What is wrong in the folder of a VO.
+fn faults_of(servers: &[Server], path: &Path, cas: &[Result<Authority, Refused>], now: i64) -> Vec<Finding> {
+    if servers.is_empty() {
         let says = "it has no .lsc file";
-        return Ok(vec![Finding::refused(State::Critical, path.display().to_string(), says, Reason::VomsUntrusted)]);
+        return vec![Finding::refused(State::Critical, path.display().to_string(), says, Reason::VomsUntrusted)];
     }
-    let mut faults = Vec::new();
-    let mut read = Vec::new();
-    for file in files {
-        let bytes = trust::read(&directory, file, MAX_LSC, &what)?.unwrap_or_default();
-        read.push((file, lsc_fault(&bytes, cas, now)));
-    }
+    let read: Vec<_> = servers.iter().map(|server| (server, lsc_fault(server, cas, now))).collect();
     let has_server = read.iter().any(|(_, fault)| fault.is_none());
-    for (file, fault) in read {
-        if let Some((state, says, reason)) = fault {
-            // Attributes of the VO's other servers are accepted.
-            let state = if has_server { State::Warning } else { state };
-            faults.push(Finding::refused(state, path.join(file).display().to_string(), says, reason));
-        }
-    }
-    Ok(faults)
+    let finding = |(server, fault): (&Server, Option<_>)| {
+        let (state, says, reason) = fault?;
+        // Attributes of the VO's other servers are accepted.
+        let state = if has_server { State::Warning } else { state };
+        Some(Finding::refused(state, path.join(&server.file).display().to_string(), says, reason))
+    };
+    read.into_iter().filter_map(finding).collect()
 }
 
 /// What is wrong with an `.lsc` file. A server whose CA the site does not have is one whose attributes are refused; others
 /// of the VO may do.
-fn lsc_fault(bytes: &[u8], cas: &[Surveyed], now: i64) -> Option<(State, String, Reason)> {
-    let chains = match lsc::parse(bytes) {
+fn lsc_fault(server: &Server, cas: &[Result<Authority, Refused>], now: i64) -> Option<(State, String, Reason)> {
+    let chains = match &server.authorities {
         Ok(chains) => chains,
-        Err(why) => return Some((State::Critical, why.to_owned(), Reason::VomsLsc)),
+        Err(why) => return Some((State::Critical, why.clone(), Reason::VomsLsc)),
     };
-    let Some(last) = chains.last().map(Names::authority) else {
+    let Some(last) = chains.last() else {
         let says = "it names no server with its CA: two lines at least";
         return Some((State::Critical, says.to_owned(), Reason::VomsUntrusted));
     };
-    let is_there = |name: &str| cas.iter().flatten().any(|ca| ca.subject == name && !has_expired(ca, now));
-    if chains.iter().map(Names::authority).any(is_there) {
+    let is_there = |name: &String| cas.iter().flatten().any(|ca| ca.subject == *name && !has_expired(ca, now));
+    if chains.iter().any(is_there) {
         return None;
     }
-    let says = match cas.iter().flatten().any(|ca| ca.subject == last) {
+    let says = match cas.iter().flatten().any(|ca| ca.subject == *last) {
         true => format!("the CA of the VOMS server has expired: {last}"),
         false => format!("certdir does not have the CA of the VOMS server: {last}"),
     };

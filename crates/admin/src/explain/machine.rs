@@ -5,12 +5,13 @@ use glexec::decision::Machine;
 use glexec::invocation::caller::Caller;
 use glexec::invocation::environment::Request;
 use glexec::service::ServiceAccount;
-use glexec::verifier::{self, VerifiedIdentity};
+use glexec::verifier::{VerifiedIdentity, Verifier};
 use glexec_config::Config;
 use glexec_config::exec::Exec;
+use glexec_core::described::ProxyFile;
 use glexec_core::file_error::FileError;
 use glexec_core::program::Said;
-use glexec_core::reason::{Outcome, Reason};
+use glexec_core::reason::{Outcome, Reason, Refusal};
 use glexec_core::values::AbsolutePath;
 use glexec_machine::accounts::Nss;
 use glexec_machine::files::SiteFiles;
@@ -24,16 +25,11 @@ use glexec_policy::programs::{Failed, Programs};
 use glexec_sys::dir::Directory;
 use glexec_sys::identity::Actor;
 use glexec_sys::plain;
-use glexec_sys::process::{self, Confinement};
-use glexec_verify::describe::{ProxyFile, describe};
 use nix::unistd::{Gid, Uid};
 use std::cell::RefCell;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::rc::Rc;
-
-/// How much there may be to say of a proxy file, in bytes.
-const MAX_DESCRIPTION: usize = 1024 * 1024;
 
 /// With whose permissions things are looked at.
 #[derive(Clone, Debug)]
@@ -99,19 +95,6 @@ impl Watched {
         ));
         Ok(read)
     }
-
-    fn describe(&self, file: &[u8], service: &ServiceAccount, config: &Config) -> ProxyFile {
-        let max = config.credentials.max_chain;
-        let Eyes::Root(_) = self.eyes else { return describe(file, max) };
-        let actor = service.actor();
-        let how =
-            Confinement { actor: &actor, readable: &[], deadline: process::DEADLINE, max_answer: MAX_DESCRIPTION };
-        let work = || serde_json::to_vec(&describe(file, max)).unwrap_or_default();
-        let described = process::ask_confined(&how, work).map_err(|why| why.to_string());
-        described
-            .and_then(|json| serde_json::from_slice(&json).map_err(|why| why.to_string()))
-            .unwrap_or_else(|why| ProxyFile { unreadable: Some(why), ..ProxyFile::default() })
-    }
 }
 
 /// Refusals that another holder of the same file would not get.
@@ -135,14 +118,19 @@ impl Machine for Watched {
         config: &Config,
         now: i64,
     ) -> Outcome<VerifiedIdentity> {
-        let user = self.describe(raw.client.bytes(), service, config);
-        let pilot = raw.pilot.as_ref().map(|pilot| self.describe(pilot.bytes(), service, config));
+        let actor = service.actor();
+        // Whoever is nobody special asks as themselves.
+        let actor = matches!(self.eyes, Eyes::Root(_)).then_some(&actor);
+        let verifier = Verifier::find(actor, &config.credentials, now)?;
+        let describe = |file: &[u8]| {
+            let unreadable = |why: Refusal| ProxyFile { unreadable: Some(why.for_log()), ..ProxyFile::default() };
+            verifier.describe(file).unwrap_or_else(unreadable)
+        };
+        let user = describe(raw.client.bytes());
+        let pilot = raw.pilot.as_ref().map(|pilot| describe(pilot.bytes()));
         let mut aside = self.aside.borrow_mut();
         (aside.user, aside.pilot) = (Some(user), pilot);
-        match self.eyes {
-            Eyes::Root(_) => verifier::verify(raw, service, caller, config, now),
-            Eyes::Own => verifier::verify_here(raw, caller, config, now),
-        }
+        verifier.verify(raw, caller, config)
     }
 
     fn programs(&self, service: &ServiceAccount) -> Box<dyn Programs> {

@@ -1,8 +1,8 @@
 //! An explanation for people.
 
 use super::{Answer, Explanation, Target, Verdict};
+use glexec_core::described::{Attributes, Part, ProxyFile};
 use glexec_core::escape::visible;
-use glexec_verify::describe::{Attributes, Part, ProxyFile};
 use time::OffsetDateTime;
 
 /// Longest line in bytes.

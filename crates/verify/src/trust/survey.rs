@@ -10,23 +10,12 @@ use crate::x509::chain::MAX_CAS;
 use crate::x509::pem;
 use glexec_core::credentials::Credentials;
 use glexec_core::reason::{Outcome, Reason, Refusal};
-
-/// A CA of the directory.
-#[derive(Debug)]
-pub struct Authority {
-    /// The file.
-    pub file: String,
-    /// Its name.
-    pub subject: String,
-    /// When its certificate expires, in seconds since 1970 UTC.
-    pub not_after: i64,
-    /// What its users would be refused for.
-    pub faults: Vec<Refusal>,
-}
+use glexec_core::surveyed::Authority;
+use glexec_core::verdict::Refused;
 
 /// Every file `HASH.N`, as it would be judged at a time. The outer error is about the directory, the inner ones about one
 /// file. Links to the same file count once.
-pub fn survey(trust: &Trust, policy: &Credentials, now: i64) -> Outcome<Vec<Result<Authority, Refusal>>> {
+pub fn survey(trust: &Trust, policy: &Credentials, now: i64) -> Outcome<Vec<Result<Authority, Refused>>> {
     let mut names = trust.cas.names().map_err(|error| super::unreadable("the CA directory", &error))?;
     names.sort_unstable();
     let mut seen = Vec::new();
@@ -35,7 +24,7 @@ pub fn survey(trust: &Trust, policy: &Credentials, now: i64) -> Outcome<Vec<Resu
         let identity = trust.cas.identity(name.as_ref());
         if identity.is_none_or(|identity| !seen.contains(&identity)) {
             seen.extend(identity);
-            all.push(look(trust, policy, now, name));
+            all.push(look(trust, policy, now, name).map_err(|refusal| (&refusal).into()));
         }
     }
     Ok(all)
@@ -51,7 +40,7 @@ fn is_ca(name: &str) -> bool {
     })
 }
 
-fn look(trust: &Trust, policy: &Credentials, now: i64, name: &str) -> Result<Authority, Refusal> {
+fn look(trust: &Trust, policy: &Credentials, now: i64, name: &str) -> Outcome<Authority> {
     let what = format!("the CA certificate {name}");
     let malformed =
         |why: String| Refusal::new(Reason::TrustCaMalformed, format!("{what} is none that glexec accepts")).detail(why);
@@ -75,11 +64,12 @@ fn look(trust: &Trust, policy: &Credentials, now: i64, name: &str) -> Result<Aut
         faults.push(ca.refuse(Reason::TrustCaExpired, "is not valid yet: check the clock"));
     }
     // Each with budgets of its own.
-    faults.extend(crl::check(&Context::new(policy, trust, now), &ca, &[]).err());
+    faults.extend(crl::check(&Context::new(policy, trust, now, None), &ca, &[]).err());
     // Whether the CA may sign its own name is not the question, but whether its policy can be read.
-    let context = Context::new(policy, trust, now);
+    let context = Context::new(policy, trust, now, None);
     let policy_fault = above(&context, &ca).and_then(|above| signing_policy::check(&context, &ca, &above, &ca)).err();
     faults.extend(policy_fault.filter(|refusal| refusal.reason() != Reason::CredentialSigningPolicy));
+    let faults = faults.iter().map(Refused::from).collect();
     Ok(Authority { file: name.to_owned(), subject, not_after: until, faults })
 }
 

@@ -8,6 +8,7 @@
 
 pub mod ac;
 pub mod lsc;
+pub mod survey;
 
 use crate::context::{Context, Link, Place, span};
 use crate::revocation::check_revocation;

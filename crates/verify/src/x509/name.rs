@@ -18,6 +18,7 @@
 use crate::x509::asn1::{Cursor, Malformed, only, tag};
 use der::oid::ObjectIdentifier;
 use glexec_core::identity::Dn;
+use glexec_core::spelling;
 use glexec_core::spelling::escape;
 
 /// Most RDNs of a name: a proxy chain of 20 adds 20 to the 10 that real names have.
@@ -25,22 +26,19 @@ const MAX_RDNS: usize = 64;
 /// Most attributes of one RDN; grid names have one.
 const MAX_ATTRIBUTES: usize = 8;
 
-macro_rules! types {
-    ($( $oid:literal $name:literal; )*) => {
-        const TYPES: &[(ObjectIdentifier, &str)] = &[ $( (ObjectIdentifier::new_unwrap($oid), $name), )* ];
-    };
-}
+/// [`spelling::TYPES`] as they stand in a name.
+const TYPES: [(ObjectIdentifier, &str); spelling::TYPES.len()] = types();
 
-// Short names as OpenSSL prints them; every other type is printed as its dotted number.
-types! {
-    "2.5.4.3" "CN"; "2.5.4.4" "SN"; "2.5.4.5" "serialNumber"; "2.5.4.6" "C"; "2.5.4.7" "L"; "2.5.4.8" "ST";
-    "2.5.4.9" "street"; "2.5.4.10" "O"; "2.5.4.11" "OU"; "2.5.4.12" "title"; "2.5.4.13" "description";
-    "2.5.4.17" "postalCode"; "2.5.4.41" "name"; "2.5.4.42" "GN"; "2.5.4.43" "initials";
-    "2.5.4.44" "generationQualifier"; "2.5.4.46" "dnQualifier"; "2.5.4.65" "pseudonym"; "2.5.4.97" "organizationIdentifier";
-    "2.5.4.15" "businessCategory"; "2.5.4.18" "postOfficeBox"; "2.5.4.20" "telephoneNumber"; "2.5.4.45" "x500UniqueIdentifier";
-    "1.2.840.113549.1.9.1" "emailAddress"; "1.2.840.113549.1.9.2" "unstructuredName"; "1.2.840.113549.1.9.8" "unstructuredAddress";
-    "0.9.2342.19200300.100.1.1" "UID"; "0.9.2342.19200300.100.1.3" "mail"; "0.9.2342.19200300.100.1.25" "DC";
-    "1.3.6.1.4.1.311.60.2.1.1" "jurisdictionL"; "1.3.6.1.4.1.311.60.2.1.2" "jurisdictionST"; "1.3.6.1.4.1.311.60.2.1.3" "jurisdictionC";
+#[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "counted when it is compiled")]
+const fn types() -> [(ObjectIdentifier, &'static str); spelling::TYPES.len()] {
+    let mut types = [(MAIL_ADDRESS, ""); spelling::TYPES.len()];
+    let mut at = 0;
+    while at < types.len() {
+        let (oid, name) = spelling::TYPES[at];
+        types[at] = (ObjectIdentifier::new_unwrap(oid), name);
+        at += 1;
+    }
+    types
 }
 
 /// Types whose values are IA5String (RFC 5280 appendix A.1, RFC 4519): mail addresses and domain components.
@@ -283,11 +281,6 @@ fn string(tag: u8, value: &[u8]) -> Result<String, NameError> {
     if text.is_empty() { Err(NameError::Refused("it has an empty value")) } else { Ok(text) }
 }
 
-/// Whether glexec prints a type of attributes that satisfies a condition.
-pub fn is_type(condition: impl Fn(&str) -> bool) -> bool {
-    TYPES.iter().any(|(_, name)| condition(name))
-}
-
 fn kind(oid: &ObjectIdentifier) -> String {
     match TYPES.iter().find(|(known, _)| known == oid) {
         Some((_, name)) => (*name).to_owned(),
@@ -400,7 +393,7 @@ mod tests {
     fn openssl_abbreviates_every_type_like_this() {
         for (oid, name) in TYPES {
             let theirs = openssl::asn1::Asn1Object::from_str(&oid.to_string()).unwrap();
-            assert_eq!(theirs.nid().short_name().unwrap(), *name, "{oid}");
+            assert_eq!(theirs.nid().short_name().unwrap(), name, "{oid}");
         }
     }
 

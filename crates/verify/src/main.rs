@@ -1,0 +1,55 @@
+//! The verifier: answers one question about one credential, and ends.
+//!
+//! glexec runs it as the service user, without capabilities, arguments and environment. It is given the question on
+//! descriptor 0, 1 for the verdict, 2 for complaints, and from 3 on the CA directory, the vomsdir and the directories that
+//! links in these lead to. It closes its sandbox before it reads a byte.
+
+#![no_main]
+#![allow(unsafe_code)] // for the name main alone: the crate sys says why
+
+use glexec_core::question::MAX_QUESTION;
+use glexec_sys::{inherited, sandbox};
+use glexec_verify::answer::{Given, answer};
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
+
+/// Most directories that it can be given: two, and four that links lead to.
+const MAX_DIRECTORIES: usize = 6;
+
+/// Where the C library starts the program; Rust's own start-up would cost more than a verification, and does nothing that
+/// is needed here.
+#[unsafe(no_mangle)]
+extern "C" fn main() -> std::ffi::c_int {
+    match run() {
+        Ok(()) => 0,
+        Err(why) => {
+            // Nobody is there to hear that this failed.
+            let _ = std::io::stderr().write_all(why.as_bytes());
+            1
+        }
+    }
+}
+
+fn run() -> Result<(), String> {
+    let mut given = inherited::directories(MAX_DIRECTORIES);
+    let readable: Vec<_> = given.iter().flatten().map(AsFd::as_fd).collect();
+    sandbox::enter(&readable).map_err(|why| format!("no sandbox: {why}"))?;
+    drop(readable);
+    let mut take = |at: usize| given.get_mut(at).and_then(Option::take);
+    let directories = Given { cas: take(0), voms: take(1) };
+    let verdict = answer(&read()?, directories);
+    let mut output = std::io::stdout();
+    output.write_all(&verdict).and_then(|()| output.flush()).map_err(|error| format!("answering: {error}"))
+}
+
+/// The question: it holds a private key, which is wiped when it is let go.
+fn read() -> Result<zeroize::Zeroizing<Vec<u8>>, String> {
+    let most = MAX_QUESTION.saturating_add(1);
+    let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(most));
+    let limit = u64::try_from(most).unwrap_or(u64::MAX);
+    std::io::stdin().lock().take(limit).read_to_end(&mut bytes).map_err(|error| format!("reading: {error}"))?;
+    match bytes.len() > MAX_QUESTION {
+        true => Err("the question is too long".to_owned()),
+        false => Ok(bytes),
+    }
+}
