@@ -1,14 +1,17 @@
 //! The machine's own accounts.
 
+use glexec_core::program::NoAnswer;
 use glexec_policy::accounts::{AccountDatabase, Login, LookupFailed, UserEntry};
-use glexec_sys::process::ask_within;
+use glexec_sys::helper::Helper;
 use glexec_sys::shadow;
 use glexec_sys::time::now;
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::cell::Cell;
+use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ffi::CString;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 /// How long all look-ups of a call may take together: who waits longer for a name service is not helped by more waiting.
@@ -23,57 +26,115 @@ const DAY: i64 = 86400;
 #[derive(Clone, Copy, Debug)]
 pub struct Nss;
 
-/// The same with a deadline: each look-up is a process of its own, which is ended when the time is up. For a process with
-/// one thread.
+/// The same with a deadline, each question once: a helper asks, which is ended with this value.
 #[derive(Debug, Default)]
-pub struct Bounded {
-    spent: Cell<Duration>,
+pub struct Bounded(RefCell<Asked>);
+
+#[derive(Debug, Default)]
+struct Asked {
+    helper: Option<Helper>,
+    spent: Duration,
+    answers: HashMap<Question, Vec<u8>>,
+}
+
+/// What can be asked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+enum Question {
+    User(String),
+    Login(String),
+    LoginOf(u32),
+    GroupsOf { name: String, gid: u32 },
+    Group(String),
+    GroupByGid(u32),
+    HasExpired(String),
+}
+
+impl Question {
+    /// The answer as bytes, by the libraries of this process; none where the question is none.
+    fn answer(question: &[u8]) -> Vec<u8> {
+        let answer = match serde_json::from_slice(question) {
+            Ok(Question::User(name)) => serde_json::to_vec(&Nss.user(&name)),
+            Ok(Question::Login(name)) => serde_json::to_vec(&Nss.login(&name)),
+            Ok(Question::LoginOf(uid)) => serde_json::to_vec(&Nss.login_of(uid)),
+            Ok(Question::GroupsOf { name, gid }) => serde_json::to_vec(&group_list(&name, Gid::from_raw(gid))),
+            Ok(Question::Group(name)) => serde_json::to_vec(&Nss.group(&name)),
+            Ok(Question::GroupByGid(gid)) => serde_json::to_vec(&Nss.group_by_gid(gid)),
+            Ok(Question::HasExpired(name)) => serde_json::to_vec(&Nss.has_expired(&name)),
+            Err(error) => Err(error),
+        };
+        answer.unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Question::User(name) | Question::Login(name) => f.write_str(name),
+            Question::LoginOf(uid) => write!(f, "uid {uid}"),
+            Question::GroupsOf { name, .. } => write!(f, "the groups of {name}"),
+            Question::Group(name) => write!(f, "group {name}"),
+            Question::GroupByGid(gid) => write!(f, "gid {gid}"),
+            Question::HasExpired(name) => write!(f, "the expiry of {name}"),
+        }
+    }
+}
+
+impl Asked {
+    fn ask(&mut self, question: &Question) -> Result<Vec<u8>, NoAnswer> {
+        if let Some(answer) = self.answers.get(question) {
+            return Ok(answer.clone());
+        }
+        let helper = match &mut self.helper {
+            Some(helper) => helper,
+            none => none.insert(Helper::start(Question::answer)?),
+        };
+        // Names and numbers always become JSON; an empty question has no answer.
+        let asked = serde_json::to_vec(question).unwrap_or_default();
+        let began = Instant::now();
+        let answer = helper.ask(&asked, PATIENCE.saturating_sub(self.spent), MAX_ANSWER);
+        self.spent = self.spent.saturating_add(began.elapsed());
+        let answer = answer?;
+        self.answers.insert(question.clone(), answer.clone());
+        Ok(answer)
+    }
 }
 
 impl Bounded {
-    fn ask<T: Serialize + DeserializeOwned>(
-        &self,
-        what: &str,
-        look: impl FnOnce() -> Result<T, LookupFailed>,
-    ) -> Result<T, LookupFailed> {
-        let began = Instant::now();
-        let left = PATIENCE.saturating_sub(self.spent.get());
-        // An empty answer is none.
-        let answer = ask_within(left, MAX_ANSWER, || serde_json::to_vec(&look()).unwrap_or_default());
-        self.spent.set(self.spent.get().saturating_add(began.elapsed()));
-        let failed = |why: String| LookupFailed { what: what.to_owned(), why };
-        let answer = answer.map_err(|why| failed(why.to_string()))?;
+    fn ask<T: DeserializeOwned>(&self, question: &Question) -> Result<T, LookupFailed> {
+        let failed = |why: String| LookupFailed { what: question.to_string(), why };
+        let mut asked = self.0.try_borrow_mut().map_err(|error| failed(error.to_string()))?;
+        let answer = asked.ask(question).map_err(|why| failed(why.to_string()))?;
         serde_json::from_slice(&answer).unwrap_or_else(|error| Err(failed(error.to_string())))
     }
 }
 
 impl AccountDatabase for Bounded {
     fn user(&self, name: &str) -> Result<Option<UserEntry>, LookupFailed> {
-        self.ask(name, || Nss.user(name))
+        self.ask(&Question::User(name.to_owned()))
     }
 
     fn login(&self, name: &str) -> Result<Option<Login>, LookupFailed> {
-        self.ask(name, || Nss.login(name))
+        self.ask(&Question::Login(name.to_owned()))
     }
 
     fn login_of(&self, uid: u32) -> Result<Option<Login>, LookupFailed> {
-        self.ask(&format!("uid {uid}"), || Nss.login_of(uid))
+        self.ask(&Question::LoginOf(uid))
     }
 
     fn groups_of(&self, login: &Login) -> Result<Vec<u32>, LookupFailed> {
-        self.ask(&format!("the groups of {}", login.name), || Nss.groups_of(login))
+        self.ask(&Question::GroupsOf { name: login.name.clone(), gid: login.gid })
     }
 
     fn group(&self, name: &str) -> Result<Option<u32>, LookupFailed> {
-        self.ask(&format!("group {name}"), || Nss.group(name))
+        self.ask(&Question::Group(name.to_owned()))
     }
 
     fn group_by_gid(&self, gid: u32) -> Result<Option<String>, LookupFailed> {
-        self.ask(&format!("gid {gid}"), || Nss.group_by_gid(gid))
+        self.ask(&Question::GroupByGid(gid))
     }
 
     fn has_expired(&self, name: &str) -> Result<bool, LookupFailed> {
-        self.ask(&format!("the expiry of {name}"), || Nss.has_expired(name))
+        self.ask(&Question::HasExpired(name.to_owned()))
     }
 }
 
@@ -155,5 +216,15 @@ mod tests {
         assert_eq!(group(&Nss, "root", LIMITS).unwrap_err().reason(), Reason::AccountForbidden);
         assert_eq!(account(&Nss, "no-such-account", LIMITS).unwrap_err().reason(), Reason::AccountUnknown);
         assert_eq!(Nss.group_by_gid(0).unwrap().unwrap(), "root");
+    }
+
+    #[test]
+    fn a_question_is_asked_once_and_none_when_the_time_is_up() {
+        let database = Bounded::default();
+        assert_eq!(database.group("root").unwrap(), Some(0));
+        database.0.borrow_mut().spent = PATIENCE;
+        assert_eq!(database.group("root").unwrap(), Some(0));
+        assert_eq!(database.group_by_gid(0).unwrap_err().to_string(), "looking up gid 0: no answer after 0ns");
+        assert!(database.user("root").is_err());
     }
 }

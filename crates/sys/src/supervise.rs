@@ -294,6 +294,12 @@ impl Held {
         self.pid
     }
 
+    /// Waits for its end, at most this long: a child can be reaped then.
+    pub fn ends_within(&self, patience: Duration) -> bool {
+        let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX);
+        poll(&mut [PollFd::new(self.fd.as_fd(), PollFlags::POLLIN)], timeout).is_ok_and(|ready| ready > 0)
+    }
+
     /// Sends it a signal, if it has not ended. What was asked about its number after it was taken hold of is true of it then.
     pub fn signal(&self, number: i32) {
         let (fd, no_info) = (self.fd.as_raw_fd(), std::ptr::null::<libc::siginfo_t>());
