@@ -1,96 +1,50 @@
-//! The capability sets of the process, capabilities(7).
+//! The capability sets of the process, capabilities(7), which the crate caps reads and changes.
+//!
+//! It knows the capabilities of its day. What has to be right for newer ones, too, is done here: the bounding set, which is
+//! emptied one by one as far as the kernel knows any, and the proof that nothing is left.
 
+use caps::errors::CapsError;
+use caps::{CapSet, Capability, CapsHashSet};
 use nix::errno::Errno;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A set of capabilities: one bit each.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Capabilities(u64);
-
-impl Capabilities {
-    /// To read what the mode of a file forbids.
-    pub const DAC_READ_SEARCH: Capabilities = Capabilities(1 << 2);
-    /// To signal processes of other users.
-    pub const KILL: Capabilities = Capabilities(1 << 5);
-    /// To change groups.
-    pub const SETGID: Capabilities = Capabilities(1 << 6);
-    /// To change users.
-    pub const SETUID: Capabilities = Capabilities(1 << 7);
-    /// To change the bounding set.
-    pub const SETPCAP: Capabilities = Capabilities(1 << 8);
-
-    /// What is in either.
-    pub const fn and(self, other: Capabilities) -> Capabilities {
-        Capabilities(self.0 | other.0)
-    }
-
-    /// What is in this one only.
-    pub const fn without(self, other: Capabilities) -> Capabilities {
-        Capabilities(self.0 & !other.0)
-    }
-
-    /// Whether all of the other is in this one.
-    pub const fn holds(self, other: Capabilities) -> bool {
-        self.0 & other.0 == other.0
-    }
+/// The crate's errors are texts; capset(2) refuses what one may not do, and else only what is malformed.
+fn refused(_: CapsError) -> Errno {
+    Errno::EPERM
 }
 
-/// What capget(2) tells and capset(2) changes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sets {
-    /// Those that count.
-    pub effective: Capabilities,
-    /// Those that may be made to count.
-    pub permitted: Capabilities,
-    /// Those that execve(2) may keep.
-    pub inheritable: Capabilities,
+/// Lets these capabilities count and holds some besides; the process loses all others, and hands none on.
+pub fn keep(counting: &[Capability], held: &[Capability]) -> Result<(), Errno> {
+    let permitted: CapsHashSet = counting.iter().chain(held).copied().collect();
+    let effective: CapsHashSet = counting.iter().copied().collect();
+    caps::set(None, CapSet::Inheritable, &CapsHashSet::new()).map_err(refused)?;
+    caps::set(None, CapSet::Effective, &effective).map_err(refused)?;
+    caps::set(None, CapSet::Permitted, &permitted).map_err(refused)
 }
 
-/// `_LINUX_CAPABILITY_VERSION_3` (linux/capability.h): two words of 32 bits a set.
-const VERSION: u32 = 0x2008_0522;
-
-/// `struct __user_cap_header_struct`; process 0 is the calling one.
-#[repr(C)]
-struct Header {
-    version: u32,
-    pid: libc::c_int,
+/// Whether a capability is held, whether or not it counts.
+pub fn holds(capability: Capability) -> Result<bool, Errno> {
+    caps::has_cap(None, CapSet::Permitted, capability).map_err(refused)
 }
 
-/// `struct __user_cap_data_struct`.
-#[repr(C)]
-#[derive(Clone, Copy, Default)]
-struct Word {
-    effective: u32,
-    permitted: u32,
-    inheritable: u32,
+/// Whether a capability counts.
+pub fn counts(capability: Capability) -> Result<bool, Errno> {
+    caps::has_cap(None, CapSet::Effective, capability).map_err(refused)
 }
 
-/// The process's own sets.
-pub fn read() -> Result<Sets, Errno> {
-    let mut header = Header { version: VERSION, pid: 0 };
-    let mut words = [Word::default(); 2];
-    // SAFETY: the kernel writes a header and, for this version, two words.
-    Errno::result(unsafe { libc::syscall(libc::SYS_capget, &raw mut header, words.as_mut_ptr()) })?;
-    let [low, high] = words;
-    let set = |low: u32, high: u32| Capabilities(u64::from(low) | (u64::from(high) << 32));
-    Ok(Sets {
-        effective: set(low.effective, high.effective),
-        permitted: set(low.permitted, high.permitted),
-        inheritable: set(low.inheritable, high.inheritable),
-    })
+/// Lets a capability count that is held.
+pub fn raise(capability: Capability) -> Result<(), Errno> {
+    caps::raise(None, CapSet::Effective, capability).map_err(refused)
 }
 
-/// Changes the process's own sets.
-pub fn write(sets: Sets) -> Result<(), Errno> {
-    let mut header = Header { version: VERSION, pid: 0 };
-    // The low half of a set, or the high one; the cut is meant.
-    let word = |shift: u32| {
-        let half = |set: Capabilities| (set.0 >> shift) as u32;
-        Word { effective: half(sets.effective), permitted: half(sets.permitted), inheritable: half(sets.inheritable) }
-    };
-    let words = [word(0), word(32)];
-    // SAFETY: the kernel reads a header and, for this version, two words.
-    Errno::result(unsafe { libc::syscall(libc::SYS_capset, &raw mut header, words.as_ptr()) }).map(drop)
+/// Goes on holding a capability that shall not count.
+pub fn lower(capability: Capability) -> Result<(), Errno> {
+    caps::drop(None, CapSet::Effective, capability).map_err(refused)
+}
+
+/// Empties the ambient set.
+pub fn clear_ambient_set() -> Result<(), Errno> {
+    caps::clear(None, CapSet::Ambient).map_err(refused)
 }
 
 /// The last capability that every kernel glexec runs on has, CAP_CHECKPOINT_RESTORE (Linux 5.9).
@@ -121,11 +75,23 @@ fn remove_from_bounding_set(capability: libc::c_int) -> Option<Result<(), Errno>
     }
 }
 
-/// Empties the ambient set.
-pub fn clear_ambient_set() -> Result<(), Errno> {
-    // SAFETY: PR_CAP_AMBIENT_CLEAR_ALL touches no memory.
-    let rc = unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) };
-    Errno::result(rc).map(drop)
+/// `_LINUX_CAPABILITY_VERSION_3` (linux/capability.h): two words of 32 bits a set.
+const VERSION: u32 = 0x2008_0522;
+
+/// `struct __user_cap_header_struct`; process 0 is the calling one.
+#[repr(C)]
+struct Header {
+    version: u32,
+    pid: libc::c_int,
+}
+
+/// Whether no capability is left, not even one that no library knows: capget(2), all sets at once and all their bits.
+pub fn are_gone() -> Result<bool, Errno> {
+    let mut header = Header { version: VERSION, pid: 0 };
+    let mut words = [u32::MAX; 6];
+    // SAFETY: the kernel writes a header and, for this version, two structures of three words.
+    Errno::result(unsafe { libc::syscall(libc::SYS_capget, &raw mut header, words.as_mut_ptr()) })?;
+    Ok(words == [0; 6])
 }
 
 #[cfg(test)]
@@ -133,15 +99,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sets_are_those_that_the_kernel_shows() {
+    fn what_is_left_is_what_the_kernel_shows() {
         let status = std::fs::read_to_string("/proc/self/status").unwrap();
-        let field = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-            Capabilities(u64::from_str_radix(line.trim(), 16).unwrap())
-        };
-        let expected = Sets { effective: field("CapEff:"), permitted: field("CapPrm:"), inheritable: field("CapInh:") };
-        assert_eq!(read(), Ok(expected));
-        assert_eq!(write(expected), Ok(()), "what one has one may keep");
-        assert_eq!(read(), Ok(expected));
+        let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        let none = ["CapEff:", "CapPrm:", "CapInh:"].iter().all(|name| field(name).trim() == "0000000000000000");
+        assert_eq!(are_gone(), Ok(none));
     }
 }

@@ -1,16 +1,17 @@
 //! Capabilities, acting as somebody for a moment, and becoming somebody for good.
 
-use crate::capabilities::{self, Capabilities, Sets, clear_ambient_set, empty_bounding_set};
+use crate::capabilities::{self, clear_ambient_set, empty_bounding_set};
+use caps::Capability;
 use nix::errno::Errno;
 use nix::sys::prctl::set_dumpable;
 use nix::sys::signal::{SigSet, SigmaskHow};
 use nix::unistd::{self, Gid, Uid, getegid, getresgid, getresuid, setgroups};
 
 /// What the privileged process always needs: to change its identity, and to end processes of other users.
-const ALWAYS: Capabilities = Capabilities::SETUID.and(Capabilities::SETGID).and(Capabilities::KILL);
+const ALWAYS: [Capability; 3] = [Capability::CAP_SETUID, Capability::CAP_SETGID, Capability::CAP_KILL];
 
 /// For the look into the shadow database, whose mode is 0000 on some systems: it is held, and does not count but there.
-const LOOK: Capabilities = Capabilities::DAC_READ_SEARCH;
+const LOOK: Capability = Capability::CAP_DAC_READ_SEARCH;
 
 /// What an option that is in use needs besides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,10 +22,10 @@ pub enum Need {
 }
 
 impl Need {
-    fn capabilities(self) -> Capabilities {
+    fn capability(self) -> Capability {
         match self {
             // To empty the bounding sets.
-            Need::RootProgram => Capabilities::SETPCAP,
+            Need::RootProgram => Capability::CAP_SETPCAP,
         }
     }
 }
@@ -33,7 +34,7 @@ impl Need {
 /// steps.
 pub fn reduce_capabilities() -> Result<(), String> {
     clear_ambient_set().map_err(|e| format!("ambient set: {e}"))?;
-    write_capabilities(&[Need::RootProgram], LOOK)
+    keep(&[Need::RootProgram], &[LOOK])
 }
 
 /// Keeps what is needed in fact: the second step. Without a program of root's the bounding set becomes empty, so that
@@ -42,18 +43,17 @@ pub fn settle_capabilities(needs: &[Need]) -> Result<(), String> {
     if !needs.contains(&Need::RootProgram) {
         empty_bounding_set().map_err(|e| format!("bounding set: {e}"))?;
     }
-    write_capabilities(needs, LOOK)
+    keep(needs, &[LOOK])
 }
 
 /// Drops every capability but those that are always needed and these; the inheritable set becomes empty.
 pub fn keep_capabilities(needs: &[Need]) -> Result<(), String> {
-    write_capabilities(needs, Capabilities::default())
+    keep(needs, &[])
 }
 
-fn write_capabilities(needs: &[Need], held: Capabilities) -> Result<(), String> {
-    let kept = needs.iter().fold(ALWAYS, |kept, need| kept.and(need.capabilities()));
-    let sets = Sets { effective: kept, permitted: kept.and(held), inheritable: Capabilities::default() };
-    capabilities::write(sets).map_err(|e| format!("capabilities: {e}"))
+fn keep(needs: &[Need], held: &[Capability]) -> Result<(), String> {
+    let counting: Vec<_> = ALWAYS.into_iter().chain(needs.iter().map(|need| need.capability())).collect();
+    capabilities::keep(&counting, held).map_err(|e| format!("capabilities: {e}"))
 }
 
 // A change of ids makes the process as dumpable as fs.suid_dumpable says, which EL and SLES set to 2 (prctl(2)): a crash would
@@ -83,22 +83,18 @@ fn setegid(group: Gid) -> Result<(), Errno> {
 
 /// Runs `work` with the right to read what the mode of a file forbids, where the process holds it.
 pub(crate) fn reading_everything<T>(work: impl FnOnce() -> T) -> T {
-    let Some(before) = capabilities::read().ok().filter(|sets| sets.permitted.holds(LOOK)) else { return work() };
-    // Where this fails, the look says so.
-    let _ = capabilities::write(Sets { effective: before.effective.and(LOOK), ..before });
-    let result = work();
-    // To lower them cannot be refused.
-    let _ = capabilities::write(before);
-    result
-}
-
-/// The kernel lets every capability count that is held when the effective user becomes root again.
-fn lower_again() -> Result<(), Errno> {
-    let sets = capabilities::read()?;
-    match sets.effective.holds(LOOK) {
-        true => capabilities::write(Sets { effective: sets.effective.without(LOOK), ..sets }),
-        false => Ok(()),
+    if !capabilities::holds(LOOK).unwrap_or(false) {
+        return work();
     }
+    let counted = capabilities::counts(LOOK).unwrap_or(false);
+    // Where this fails, the look says so.
+    let _ = capabilities::raise(LOOK);
+    let result = work();
+    if !counted {
+        // To lower it cannot be refused.
+        let _ = capabilities::lower(LOOK);
+    }
+    result
 }
 
 /// Gives up a group that a setgid bit on the program brought along.
@@ -136,7 +132,7 @@ pub struct Actor {
 pub fn acting_as<T>(actor: &Actor, work: impl FnOnce() -> T) -> Result<T, Errno> {
     let own_group = getegid();
     let own_groups = getgroups()?;
-    let counted = capabilities::read()?.effective.holds(LOOK);
+    let counted = capabilities::counts(LOOK)?;
     if let Some(groups) = &actor.groups {
         setgroups(groups)?;
     }
@@ -144,8 +140,9 @@ pub fn acting_as<T>(actor: &Actor, work: impl FnOnce() -> T) -> Result<T, Errno>
     seteuid(actor.uid)?;
     let result = work();
     seteuid(Uid::from_raw(0))?;
-    if !counted {
-        lower_again()?;
+    // The kernel lets every capability count that is held when the effective user becomes root again.
+    if !counted && capabilities::counts(LOOK)? {
+        capabilities::lower(LOOK)?;
     }
     setegid(own_group)?;
     if actor.groups.is_some() {
@@ -218,7 +215,7 @@ pub fn become_for_good(actor: &Actor) -> Result<(), String> {
     if regained.iter().any(Result::is_ok) {
         return Err("root could be regained".into());
     }
-    if capabilities::read().map_err(step("capget"))? != Sets::default() {
+    if !capabilities::are_gone().map_err(step("capget"))? {
         return Err("capabilities are left".into());
     }
     Ok(())
@@ -242,7 +239,7 @@ pub fn become_front(caller: (Uid, Gid), target: (Uid, Gid)) -> Result<(), String
     setgroups(&[]).map_err(step("setgroups"))?;
     setresgid(caller.1, target.1, target.1).map_err(step("setresgid"))?;
     setresuid(caller.0, target.0, target.0).map_err(step("setresuid"))?;
-    capabilities::write(Sets::default()).map_err(step("capabilities"))
+    capabilities::keep(&[], &[]).map_err(step("capabilities"))
 }
 
 /// Gives up every privilege and becomes the caller again, before anything is said to it: what is written on the
