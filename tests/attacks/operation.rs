@@ -75,9 +75,16 @@ const STEPS: &[(&str, &str)] = &[
     ("lock the caller's file", "it may be being renewed"),
     ("setresuid(-, root, -)", "back from acting as somebody"),
     ("setresgid(-, root, -)", "back from acting as somebody, in the monitor"),
-    ("open the CA directory", "handed to the verifier, who reads below it"),
+    ("open the CA directory", "handed to the verifier, who reads below it and nowhere else"),
     ("open the VOMS directory", "handed to the verifier, who reads below it"),
-    ("pipe", "for an answer"),
+    (
+        "open the verifier",
+        "root's, and closed to others, as every directory above it is; what is looked at is what is executed",
+    ),
+    ("pipe", "for a question, an answer, and complaints"),
+    ("watch a child", "its end is waited for, with a deadline"),
+    ("write to a pipe", "the question to the verifier; its verdict; or what the account database says"),
+    ("execve the verifier", "by its descriptor, with no environment"),
     ("fork", "a process with less"),
     ("wait for a child", "and reap it"),
     ("open /dev/null", "in the place of the caller's descriptors"),
@@ -96,7 +103,6 @@ const STEPS: &[(&str, &str)] = &[
     ("seccomp", "only the calls that judging needs; any other ends the process"),
     ("read a CA's file", "certificate, CRL, signing policy, namespaces"),
     ("read a VO's file", "who may sign its attributes"),
-    ("answer", "the verdict, or what the account database says"),
     ("list the gridmapdir", "free accounts"),
     ("open the gridmapdir", "leases"),
     ("look at a lease", "is there one?"),
@@ -148,6 +154,7 @@ const AT_ANY_TIME: &[&str] = &[
     "ask for a child's state",
 ];
 
+const VERIFIER: &str = "/usr/libexec/glexec/verifier";
 const GRIDMAPDIR: &str = "/etc/grid-security/gridmapdir";
 
 fn role(id: &str) -> &str {
@@ -237,6 +244,7 @@ fn opened(call: &Call) -> String {
         "/etc/grid-security/certificates" if !flag("O_PATH") => return "open the CA directory".into(),
         "/etc/grid-security/vomsdir" if !flag("O_PATH") => return "open the VOMS directory".into(),
         GRIDMAPDIR if !flag("O_PATH") => return "open the gridmapdir".into(),
+        VERIFIER => return "open the verifier".into(),
         "/tmp" => return "open the target proxy's directory".into(),
         _ if flag("O_DIRECTORY") && flag("O_NOFOLLOW") => return "open directory".into(),
         _ => {}
@@ -326,7 +334,9 @@ fn step(call: &Call) -> Option<String> {
         "fchmod" => on("chmod"),
         "getrusage" => fixed("ask what children used"),
         "sendto" => fixed("send"),
-        "write" if call.object().starts_with("pipe:") => fixed("answer"),
+        "write" if call.object().starts_with("pipe:") => fixed("write to a pipe"),
+        "pidfd_open" => fixed("watch a child"),
+        "execveat" => fixed("execve the verifier"),
         "write" => on("write"),
         "ftruncate" => on("write"),
         "utimensat" => fixed("touch a lease"),
@@ -419,7 +429,8 @@ fn a_call_makes_the_documented_system_calls_in_order() {
     let front = steps(&linger[0]);
     let split = in_exec.iter().zip(&front).take_while(|(one, other)| one == other).count();
     let verifier = the_one(&exec, "seccomp", "");
-    let monitor = the_one(&linger, "setsid", "");
+    let leads = |process: &&Process| process.has("setsid", "") && !process.has("seccomp", "");
+    let monitor = linger.iter().find(leads).unwrap();
     let payload = linger.iter().find(|process| process.parent == Some(monitor.pid)).unwrap();
     let mut undescribed = Vec::new();
     let mut text = String::new();
@@ -643,6 +654,11 @@ const PRIVILEGED: &[&str] = &[
     "/etc/passwd",
     "/etc/group",
     "/etc/shadow",
+    // The verifier's program, to be executed as the service user.
+    "/usr",
+    "/usr/libexec",
+    "/usr/libexec/glexec",
+    VERIFIER,
     // Of the kernel, about itself.
     "/proc/self/status",
     "/proc/self/stat",
