@@ -4,20 +4,23 @@
 use crate::call;
 use crate::call::Call;
 use crate::decision::{self, Decided, Known, Machine, Matter, Privileged};
-use crate::invocation::command_line::{self, Ask, Payload};
+use crate::invocation::command_line::{self, Ask, Job};
 use crate::payload::becoming::become_payload;
 use crate::payload::linger::epilogue::{self, Epilogue, Facts};
 use crate::payload::linger::{self, Lingering};
 use crate::payload::renewal;
+use crate::payload::sandbox;
 use crate::payload::switch::{self, Prepared, Wish};
+use crate::payload::view::View;
 use glexec_config::Config;
 use glexec_core::reason::{Outcome, Reason, Refusal};
 use glexec_machine::configuration;
 use glexec_policy::circumstances::Purpose;
 use glexec_policy::mapping::Mapping;
 use glexec_sys::cgroup;
-use glexec_sys::identity::Actor;
+use glexec_sys::identity::{Actor, Need};
 use glexec_sys::start::{self, Inherited, Limits};
+use std::path::PathBuf;
 
 /// Runs one call; returns the exit code when the process has not become the payload.
 pub fn main() -> u8 {
@@ -27,7 +30,7 @@ pub fn main() -> u8 {
         Ok(Ask::Version) => call::say(&inherited, &command_line::version()),
         Ok(Ask::Settings) if inherited.uid.is_root() => call::say(&inherited, &configuration::settings()),
         Ok(Ask::Settings) => refuse(&inherited, Refusal::new(Reason::InvocationUsage, "-V is for root only")),
-        Ok(Ask::Call(payload)) => answer(&inherited, payload.as_ref()),
+        Ok(Ask::Call(job)) => answer(&inherited, &job),
         Err(refusal) => refuse(&inherited, refusal),
     }
 }
@@ -35,16 +38,16 @@ pub fn main() -> u8 {
 /// Refuses a command line that asks for nothing, where the site looks for refusals: in its log, if it can be found.
 fn refuse(inherited: &Inherited, refusal: Refusal) -> u8 {
     let mut call = Call::begin(inherited);
-    call.record.wish(None, inherited.cwd.as_deref(), &call.environment);
+    call.record.wish(&Job::default(), inherited.cwd.as_deref(), &call.environment);
     if let Ok(config) = call::harden(inherited).and_then(|_| configuration::load()) {
         call.open_log(&config.glexec);
     }
     call.refuse(&refusal)
 }
 
-fn answer(inherited: &Inherited, payload: Option<&Payload>) -> u8 {
+fn answer(inherited: &Inherited, job: &Job) -> u8 {
     let mut call = Call::begin(inherited);
-    let refusal = match authorize(&mut call, inherited, payload) {
+    let refusal = match authorize(&mut call, inherited, job) {
         Ok(Authorized { prepared, limits, target, config, cgroups, epilogue })
             if config.glexec.linger && prepared.has_command() =>
         {
@@ -74,18 +77,22 @@ struct Authorized {
 }
 
 /// Decides, prepares and records.
-fn authorize(call: &mut Call, inherited: &Inherited, payload: Option<&Payload>) -> Outcome<Authorized> {
-    call.record.wish(payload, inherited.cwd.as_deref(), &call.environment);
+fn authorize(call: &mut Call, inherited: &Inherited, job: &Job) -> Outcome<Authorized> {
+    call.record.wish(job, inherited.cwd.as_deref(), &call.environment);
     let limits = call::harden(inherited)?;
     call.check_descriptors()?;
 
     let config = configuration::load()?;
-    call::settle(epilogue::need(&config.glexec).as_slice())?;
+    call::settle(&needs(&config, job))?;
     call.open_log(&config.glexec);
     call.check_report()?;
 
     let (uid, gid, groups, cwd) = (inherited.uid, inherited.gid, &inherited.groups, inherited.cwd.as_deref());
-    let matter = Matter { uid, gid, groups, cwd, payload, purpose: Purpose::Call };
+    let payload = job.payload.as_ref();
+    let sandbox = job.sandbox.as_deref().map(|directory| sandbox::path(directory, cwd)).transpose();
+    // A relative command is found there.
+    let work = sandbox.as_ref().ok().and_then(Option::as_deref).or(cwd);
+    let matter = Matter { uid, gid, groups, cwd: work, payload, purpose: Purpose::Call };
     let machine = Privileged::default();
     let mut known = Known::default();
     let request = call.environment.request();
@@ -98,8 +105,9 @@ fn authorize(call: &mut Call, inherited: &Inherited, payload: Option<&Payload>) 
     let facts = |payload| Facts { caller: &caller, groups, target: &target, payload };
     let epilogue =
         payload.map_or(Ok(None), |payload| Epilogue::find(&config.glexec, &facts(payload), machine.accounts()))?;
+    let view = view(sandbox?, inherited, &target, &config)?;
     if payload.is_none() && config.glexec.create_target_proxy {
-        renewal::check(&request.target, cwd, &target, &user, &service, &config)?;
+        renewal::check(&request.target, cwd, &view, &target, &user, &service, &config)?;
     }
     let wish = Wish {
         lcas: &config.lcas,
@@ -107,10 +115,11 @@ fn authorize(call: &mut Call, inherited: &Inherited, payload: Option<&Payload>) 
         caller: &Actor { uid, gid, groups: None },
         environment: &call.environment,
         cwd,
+        view,
         target_proxy: &request.target,
         proxy: raw.source().bytes(),
     };
-    let prepared = switch::prepare(&target, &wish, &config.glexec)?;
+    let prepared = switch::prepare(&target, wish, &config.glexec)?;
     call.prepare_report(&target, &user, prepared.target_proxy());
     match call.audit(&config.glexec) {
         Ok(()) => Ok(Authorized { prepared, limits, target, config, cgroups, epilogue }),
@@ -119,4 +128,21 @@ fn authorize(call: &mut Call, inherited: &Inherited, payload: Option<&Payload>) 
             Err(refusal)
         }
     }
+}
+
+/// What is in use, and needs more of the privileges than every call does.
+fn needs(config: &Config, job: &Job) -> Vec<Need> {
+    let mounts = job.sandbox.as_ref().filter(|_| config.isolation.sandbox).map(|_| Need::Mounts);
+    epilogue::need(&config.glexec).into_iter().chain(mounts).collect()
+}
+
+/// What the payload will see instead of what others see.
+fn view(sandbox: Option<PathBuf>, inherited: &Inherited, target: &Mapping, config: &Config) -> Outcome<View> {
+    let Some(path) = sandbox else { return Ok(View::default()) };
+    if !config.isolation.sandbox {
+        let sentence = "this site does not allow --sandbox ([isolation] sandbox = false)";
+        return Err(Refusal::new(Reason::SandboxForbidden, sentence));
+    }
+    let caller = Actor { uid: inherited.uid, gid: inherited.gid, groups: Some(inherited.groups.clone()) };
+    sandbox::prepare(path, caller, &switch::actor(target)).map(|entry| View::with_sandbox(Some(entry)))
 }

@@ -1,7 +1,7 @@
 //! The fields of a record, in the order of the catalogue.
 
 use crate::invocation::caller::Caller;
-use crate::invocation::command_line::Payload;
+use crate::invocation::command_line::Job;
 use crate::invocation::environment::Environment;
 use glexec_core::escape::{quoted, shortened, visible, width};
 use glexec_core::field::Field;
@@ -86,14 +86,17 @@ impl Record {
     }
 
     /// What the caller wants to run, from where, on whose behalf as it says.
-    pub fn wish(&mut self, payload: Option<&Payload>, cwd: Option<&Path>, environment: &Environment) {
-        if let Some(payload) = payload {
+    pub fn wish(&mut self, job: &Job, cwd: Option<&Path>, environment: &Environment) {
+        if let Some(payload) = &job.payload {
             self.set(Field::Command, payload.command.as_bytes(), MAX_TEXT);
             // Visible and bounded already.
             self.put(Field::Args, arguments(&payload.arguments));
         }
         if let Some(cwd) = cwd {
             self.set(Field::Cwd, cwd.as_os_str().as_bytes(), MAX_TEXT);
+        }
+        if let Some(sandbox) = &job.sandbox {
+            self.set(Field::Sandbox, sandbox.as_os_str().as_bytes(), MAX_TEXT);
         }
         let batch = environment.batch_ids();
         if !batch.is_empty() {
@@ -213,7 +216,12 @@ fn arguments(all: &[OsString]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::invocation::command_line::Payload;
     use glexec_core::reason::Reason;
+
+    fn job(payload: Payload) -> Job {
+        Job { sandbox: None, payload: Some(payload) }
+    }
 
     #[test]
     fn a_hostile_command_stays_one_line_with_its_own_fields() {
@@ -223,7 +231,7 @@ mod tests {
             arguments: vec!["a b".into(), "\" decision=permit".into()],
         };
         let environment = Environment::new(vec![("GLEXEC_ID".into(), "two\nlines".into())]);
-        record.wish(Some(&payload), Some(Path::new("/tmp")), &environment);
+        record.wish(&job(payload), Some(Path::new("/tmp")), &environment);
         record.deny(&Refusal::new(Reason::LcasUserban, "banned"));
         let expected = [
             r"event=start call=0123456789abcdef",
@@ -239,7 +247,7 @@ mod tests {
     fn arguments_are_cut_between_two_arguments() {
         let mut record = Record::start("0");
         let arguments = (0..5000).map(|n| n.to_string().into()).collect();
-        record.wish(Some(&Payload { command: "x".into(), arguments }), None, &Environment::new(Vec::new()));
+        record.wish(&job(Payload { command: "x".into(), arguments }), None, &Environment::new(Vec::new()));
         let (_, text) = record.fields().iter().find(|(name, _)| *name == Field::Args).unwrap();
         assert!(text.len() <= MAX_ARGUMENTS && text.ends_with(" ..."), "{text}");
     }
@@ -271,7 +279,8 @@ mod tests {
         record.process(u32::MAX, u32::MAX, i32::MAX);
         let payload = Payload { command: all.clone().into(), arguments: vec![all.clone().into()] };
         let environment = ["GLEXEC_ID", "PBS_JOBID"].map(|name| (name.into(), all.clone().into()));
-        record.wish(Some(&payload), Some(Path::new(&all)), &Environment::new(environment.into()));
+        let job = Job { sandbox: Some(all.clone().into()), payload: Some(payload) };
+        record.wish(&job, Some(Path::new(&all)), &Environment::new(environment.into()));
         for (field, max) in [
             (Field::CallerUser, MAX_TEXT),
             (Field::PilotDn, MAX_NAME),

@@ -1,9 +1,10 @@
-//! The command line: `glexec [-h | --help] [-v | --version] [-V] [--] [command [args…]]`.
+//! The command line: `glexec [-h | --help] [-v | --version] [-V] [--sandbox DIR] [--] [command [args…]]`.
 
 use glexec_core::escape::in_sentence;
 use glexec_core::reason::{Outcome, Reason, Refusal};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 /// The payload: a command and its arguments, byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +24,17 @@ pub enum Ask {
     Version,
     /// The compile-time settings.
     Settings,
-    /// The job: run a payload, or, without one, renew the target proxy only.
-    Call(Option<Payload>),
+    /// A job.
+    Call(Job),
+}
+
+/// The job: run a payload, or, without one, renew the target proxy only.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Job {
+    /// The directory to work in, as the caller wrote it.
+    pub sandbox: Option<PathBuf>,
+    /// What to run.
+    pub payload: Option<Payload>,
 }
 
 /// An option.
@@ -38,12 +48,30 @@ pub struct Flag {
     pub help: &'static str,
 }
 
+/// An option that has a value, in the next word or behind a `=`.
+#[derive(Debug)]
+pub struct Valued {
+    /// Its word.
+    pub long: &'static str,
+    /// What stands for its value.
+    pub value: &'static str,
+    /// What it does.
+    pub help: &'static str,
+}
+
 const HELP: Flag = Flag { short: b'h', long: Some("help"), help: "Print this help" };
 const VERSION: Flag = Flag { short: b'v', long: Some("version"), help: "Print the version" };
 const SETTINGS: Flag = Flag { short: b'V', long: None, help: "Print the compile-time settings (root only)" };
 
 /// All options: what `--help` and the manual page say, and what is understood.
 pub const FLAGS: [Flag; 3] = [HELP, VERSION, SETTINGS];
+
+/// And the one that has a value.
+pub const SANDBOX: Valued = Valued {
+    long: "sandbox",
+    value: "DIR",
+    help: "Work in DIR, a directory of the caller's, as if it were the target account's own",
+};
 
 const ABOUT: &str = "\
 Runs a command as the local account of the grid user whose proxy GLEXEC_CLIENT_CERT names.
@@ -69,7 +97,8 @@ pub fn help() -> String {
         format!("  -{}{long:<11}  {help}\n", char::from(*short))
     };
     let options: String = FLAGS.iter().map(line).collect();
-    format!("{ABOUT}{options}{MORE}")
+    let Valued { long, value, help } = SANDBOX;
+    format!("{ABOUT}{options}  --{long} {value}  {help}\n{MORE}")
 }
 
 /// The version line.
@@ -96,6 +125,15 @@ fn letters(word: &OsStr) -> Outcome<&[u8]> {
     known.map(|flag| std::slice::from_ref(&flag.short)).ok_or_else(|| misused(word))
 }
 
+/// What follows the word of the option that has a value: nothing, or the value behind a `=`.
+fn behind_sandbox(word: &OsStr) -> Option<Option<&OsStr>> {
+    match word.as_bytes().strip_prefix(b"--")?.strip_prefix(SANDBOX.long.as_bytes())? {
+        [] => Some(None),
+        [b'=', value @ ..] => Some(Some(OsStr::from_bytes(value))),
+        _ => None,
+    }
+}
+
 /// Reads the command line. argv[0] is ignored, whatever it is: callers put all kinds of things there.
 pub fn parse(arguments: &[OsString]) -> Outcome<Ask> {
     // The kernel gives a program that was started with argc = 0 one empty argument (Linux 5.18).
@@ -103,19 +141,25 @@ pub fn parse(arguments: &[OsString]) -> Outcome<Ask> {
         return Err(Refusal::new(Reason::InvocationEmptyArgv, "started without arguments, not even argument zero"));
     }
     let mut words = arguments.iter().skip(1).peekable();
-    let mut given = Vec::new();
+    let (mut given, mut sandbox) = (Vec::new(), None);
     while let Some(word) = words.next_if(|word| word.len() > 1 && word.as_bytes().starts_with(b"-")) {
         if word == "--" {
             break;
         }
-        given.extend(letters(word)?);
+        match behind_sandbox(word) {
+            Some(behind) => {
+                let value = behind.or_else(|| words.next().map(OsString::as_os_str));
+                sandbox = Some(PathBuf::from(value.ok_or_else(|| misused(word))?));
+            }
+            None => given.extend(letters(word)?),
+        }
     }
     let payload = words.next().map(|command| Payload { command: command.clone(), arguments: words.cloned().collect() });
     Ok(match given {
         given if given.contains(&HELP.short) => Ask::Help,
         given if given.contains(&VERSION.short) => Ask::Version,
         given if given.contains(&SETTINGS.short) => Ask::Settings,
-        _ => Ask::Call(payload),
+        _ => Ask::Call(Job { sandbox, payload }),
     })
 }
 
@@ -128,8 +172,12 @@ mod tests {
         words.iter().map(OsString::from).collect()
     }
 
+    fn payload(command: &str, arguments: &[&str]) -> Option<Payload> {
+        Some(Payload { command: command.into(), arguments: words(arguments) })
+    }
+
     fn call(command: &str, arguments: &[&str]) -> Ask {
-        Ask::Call(Some(Payload { command: command.into(), arguments: words(arguments) }))
+        Ask::Call(Job { sandbox: None, payload: payload(command, arguments) })
     }
 
     #[test]
@@ -143,8 +191,8 @@ mod tests {
             (&["glexec", "", "a"], call("", &["a"])),
             (&["/usr/bin/python", "/opt/gsido", "-v", "0"], call("/opt/gsido", &["-v", "0"])),
             (&["", "x"], call("x", &[])),
-            (&["glexec"], Ask::Call(None)),
-            (&["glexec", "--"], Ask::Call(None)),
+            (&["glexec"], Ask::Call(Job::default())),
+            (&["glexec", "--"], Ask::Call(Job::default())),
             (&["glexec", "-h"], Ask::Help),
             (&["glexec", "--help", "x"], Ask::Help),
             (&["glexec", "-v"], Ask::Version),
@@ -156,6 +204,22 @@ mod tests {
         for (arguments, expected) in table {
             assert_eq!(parse(&words(arguments)), Ok(expected), "{arguments:?}");
         }
+    }
+
+    #[test]
+    fn a_sandbox_is_an_option_with_a_value_before_the_command() {
+        let ask = |sandbox: &str, payload| Ok(Ask::Call(Job { sandbox: Some(sandbox.into()), payload }));
+        let table = [
+            (&["glexec", "--sandbox", "/w/box", "id", "-u"][..], ask("/w/box", payload("id", &["-u"]))),
+            (&["glexec", "--sandbox=box", "--", "--sandbox"], ask("box", payload("--sandbox", &[]))),
+            (&["glexec", "--sandbox", "/w/box"], ask("/w/box", None)),
+            (&["glexec", "--sandbox", ""], ask("", None)),
+            (&["glexec", "id", "--sandbox", "/w"], Ok(call("id", &["--sandbox", "/w"]))),
+        ];
+        for (arguments, expected) in table {
+            assert_eq!(parse(&words(arguments)), expected, "{arguments:?}");
+        }
+        assert_eq!(parse(&words(&["glexec", "--sandbox"])).map_err(|r| r.reason()), Err(Reason::InvocationUsage));
     }
 
     #[test]
@@ -180,6 +244,7 @@ mod tests {
     fn arguments_are_kept_byte_for_byte() {
         let odd = OsString::from_vec(vec![0xff, b'\n', b'%', b'n']);
         let parsed = parse(&[OsString::from("glexec"), OsString::from("echo"), odd.clone()]);
-        assert_eq!(parsed, Ok(Ask::Call(Some(Payload { command: "echo".into(), arguments: vec![odd] }))));
+        let payload = Some(Payload { command: "echo".into(), arguments: vec![odd] });
+        assert_eq!(parsed, Ok(Ask::Call(Job { sandbox: None, payload })));
     }
 }

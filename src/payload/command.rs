@@ -1,5 +1,6 @@
 //! Finding the command, with the eyes of the account that will run it.
 
+use crate::payload::view::View;
 use glexec_config::values::SearchPath;
 use glexec_core::escape::in_sentence;
 use glexec_core::reason::{Outcome, Reason, Refusal};
@@ -10,12 +11,13 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// Finds the file to execute: a name without `/` in the payload's PATH, a relative path below the caller's working
-/// directory. To be called while acting as the target; symbolic links are followed.
+/// Finds the file to execute: a name without `/` in the payload's PATH, a relative path below `cwd`, all as they are in the
+/// payload's view. To be called while acting as the target; symbolic links are followed.
 pub fn find(
     command: &OsStr,
     path: &SearchPath,
     cwd: Option<&Path>,
+    view: &View,
     allowed: impl Fn(&Path) -> bool,
 ) -> Outcome<PathBuf> {
     let shown = in_sentence(command);
@@ -29,7 +31,7 @@ pub fn find(
     };
     let mut outcome = Err(not_found());
     for candidate in candidates(command, path, cwd).into_iter().filter(|path| allowed(path)) {
-        match lookup::executable(&candidate) {
+        match lookup::executable(&view.place(&candidate)) {
             Executable::Yes => return Ok(candidate),
             Executable::Forbidden if lookup::is_on_noexec(&candidate) => outcome = Err(noexec(&candidate)),
             Executable::Forbidden => outcome = Err(forbidden()),
@@ -41,13 +43,14 @@ pub fn find(
 
 /// The first directory on the way to a command, given with its path, that the target cannot search. To be called while
 /// acting as the target.
-pub fn barrier(command: &OsStr, cwd: Option<&Path>) -> Option<PathBuf> {
+pub fn barrier(command: &OsStr, cwd: Option<&Path>, view: &View) -> Option<PathBuf> {
     let path = match command.as_bytes() {
         [b'/', ..] => PathBuf::from(command),
         name if name.contains(&b'/') => cwd?.join(command),
         _ => return None,
     };
-    lookup::barrier(&path)
+    // Above what is in the view there is nothing that bars the target.
+    view.place(&path).root().is_none().then(|| lookup::barrier(&path)).flatten()
 }
 
 /// What to say of a command that the kernel did not execute. To be called as the target.

@@ -9,11 +9,11 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// Variables that say who the payload is: the caller's never replace them.
-const IDENTITY: [&str; 4] = ["USER", "LOGNAME", "SHELL", "X509_USER_PROXY"];
+/// Variables that say who and where the payload is: the caller's never replace them.
+const IDENTITY: [&str; 5] = ["USER", "LOGNAME", "SHELL", "X509_USER_PROXY", "GLEXEC_SANDBOX"];
 
 /// Builds the payload's environment: the account's own variables, PATH, GLEXEC_ENV, what the site preserves, and
-/// X509_USER_PROXY where there is a target proxy.
+/// X509_USER_PROXY where there is a target proxy, GLEXEC_SANDBOX where there is a sandbox.
 ///
 /// HOME and PATH of the caller replace the account's only where the site names them exactly, as some did for gLExec.
 pub fn build(
@@ -21,6 +21,7 @@ pub fn build(
     config: &Glexec,
     target: &Mapping,
     proxy: Option<&Path>,
+    sandbox: Option<&Path>,
 ) -> Vec<(OsString, OsString)> {
     let mut built: Vec<(OsString, OsString)> = vec![
         ("HOME".into(), target.home.clone().into()),
@@ -31,6 +32,9 @@ pub fn build(
     ];
     if let Some(proxy) = proxy {
         built.push(("X509_USER_PROXY".into(), proxy.into()));
+    }
+    if let Some(sandbox) = sandbox {
+        built.push(("GLEXEC_SANDBOX".into(), sandbox.into()));
     }
     for (name, value) in environment.unique() {
         if is_preserved(name, value, &config.preserve_env_variables) {

@@ -5,5 +5,7 @@ pub mod command;
 pub mod environment;
 pub mod linger;
 pub mod renewal;
+pub mod sandbox;
 pub mod switch;
 pub mod target_proxy;
+pub mod view;

@@ -2,6 +2,7 @@
 //! same person's.
 
 use crate::invocation::environment::TargetProxy;
+use crate::payload::view::View;
 use crate::payload::{switch, target_proxy};
 use crate::service::ServiceAccount;
 use crate::verifier::Verifier;
@@ -24,15 +25,16 @@ use std::path::Path;
 pub fn check(
     wanted: &TargetProxy,
     cwd: Option<&Path>,
+    view: &View,
     target: &Mapping,
     user: &Identity,
     service: &ServiceAccount,
     config: &Config,
 ) -> Outcome<()> {
     let TargetProxy::At(path) = wanted else { return Ok(()) };
-    let path = cwd.map_or_else(|| path.clone(), |cwd| cwd.join(path));
+    let path = view.path(&cwd.map_or_else(|| path.clone(), |cwd| cwd.join(path)));
     let lock = config.glexec.target_lock_mechanism;
-    let read = || caller_file::read_of_any_mode(&path, Uid::from_raw(target.uid.get()), lock);
+    let read = || caller_file::read_of_any_mode(&view.place(&path), Uid::from_raw(target.uid.get()), lock);
     let old = acting_as(&switch::actor(target), read).map_err(|errno| failed(&errno.to_string()))?;
     let old = match old {
         Ok(old) => old,

@@ -3,6 +3,7 @@
 use crate::invocation::command_line::Payload;
 use crate::invocation::environment::{Environment, TargetProxy};
 use crate::payload::target_proxy::{self, Copy, Lifetime};
+use crate::payload::view::View;
 use crate::payload::{command, environment};
 use glexec_config::glexec::Glexec;
 use glexec_config::lcas::Plan;
@@ -33,6 +34,8 @@ pub struct Wish<'a> {
     pub environment: &'a Environment,
     /// The caller's working directory.
     pub cwd: Option<&'a Path>,
+    /// What the payload will see instead of what others see.
+    pub view: View,
     /// Where the copy of the proxy goes.
     pub target_proxy: &'a TargetProxy,
     /// The bytes to copy.
@@ -47,6 +50,7 @@ pub struct Prepared {
     umask: u32,
     command: Option<Command>,
     copy: Option<Copy>,
+    view: View,
 }
 
 #[derive(Debug)]
@@ -66,13 +70,16 @@ pub fn actor(target: &Mapping) -> Actor {
 }
 
 /// Finds the command and writes the target proxy, acting as the target account.
-pub fn prepare(target: &Mapping, wish: &Wish<'_>, config: &Glexec) -> Outcome<Prepared> {
+pub fn prepare(target: &Mapping, wish: Wish<'_>, config: &Glexec) -> Outcome<Prepared> {
     let actor = actor(target);
+    let view = wish.view;
+    let sandbox = view.sandbox();
     let as_target = || -> Outcome<(Option<PathBuf>, Option<Copy>)> {
         let path = match wish.payload {
             Some(payload) => {
                 let allowed = |path: &Path| wish.lcas.lets_run(path);
-                Some(command::find(&payload.command, &config.path, wish.cwd, allowed)?)
+                let cwd = sandbox.as_deref().or(wish.cwd);
+                Some(command::find(&payload.command, &config.path, cwd, &view, allowed)?)
             }
             None => None,
         };
@@ -80,7 +87,7 @@ pub fn prepare(target: &Mapping, wish: &Wish<'_>, config: &Glexec) -> Outcome<Pr
         // Of a copy with a name of ours nobody but a payload would learn.
         let has_reader = wish.payload.is_some() || *wish.target_proxy != TargetProxy::Default;
         let copy = match config.create_target_proxy && has_reader {
-            true => target_proxy::write(wish.target_proxy, wish.cwd, target.uid.get(), wish.proxy, lock)?,
+            true => target_proxy::write(wish.target_proxy, wish.cwd, &view, target.uid.get(), wish.proxy, lock)?,
             false => None,
         };
         Ok((path, copy))
@@ -89,7 +96,9 @@ pub fn prepare(target: &Mapping, wish: &Wish<'_>, config: &Glexec) -> Outcome<Pr
     let (path, copy) = match identity::acting_as(&actor, as_target).map_err(step)? {
         Err(refusal) if refusal.reason() == Reason::CommandNotFound => {
             let command = wish.payload.map(|payload| payload.command.as_os_str()).unwrap_or_default();
-            let barrier = identity::acting_as(&actor, || command::barrier(command, wish.cwd)).map_err(step)?;
+            let barrier =
+                identity::acting_as(&actor, || command::barrier(command, sandbox.as_deref().or(wish.cwd), &view))
+                    .map_err(step)?;
             return Err(match barrier {
                 Some(dir) => barred(refusal, command, &dir, target, wish.caller)?,
                 None => refusal,
@@ -97,12 +106,13 @@ pub fn prepare(target: &Mapping, wish: &Wish<'_>, config: &Glexec) -> Outcome<Pr
         }
         outcome => outcome?,
     };
-    let variables = environment::build(wish.environment, config, target, copy.as_ref().map(|copy| copy.path.as_path()));
+    let proxy = copy.as_ref().map(|copy| copy.path.as_path());
+    let variables = environment::build(wish.environment, config, target, proxy, sandbox.as_deref());
     let command = match (path, wish.payload) {
         (Some(path), Some(payload)) => Some(Command::new(path, payload, variables)?),
         _ => None,
     };
-    Ok(Prepared { actor, home: target.home.clone(), umask: config.umask.bits(), command, copy })
+    Ok(Prepared { actor, home: target.home.clone(), umask: config.umask.bits(), command, copy, view })
 }
 
 impl Command {
@@ -173,12 +183,14 @@ impl Prepared {
         self.command.is_some()
     }
 
-    /// Becomes the target account, for good.
+    /// Makes the payload's view, and becomes the target account, for good.
     pub fn switch(self, limits: &Limits) -> Outcome<Switched> {
+        self.view.enter()?;
         identity::become_for_good(&self.actor).map_err(|why| failed(&why))?;
         terminal::leave().map_err(|why| failed(&why))?;
         umask(Mode::from_bits_truncate(self.umask));
-        if chdir(&self.home).is_err() {
+        let at_work = self.view.go_to_work().map_err(|errno| failed(&errno.to_string()))?;
+        if !at_work && chdir(&self.home).is_err() {
             chdir("/").map_err(|errno| failed(&errno.to_string()))?;
         }
         limits.restore().map_err(|errno| failed(&errno.to_string()))?;

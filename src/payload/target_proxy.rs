@@ -1,6 +1,7 @@
 //! The payload's own copy of the proxy.
 
 use crate::invocation::environment::TargetProxy;
+use crate::payload::view::View;
 use glexec_core::escape::in_sentence;
 use glexec_core::lock::Mechanism;
 use glexec_core::reason::{Outcome, Reason, Refusal};
@@ -39,6 +40,7 @@ impl Copy {
 pub fn write(
     target: &TargetProxy,
     cwd: Option<&Path>,
+    view: &View,
     uid: u32,
     bytes: &[u8],
     mechanism: Mechanism,
@@ -47,16 +49,14 @@ pub fn write(
         TargetProxy::None => Ok(None),
         TargetProxy::Default => {
             let prefix = PathBuf::from(format!("/tmp/x509up_u{uid}.glexec."));
-            let (path, written) = target_file::create_new(&prefix, bytes).map_err(|why| refusal(&prefix, &why))?;
+            let written = target_file::create_new(&view.place(&prefix), bytes).map_err(|why| refusal(&prefix, &why))?;
+            let path = prefix.with_file_name(written.name());
             Ok(Some(Copy { path, lifetime: Lifetime::Temporary, written }))
         }
         TargetProxy::At(path) => {
-            let path = match cwd {
-                Some(cwd) => cwd.join(path),
-                None => path.clone(),
-            };
+            let path = view.path(&cwd.map_or_else(|| path.clone(), |cwd| cwd.join(path)));
             let written = if path.is_absolute() {
-                target_file::replace(&path, bytes, mechanism)
+                target_file::replace(&view.place(&path), bytes, mechanism)
             } else {
                 Err(Refused::NotWritable(nix::errno::Errno::ENOENT))
             };

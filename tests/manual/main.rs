@@ -15,7 +15,7 @@ use built::built;
 use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, Command, ValueHint};
 use clap_complete::Shell;
-use glexec::invocation::command_line::{FLAGS, Flag};
+use glexec::invocation::command_line::{FLAGS, Flag, SANDBOX};
 use glexec_core::reason::Reason;
 use std::fmt::Write;
 use std::io::Write as _;
@@ -91,6 +91,14 @@ fn glexec() -> Command {
         .disable_help_flag(true)
         .disable_version_flag(true)
         .args(FLAGS.iter().map(flag))
+        .arg(
+            Arg::new(SANDBOX.long)
+                .long(SANDBOX.long)
+                .value_name(SANDBOX.value)
+                .help(SANDBOX.help)
+                .value_hint(ValueHint::DirPath)
+                .value_parser(ValueParser::os_string()),
+        )
         .arg(payload.help("The command to run; without one, only the target proxy is (re)created"))
 }
 

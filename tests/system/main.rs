@@ -18,6 +18,7 @@ mod credential_files;
 mod environment;
 mod epilogue;
 mod explain;
+mod isolation;
 mod leases;
 mod linger;
 mod main_job;

@@ -567,11 +567,12 @@ struct Started(Option<Child>);
 
 impl Drop for Started {
     fn drop(&mut self) {
-        if let Some(child) = &mut self.0 {
+        if let Some(mut child) = self.0.take() {
             let _ = child.kill();
-            // What has failed may have left something behind that only the end of the site ends.
-            if !thread::panicking() {
-                let _ = child.wait();
+            // What has failed may have left something behind that only the end of the site ends, which waits for this.
+            match thread::panicking() {
+                true => drop(thread::spawn(move || child.wait())),
+                false => drop(child.wait()),
             }
         }
     }

@@ -12,6 +12,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 use glexec::decision::{self, Known, Matter};
 use glexec::invocation::command_line::Payload;
 use glexec::invocation::environment::Environment;
+use glexec::payload::view::View;
 use glexec::payload::{command, switch};
 use glexec_config::Config;
 use glexec_config::parse::parse;
@@ -266,7 +267,7 @@ pub fn explain(wanted: &Wanted, myself: &Myself) -> Result<Explanation, String> 
     let caller = caller(wanted, myself)?;
     let eyes = match myself.uid.is_root() {
         true => {
-            identity::reduce_capabilities()?;
+            identity::keep_capabilities(&[])?;
             Eyes::Root(caller.groups.clone())
         }
         false => Eyes::Own,
@@ -364,7 +365,7 @@ fn environment(wanted: &Wanted) -> Environment {
 fn found(matter: &Matter<'_>, target: &Mapping, config: &Config, eyes: &Eyes) -> Result<Option<String>, Refusal> {
     let Some(payload) = matter.payload else { return Ok(None) };
     let allowed = |path: &Path| config.lcas.lets_run(path);
-    let find = || command::find(&payload.command, &config.glexec.path, matter.cwd, allowed);
+    let find = || command::find(&payload.command, &config.glexec.path, matter.cwd, &View::default(), allowed);
     match eyes {
         Eyes::Root(_) => {
             let found = acting_as(&switch::actor(target), find).map_err(|errno| {

@@ -5,6 +5,7 @@
 mod advice;
 pub mod exec;
 pub mod glexec;
+pub mod isolation;
 pub mod lcas;
 pub mod lcmaps;
 mod options;
@@ -15,12 +16,15 @@ pub mod white_list;
 
 use glexec::Glexec;
 use glexec_core::credentials::Credentials;
+use isolation::Isolation;
 
 /// The checked configuration of a call.
 #[derive(Debug)]
 pub struct Config {
     /// `[glexec]`.
     pub glexec: Glexec,
+    /// `[isolation]`.
+    pub isolation: Isolation,
     /// `[credentials]`.
     pub credentials: Credentials,
     /// The LCAS plug-ins.

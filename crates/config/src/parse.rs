@@ -1,6 +1,7 @@
 //! Reading the text of glexec.conf: TOML, checked values; every mistake has line and column.
 
 use crate::glexec::Glexec;
+use crate::isolation::Isolation;
 use crate::lcas::Plan;
 use crate::lcas::table::Lcas;
 use crate::lcmaps::table::{Lcmaps, PolicyNames};
@@ -18,6 +19,7 @@ use toml::Spanned;
 #[derive(Default)]
 struct File {
     glexec: Glexec,
+    isolation: Isolation,
     credentials: Credentials,
     lcas: Lcas,
     lcmaps: Lcmaps,
@@ -58,7 +60,7 @@ pub fn parse(text: &str) -> Result<Config, Mistake> {
 }
 
 fn check(file: File) -> Result<Config, ConfigError> {
-    let File { glexec, credentials, lcas, lcmaps } = file;
+    let File { glexec, isolation, credentials, lcas, lcmaps } = file;
     for (path, key, what) in [(&glexec.epilogue, "epilogue", "run it"), (&glexec.cgroup, "cgroup", "empty it")] {
         if let Some(path) = path.as_ref().filter(|_| !glexec.linger) {
             let message = format!("{key} needs linger = true: without it nothing of glexec is left to {what}");
@@ -75,7 +77,7 @@ fn check(file: File) -> Result<Config, ConfigError> {
         get_account: named(&glexec.lcmaps_get_account_policy),
         verify_account: named(&glexec.lcmaps_verify_account_policy),
     })?;
-    Ok(Config { glexec, credentials, lcas, lcmaps })
+    Ok(Config { glexec, isolation, credentials, lcas, lcmaps })
 }
 
 /// A policy's name and where it stands; defaults stand nowhere.

@@ -61,6 +61,7 @@ catalogue! {
     Command     "command"     "The command as the caller wrote it; none where only the target proxy is renewed.";
     Args        "args"        "Its arguments, with blanks between, `'…'` around those that are empty or have blanks.";
     Cwd         "cwd"         "The caller's working directory.";
+    Sandbox     "sandbox"     "The directory of the caller's that the payload works in (`--sandbox`), as the caller wrote it.";
     Batch       "batch"       "The batch jobs that the caller's environment claims, `NAME=id,…`. A claim, no proof.";
     GlexecId    "glexec_id"   "GLEXEC_ID, the caller's own text. A claim, no proof.";
     PayloadPid  "payload_pid" "The payload's main process, where glexec stays beside it.";

@@ -2,11 +2,13 @@
 
 use crate::errno_of;
 use crate::lock::{self, Mechanism, Purpose};
+use crate::place::Place;
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::unistd::Uid;
-use std::fs::OpenOptions;
+use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -36,22 +38,24 @@ const FORBIDDEN: u32 = 0o7077;
 /// Reads a credential file. To be called while acting as its owner, `owner`; relative paths are resolved against the
 /// working directory.
 pub fn read(path: &Path, owner: Uid, mechanism: Mechanism) -> Result<Zeroizing<Vec<u8>>, Refused> {
-    read_without(FORBIDDEN, path, owner, mechanism)
+    read_without(FORBIDDEN, &Place::ordinary(path), owner, mechanism)
 }
 
 /// The same where nobody is asked to trust the file: its mode is its owner's business.
-pub fn read_of_any_mode(path: &Path, owner: Uid, mechanism: Mechanism) -> Result<Zeroizing<Vec<u8>>, Refused> {
-    read_without(0, path, owner, mechanism)
+pub fn read_of_any_mode(place: &Place<'_>, owner: Uid, mechanism: Mechanism) -> Result<Zeroizing<Vec<u8>>, Refused> {
+    read_without(0, place, owner, mechanism)
 }
 
-fn read_without(forbidden: u32, path: &Path, owner: Uid, mechanism: Mechanism) -> Result<Zeroizing<Vec<u8>>, Refused> {
+fn read_without(
+    forbidden: u32,
+    place: &Place<'_>,
+    owner: Uid,
+    mechanism: Mechanism,
+) -> Result<Zeroizing<Vec<u8>>, Refused> {
     let unreadable = |error: std::io::Error| Refused::Unreadable(errno_of(&error));
     // Neither a FIFO without a writer nor a terminal may hold us up or become ours.
-    let mut file = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC)
-        .open(path)
-        .map_err(unreadable)?;
+    let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let mut file = File::from(place.open(flags).map_err(Refused::Unreadable)?);
     let status = file.metadata().map_err(unreadable)?;
     if !status.is_file() {
         return Err(Refused::NotRegular);

@@ -19,6 +19,8 @@ pub enum Need {
     /// To execute, in the end, a program of the site's as root: the bounding set stays what it is, for the kernel gives a
     /// program of root's what is in it (capabilities(7)). Processes that become somebody else empty their own.
     RootProgram,
+    /// To make mounts, and a mount namespace for them.
+    Mounts,
 }
 
 impl Need {
@@ -26,6 +28,7 @@ impl Need {
         match self {
             // To empty the bounding sets.
             Need::RootProgram => Capability::CAP_SETPCAP,
+            Need::Mounts => Capability::CAP_SYS_ADMIN,
         }
     }
 }
@@ -34,7 +37,7 @@ impl Need {
 /// steps.
 pub fn reduce_capabilities() -> Result<(), String> {
     clear_ambient_set().map_err(|e| format!("ambient set: {e}"))?;
-    keep(&[Need::RootProgram], &[LOOK])
+    keep(&[Need::RootProgram, Need::Mounts], &[LOOK])
 }
 
 /// Keeps what is needed in fact: the second step. Without a program of root's the bounding set becomes empty, so that

@@ -18,6 +18,8 @@ pub mod kernel;
 mod landlock;
 pub mod lock;
 pub mod lookup;
+pub mod mount;
+pub mod place;
 pub mod plain;
 pub mod program;
 pub mod sandbox;
@@ -30,6 +32,7 @@ pub mod terminal;
 pub mod time;
 #[cfg(panic = "abort")]
 mod unwind;
+pub mod way;
 
 use nix::errno::Errno;
 

@@ -1,7 +1,10 @@
 //! Whether a file can be executed with the effective identity of the process.
 
+use crate::dir::kind;
+use crate::place::Place;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
+use nix::sys::stat::{SFlag, fstat};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{AccessFlags, faccessat};
 use std::fs::OpenOptions;
@@ -23,8 +26,15 @@ pub enum Executable {
     Missing,
 }
 
-/// Looks at a path, symbolic links followed.
-pub fn executable(path: &Path) -> Executable {
+/// Looks at a place, symbolic links followed.
+pub fn executable(place: &Place<'_>) -> Executable {
+    match place.root() {
+        Some(_) => executable_below(place),
+        None => executable_at(place.path()),
+    }
+}
+
+fn executable_at(path: &Path) -> Executable {
     match std::fs::metadata(path) {
         Err(_) => Executable::Missing,
         Ok(status) if !status.is_file() => Executable::Forbidden,
@@ -32,6 +42,23 @@ pub fn executable(path: &Path) -> Executable {
             Ok(()) => Executable::Yes,
             Err(_) => Executable::Forbidden,
         },
+    }
+}
+
+/// Where an absolute link in a tree leads to shows only when the tree is mounted: that is taken for executable, and
+/// execve(2) judges it.
+fn executable_below(place: &Place<'_>) -> Executable {
+    let file = match place.open(OFlag::O_PATH) {
+        Ok(file) => file,
+        Err(Errno::EXDEV) => return Executable::Yes,
+        Err(_) => return Executable::Missing,
+    };
+    if !fstat(&file).is_ok_and(|stat| kind(&stat) == SFlag::S_IFREG) {
+        return Executable::Forbidden;
+    }
+    match faccessat(&file, "", AccessFlags::X_OK, AtFlags::AT_EACCESS | AtFlags::AT_EMPTY_PATH) {
+        Ok(()) => Executable::Yes,
+        Err(_) => Executable::Forbidden,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::dir::kind;
 use crate::lock::{self, Mechanism, Purpose};
+use crate::place::Place;
 use crate::{errno_of, random};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, renameat};
@@ -12,7 +13,7 @@ use std::fs::File;
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Why the file was not written.
 #[derive(Debug, PartialEq, Eq)]
@@ -40,6 +41,11 @@ pub struct Written {
 }
 
 impl Written {
+    /// The file's name, without its directory.
+    pub fn name(&self) -> &OsStr {
+        &self.name
+    }
+
     /// Removes the file again, unless it replaced another one: that may be in use, and is gone. To be called while acting
     /// as the target.
     pub fn remove(&self) -> Result<(), Errno> {
@@ -50,11 +56,11 @@ impl Written {
     }
 }
 
-/// Writes `bytes` to `path`, mode 0600, replacing a file of the same owner atomically; never through a symbolic link.
+/// Writes `bytes` to a place, mode 0600, replacing a file of the same owner atomically; never through a symbolic link.
 /// To be called while acting as the target.
-pub fn replace(path: &Path, bytes: &[u8], mechanism: Mechanism) -> Result<Written, Refused> {
-    let name = file_name(path).ok_or(Refused::NotWritable(Errno::EISDIR))?;
-    let dir = open_parent(path)?;
+pub fn replace(place: &Place<'_>, bytes: &[u8], mechanism: Mechanism) -> Result<Written, Refused> {
+    let name = file_name(place.path()).ok_or(Refused::NotWritable(Errno::EISDIR))?;
+    let dir = open_parent(place)?;
     // Held until the new file is in place.
     let lock = lock_existing(&dir, name, mechanism)?;
     // Nothing of the name itself, which may be as long as names can be.
@@ -68,16 +74,14 @@ pub fn replace(path: &Path, bytes: &[u8], mechanism: Mechanism) -> Result<Writte
     Ok(Written { dir, name: name.into(), replaced: lock.is_some() })
 }
 
-/// Writes `bytes` to a new file `prefix` + six random characters and returns its path. To be called while acting as
+/// Writes `bytes` to a new file `prefix` + six random characters and returns its name. To be called while acting as
 /// the target.
-pub fn create_new(prefix: &Path, bytes: &[u8]) -> Result<(PathBuf, Written), Refused> {
-    let mut path = prefix.as_os_str().to_os_string();
-    path.push(suffix()?);
-    let path = PathBuf::from(path);
-    let name = path.file_name().ok_or(Refused::NotWritable(Errno::EISDIR))?.to_os_string();
-    let dir = open_parent(&path)?;
+pub fn create_new(prefix: &Place<'_>, bytes: &[u8]) -> Result<Written, Refused> {
+    let mut name = prefix.path().file_name().ok_or(Refused::NotWritable(Errno::EISDIR))?.to_os_string();
+    name.push(suffix()?);
+    let dir = open_parent(prefix)?;
     create(&dir, &name, bytes)?;
-    Ok((path, Written { dir, name, replaced: false }))
+    Ok(Written { dir, name, replaced: false })
 }
 
 /// The last component, which must be a file's name as it is written: Rust takes `x` for that of `x/` and of `x/.`, but
@@ -87,9 +91,8 @@ fn file_name(path: &Path) -> Option<&OsStr> {
     path.as_os_str().as_bytes().ends_with(name.as_bytes()).then_some(name)
 }
 
-fn open_parent(path: &Path) -> Result<OwnedFd, Errno> {
-    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    nix::fcntl::open(parent, OFlag::O_DIRECTORY | OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())
+fn open_parent(place: &Place<'_>) -> Result<OwnedFd, Errno> {
+    place.parent().open(OFlag::O_DIRECTORY | OFlag::O_PATH)
 }
 
 fn create(dir: &OwnedFd, name: &OsStr, bytes: &[u8]) -> Result<(), Refused> {

@@ -153,7 +153,7 @@ fn looks_like_number(text: &str) -> bool {
 mod tests {
     use super::*;
     use glexec::audit::record::Record;
-    use glexec::invocation::command_line::Payload;
+    use glexec::invocation::command_line::{Job, Payload};
     use glexec::invocation::environment::Environment;
     use glexec_core::reason::{Reason, Refusal};
     use proptest::prelude::*;
@@ -238,7 +238,7 @@ mod tests {
             let payload = Payload { command: text(command), arguments: arguments.into_iter().map(text).collect() };
             let mut record = Record::start("0123456789abcdef");
             record.process(1, 2, 3);
-            record.wish(Some(&payload), None, &Environment::new(vec![("GLEXEC_ID".into(), text(id))]));
+            record.wish(&Job { sandbox: None, payload: Some(payload) }, None, &Environment::new(vec![("GLEXEC_ID".into(), text(id))]));
             record.deny(&Refusal::new(Reason::LcasUserban, "banned").detail("a \"quoted\" \\ detail"));
             let line = record.line();
             let read = Read::parse(&line).unwrap();
