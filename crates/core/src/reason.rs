@@ -222,7 +222,7 @@ catalogue! {
     SandboxNotYours          "sandbox.not-yours"          Client Useless "The directory of --sandbox, or its group, is not the caller's own.";
     SandboxUnreachable       "sandbox.unreachable"        Client Useless "The directory of --sandbox does not exist, the caller cannot reach it, it was moved while glexec looked, or its owner may not enter it.";
     SandboxExposed           "sandbox.exposed"            Client Useless "The directory directly above that of --sandbox is not the caller's, or others may enter it: a payload could leave a setuid program for them; chmod 700 it.";
-    SandboxUnsupported       "sandbox.unsupported"        System Useless "The kernel, the file system (NFS, overlay) or a container does not let files be shown under another owner; the log says which step failed. A pipe of tar does without: tar c . | glexec tar x.";
+    SandboxUnsupported       "sandbox.unsupported"        System Useless "The kernel, the file system (NFS, overlay) or a container does not let files be shown under another owner; the log says which step failed. A pipe between two tar does without.";
     SandboxForbidden         "sandbox.forbidden"          Authorization Useless "The site does not allow --sandbox ([isolation] sandbox = false).";
 
     AuditUnavailable         "audit.unavailable"          System MayHelp "The audit record cannot be written (audit_required).";
