@@ -10,6 +10,7 @@ pub mod lcas;
 pub mod lcmaps;
 mod options;
 pub mod parse;
+pub mod site_service;
 pub mod values;
 pub mod variables;
 pub mod white_list;

@@ -10,6 +10,7 @@ use crate::{Config, advice};
 use glexec_core::credentials::{Credentials, PilotProxy};
 use glexec_core::reason::Reason;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use std::ops::Range;
 use toml::Spanned;
 
@@ -38,6 +39,14 @@ pub struct Mistake {
 
 /// Parses and checks the text of a configuration.
 pub fn parse(text: &str) -> Result<Config, Mistake> {
+    read(text, check)
+}
+
+/// Reads a text in TOML and checks what it says.
+pub(crate) fn read<File: DeserializeOwned, Checked>(
+    text: &str,
+    check: impl FnOnce(File) -> Result<Checked, ConfigError>,
+) -> Result<Checked, Mistake> {
     let mistake = |reason, message: String, span: Option<Range<usize>>| {
         let start = span.map_or(0, |span| span.start);
         let message = match reason {

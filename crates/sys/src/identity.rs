@@ -3,7 +3,7 @@
 use crate::capabilities::{self, clear_ambient_set, empty_bounding_set};
 use caps::Capability;
 use nix::errno::Errno;
-use nix::sys::prctl::set_dumpable;
+use nix::sys::prctl::{set_dumpable, set_keepcaps, set_no_new_privs};
 use nix::sys::signal::{SigSet, SigmaskHow};
 use nix::unistd::{self, Gid, Uid, getegid, getresgid, getresuid, setgroups};
 
@@ -220,6 +220,47 @@ pub fn become_for_good(actor: &Actor) -> Result<(), String> {
     }
     if !capabilities::are_gone().map_err(step("capget"))? {
         return Err("capabilities are left".into());
+    }
+    Ok(())
+}
+
+/// What a service may still do with files of root's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FilesOfRoot {
+    /// What anybody may.
+    Read,
+    /// Write them, and link to them where the kernel protects hard links (proc_sys_fs(5)): gridmapdirs.
+    Write,
+}
+
+/// Takes the identity of `actor` for good in a process that will have threads, before it has any: all ids are the new
+/// ones, and of the capabilities those for `files` are left and no other, in any set.
+///
+/// On an error the process must serve nobody and end.
+pub fn become_service(actor: &Actor, files: FilesOfRoot) -> Result<(), String> {
+    let step = |what: &'static str| move |errno: Errno| format!("{what}: {errno}");
+    let (uid, gid) = (actor.uid, actor.gid);
+    if uid.is_root() || gid.as_raw() == 0 || uid.as_raw() == u32::MAX || gid.as_raw() == u32::MAX {
+        return Err("not an identity to become".into());
+    }
+    let kept: &[Capability] = match files {
+        FilesOfRoot::Read => &[],
+        FilesOfRoot::Write => &[Capability::CAP_DAC_OVERRIDE, Capability::CAP_FOWNER],
+    };
+    leave_keyring().map_err(step("keyring"))?;
+    empty_bounding_set().map_err(step("bounding set"))?;
+    clear_ambient_set().map_err(step("ambient set"))?;
+    setgroups(actor.groups.as_deref().unwrap_or_default()).map_err(step("setgroups"))?;
+    setresgid(gid, gid, gid).map_err(step("setresgid"))?;
+    set_keepcaps(true).map_err(step("keeping capabilities"))?;
+    setresuid(uid, uid, uid).map_err(step("setresuid"))?;
+    set_keepcaps(false).map_err(step("keeping capabilities"))?;
+    capabilities::keep(kept, &[]).map_err(step("capset"))?;
+    set_no_new_privs().map_err(step("no_new_privs"))?;
+
+    let root = Uid::from_raw(0);
+    if [seteuid(root), setresuid(root, root, root)].iter().any(Result::is_ok) {
+        return Err("root could be regained".into());
     }
     Ok(())
 }

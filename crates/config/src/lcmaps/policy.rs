@@ -1,8 +1,8 @@
 //! Mapping policies in the LCMAPS notation, as a state machine that cannot loop.
 //!
 //! `a -> b | c`: run a; go on with b where it succeeded, with c where it failed. `a -> b`: a failure ends the policy
-//! with failure. `~a -> b`: a failure of a goes to b, a success ends the policy with success. A plug-in without a rule
-//! of its own ends the policy with its own result. The first rule starts. Every state has at most one rule.
+//! with failure. `~a -> b`: a failure of a goes to b, a success ends the policy with success. `a` alone, and a plug-in
+//! without a rule of its own, ends the policy with its own result. The first rule starts. Every state has at most one rule.
 
 use std::collections::BTreeMap;
 
@@ -62,7 +62,10 @@ fn name(text: &str) -> Result<&str, String> {
 }
 
 fn rule(text: &str) -> Result<Rule<'_>, String> {
-    let (left, right) = text.split_once("->").ok_or("a rule has the form \"a -> b\", \"a -> b | c\" or \"~a -> b\"")?;
+    let Some((left, right)) = text.split_once("->") else {
+        let forms = |_| "a rule has the form \"a -> b\", \"a -> b | c\", \"~a -> b\", or \"a\" alone";
+        return Ok(Rule { state: name(text).map_err(forms)?, success: None, failure: None });
+    };
     let (success, failure) = match right.split_once('|') {
         Some((success, failure)) => (name(success)?, Some(name(failure)?)),
         None => (name(right)?, None),
@@ -187,7 +190,7 @@ mod tests {
     fn what_cannot_be_meant_is_refused_with_its_rule() {
         let table: &[(&[&str], Option<usize>, &str)] = &[
             (&[], None, "no rule"),
-            (&["a"], Some(0), "form"),
+            (&["a b"], Some(0), "form"),
             (&["a ->"], Some(0), "not the name"),
             (&["a -> b c"], Some(0), "not the name"),
             (&["a -> b | c | d"], Some(0), "not the name"),

@@ -53,6 +53,8 @@ pub mod tag {
 
     /// rfc822Name of a GeneralName (RFC 5280 section 4.2.1.6).
     pub const MAIL_NAME: u8 = primitive(1);
+    /// dNSName in a GeneralName.
+    pub const HOST_NAME: u8 = primitive(2);
     /// directoryName of a GeneralName.
     pub const DIRECTORY_NAME: u8 = constructed(4);
 

@@ -151,7 +151,9 @@ pub struct NameConstraints {
 pub struct AlternativeNames {
     /// Directory names.
     pub directory: Vec<Base>,
-    /// The forms (tags of GeneralName) of the others, each once.
+    /// Names of hosts, the first ones of many.
+    pub hosts: Vec<String>,
+    /// The forms (tags of GeneralName) of all but directory names, each once.
     pub others: Vec<u8>,
 }
 
@@ -309,7 +311,12 @@ impl Certificate {
             }
             if name.tag == tag::DIRECTORY_NAME {
                 found.directory.push(Base::parse(name.value)?);
-            } else if !found.others.contains(&name.tag) {
+                continue;
+            }
+            if name.tag == tag::HOST_NAME && found.hosts.len() < MAX_ENTRIES {
+                found.hosts.extend(std::str::from_utf8(name.value).ok().map(str::to_owned));
+            }
+            if !found.others.contains(&name.tag) {
                 found.others.push(name.tag);
             }
         }

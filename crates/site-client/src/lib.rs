@@ -1,0 +1,13 @@
+//! Asking the site's mapping service: the wire form, who a peer is, and a client for several servers.
+//!
+//! Nothing here decides anything about an account: what the service answers are names, which whoever asked looks up and
+//! judges again.
+
+#![forbid(unsafe_code)]
+
+pub mod certificates;
+pub mod client;
+pub mod peer;
+pub mod request;
+pub mod tls;
+pub mod wire;

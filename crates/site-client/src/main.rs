@@ -1,0 +1,9 @@
+//! One request to the site's mapping service.
+
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(glexec_site_client::request::main())
+}

@@ -1,0 +1,124 @@
+//! Starting: everything that needs root is read, then it is given up, then the first connection is taken.
+
+use crate::engine::Engine;
+use crate::record::Record;
+use crate::server::{MAX_TURNS, Shared, serve};
+use clap::{Arg, ArgAction, Command, ValueHint, value_parser};
+use glexec_config::site_service::{Engine as Configured, SiteService, parse};
+use glexec_machine::accounts::Nss;
+use glexec_policy::accounts::AccountDatabase;
+use glexec_site_client::peer::Rules;
+use glexec_site_client::tls::{self, Own};
+use glexec_sys::dir::read_trusted;
+use glexec_sys::identity::{Actor, FilesOfRoot, become_service};
+use glexec_sys::start;
+use nix::unistd::{Gid, Uid};
+use std::io::{Write, stderr, stdout};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
+
+/// Where the configuration is.
+const CONFIG_FILE: &str = "/etc/glexec-site.toml";
+/// Largest file of the service's own in bytes.
+const MAX_FILE: u64 = 1024 * 1024;
+
+/// The command line.
+fn definition() -> Command {
+    let config = Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .value_parser(value_parser!(PathBuf))
+        .value_hint(ValueHint::FilePath)
+        .default_value(CONFIG_FILE)
+        .help("The configuration");
+    let check = Arg::new("check").long("check").action(ArgAction::SetTrue).help("Reads the configuration and stops");
+    Command::new("glexec-site")
+        .about("The site's mapping service: answers nodes which account a user has.")
+        .version(env!("CARGO_PKG_VERSION"))
+        .args([config, check])
+}
+
+/// Runs the service; its exit code.
+pub fn main() -> u8 {
+    let inherited = start::take();
+    let matches = match definition().try_get_matches_from(&inherited.arguments) {
+        Ok(matches) => matches,
+        Err(error) if !error.use_stderr() => {
+            return u8::from(stdout().write_all(error.to_string().as_bytes()).is_err());
+        }
+        Err(error) => return failed(&error.to_string()),
+    };
+    let path = matches.get_one::<PathBuf>("config").cloned().unwrap_or_else(|| CONFIG_FILE.into());
+    let done = match matches.get_flag("check") {
+        true => load(&path).map(drop),
+        false => run(&path),
+    };
+    done.map_or_else(|why| failed(&why), |()| 0)
+}
+
+fn failed(why: &str) -> u8 {
+    // Whoever does not listen still has the exit code.
+    let _ = stderr().write_all(format!("{}\n", why.trim_end()).as_bytes());
+    1
+}
+
+/// Reads the configuration, which must be root's.
+fn load(path: &Path) -> Result<SiteService, String> {
+    let text = String::from_utf8(trusted(path)?).map_err(|_| format!("{}: it is not UTF-8 text", path.display()))?;
+    parse(&text).map_err(|mistake| {
+        let (line, column) = mistake.position;
+        format!("{}:{line}:{column}: {}", path.display(), mistake.message)
+    })
+}
+
+fn trusted(path: &Path) -> Result<Vec<u8>, String> {
+    read_trusted(path, MAX_FILE).map(|file| file.bytes).map_err(|error| error.to_string())
+}
+
+fn run(path: &Path) -> Result<(), String> {
+    let site = load(path)?;
+    let own = Own::read(&trusted(site.certificate.as_path())?, &trusted(site.key.as_path())?);
+    let own = own.map_err(|error| error.to_string())?;
+    let rules = Arc::new(Rules::new(&site.credentials, &site.certdir));
+    let tls = tls::server(own, Arc::clone(&rules)).map_err(|error| error.to_string())?;
+    let listener = TcpListener::bind(site.listen).map_err(|error| format!("listening on {}: {error}", site.listen))?;
+    listener.set_nonblocking(true).map_err(|error| error.to_string())?;
+    give_up_root(&site)?;
+
+    // From here on there are threads, and nothing changes who they are.
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string())?;
+    let engine = Engine::start(&site.engine);
+    let shared = Arc::new(Shared { site, engine, rules, turns: Arc::new(Semaphore::new(MAX_TURNS)) });
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| error.to_string())?;
+        let mut end = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
+        let address = listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
+        Record::new("start").with("listen", &address).write();
+        let stop = async {
+            tokio::select! {
+                _ = end.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        serve(listener, tls, shared, stop).await;
+        Record::new("stop").write();
+        Ok(())
+    })
+}
+
+/// Becomes the service user. Gridmapdirs are root's: for them two capabilities stay.
+fn give_up_root(site: &SiteService) -> Result<(), String> {
+    let name = &site.service_user;
+    let unusable = |why: &str| format!("service_user {name}: {why}");
+    let user = Nss.login(name).map_err(|error| error.to_string())?.ok_or_else(|| unusable("no such account"))?;
+    let actor = Actor { uid: Uid::from_raw(user.uid), gid: Gid::from_raw(user.gid), groups: Some(Vec::new()) };
+    let files = match site.engine {
+        Configured::Gridmapdir {} => FilesOfRoot::Write,
+    };
+    become_service(&actor, files).map_err(|why| unusable(&why))
+}
