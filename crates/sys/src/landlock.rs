@@ -8,7 +8,7 @@ const VERSION: u32 = 1;
 /// `LANDLOCK_RULE_PATH_BENEATH`.
 const PATH_BENEATH: u32 = 1;
 /// `LANDLOCK_ACCESS_FS_READ_FILE` and `…_READ_DIR`.
-const READ: u64 = 1 << 2 | 1 << 3;
+const READ: u64 = (1 << 2) | (1 << 3);
 /// Every right of the first version (Linux 5.13), from executing to making links.
 const OF_VERSION_1: u64 = (1 << 13) - 1;
 /// Rights of later versions, and those: linking elsewhere, cutting off, ioctl(2) on devices.
