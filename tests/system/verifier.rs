@@ -3,7 +3,7 @@
 //! In its place another program is installed that writes down what it sees of its process: nothing of the caller's, and
 //! one credential.
 
-use crate::site::Site;
+use crate::site::{GLEXEC, Site};
 
 const VERIFIER: &str = "/usr/libexec/glexec/verifier";
 
@@ -147,4 +147,20 @@ fn a_verifier_of_another_version_is_refused_by_name_and_trying_again_helps() {
     assert_eq!(run.record()["transient"], "true");
     let why = "glexec asks in version 1, the verifier answers in version 99";
     assert!(site.read("/var/log/glexec/glexec.log").contains(why), "{run}");
+}
+
+#[test]
+fn an_update_under_running_pilots_refuses_calls_for_a_moment_and_disturbs_no_payload() {
+    let site = Site::with(Site::linger);
+    let bob = site.pilot().credential("bob").start(GLEXEC, ["sleep", "1000"]);
+    bob.wait_until("pgrep -u tprd001 sleep");
+    site.sh(&format!("cp {VERIFIER} /root/good"));
+    put_verifier(&site, &witness(r#"printf("glexec-verdict 99\n{}"); return 0;"#));
+    let alice = || site.pilot().credential("alice").glexec(["id", "-un"]);
+    alice().refused(202, "verifier.version");
+    site.sh(&format!("install -m 755 /root/good {VERIFIER}"));
+    alice().succeeds_with("alice\n");
+    site.sh("pgrep -u tprd001 sleep");
+    bob.signal(nix::sys::signal::Signal::SIGTERM);
+    bob.finish();
 }

@@ -51,6 +51,10 @@ pub const MENDS: &[(Reason, &str)] = &[
     (Reason::VomsUntrusted, "install the VO's .lsc file in vomsdir/VO/, if the site supports the VO"),
     (Reason::VomsLsc, "write the .lsc file anew: subject and issuer of the VOMS server, one a line"),
     (
+        Reason::VerifierVersion,
+        "nothing, while an update is under way; else install the package again: glexec and /usr/libexec/glexec/verifier are of different versions",
+    ),
+    (
         Reason::VerifierFailed,
         "useradd --system --shell /usr/sbin/nologin glexec, or name another service_user; the kernel needs Landlock",
     ),
