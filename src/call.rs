@@ -157,6 +157,11 @@ impl Call {
         self.report.prepare(&self.id, target, user, proxy);
     }
 
+    /// Whether the caller wants a report.
+    pub fn reports(&self) -> bool {
+        self.report.is_wanted()
+    }
+
     /// Tells the caller's report that the process is the target account now.
     pub fn report_success(&mut self) {
         self.report.success();

@@ -58,6 +58,11 @@ impl Reporter {
         Reporter { file: fd.map(File::from), success: Vec::new() }
     }
 
+    /// Whether there is anybody to report to.
+    pub fn is_wanted(&self) -> bool {
+        self.file.is_some()
+    }
+
     /// Notes what there is to say should the call succeed.
     pub fn prepare(&mut self, call: &str, target: &Mapping, user: &Identity, proxy: Option<&Path>) {
         let gids = std::iter::once(target.gid).chain(target.groups.iter().copied());

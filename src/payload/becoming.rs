@@ -7,18 +7,33 @@ use glexec_sys::start::Limits;
 use glexec_sys::supervise;
 use nix::unistd::Pid;
 
-/// Becomes the target account and then the payload; with a `monitor`, for as long as that lives. Returns `Ok` only when
-/// there is no command.
-pub fn become_payload(call: &mut Call, prepared: Prepared, limits: &Limits, monitor: Option<Pid>) -> Outcome<()> {
+/// What a payload's process has to do with those that supervise it.
+pub struct Watched<'a> {
+    /// It lives no longer than this one.
+    pub monitor: Pid,
+    /// Tells them that it executes the command now.
+    pub announce: &'a dyn Fn(),
+}
+
+/// Becomes the target account and then the payload; without anybody who watches it reports the success itself. Returns
+/// `Ok` only when there is no command.
+pub fn become_payload(
+    call: &mut Call,
+    prepared: Prepared,
+    limits: &Limits,
+    watched: Option<&Watched<'_>>,
+) -> Outcome<()> {
     let switched = prepared.switch(limits)?;
-    if let Some(monitor) = monitor {
-        // The report may be a pipe that nobody reads.
-        let ready = supervise::release_signals().map_err(|errno| errno.to_string());
-        ready.and_then(|()| supervise::die_with(monitor)).map_err(|why| {
-            Refusal::new(Reason::SystemFailed, "the supervision of the payload failed; nothing was run").detail(why)
-        })?;
+    match watched {
+        Some(watched) => {
+            let ready = supervise::release_signals().map_err(|errno| errno.to_string());
+            ready.and_then(|()| supervise::die_with(watched.monitor)).map_err(|why| {
+                Refusal::new(Reason::SystemFailed, "the supervision of the payload failed; nothing was run").detail(why)
+            })?;
+            (watched.announce)();
+        }
+        None => call.report_success(),
     }
-    call.report_success();
     match switched.run() {
         Ran::Nothing => Ok(()),
         Ran::Failed(refusal) => Err(refusal),

@@ -3,7 +3,7 @@
 use crate::site::{Caller, GLEXEC, Record, Run, Site, material_file};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::net::UnixDatagram;
@@ -50,7 +50,10 @@ fn a_line_that_a_relay_cuts_still_says_who_ran_as_whom() {
     for (site, log) in [(Site::new(), "/var/log/glexec/glexec.log"), (Site::with_syslog(), "/var/log/messages.raw")] {
         let pilot = alice(&site).env("GLEXEC_ID", "x".repeat(256)).env("PBS_JOBID", "y".repeat(256));
         pilot.glexec(["/usr/bin/true".to_owned()].iter().chain(&long)).exits(0);
-        let line = site.read(log);
+        // The daemon writes when it likes, and about its own start first.
+        site.wait_until(&format!("grep -q ' event=' {log}"));
+        let text = site.read(log);
+        let line = text.lines().find(|line| line.contains(" event=")).unwrap();
         let kept = &line[..1024];
         let places: Vec<usize> =
             ["event", "call", "decision", "caller_uid", "caller_user", "target_user", "target_uid", "user_dn"]
@@ -493,6 +496,30 @@ fn a_report_may_have_the_number_that_glexec_would_use_next() {
             cut -c1-20 report; done";
         alice(&site).sh(script).succeeds_with(&"alice\n{\"outcome\":\"success\"\n".repeat(4));
     }
+}
+
+#[test]
+fn a_command_that_the_kernel_refuses_is_reported_in_one_line_where_glexec_lingers() {
+    for (site, lines) in Site::in_both_modes().iter().zip([vec!["success", "refused"], vec!["refused"]]) {
+        site.sh("printf '\\0\\0' > /usr/bin/no-format; chmod 755 /usr/bin/no-format");
+        let run = alice(site).reporting().glexec(["/usr/bin/no-format"]);
+        let reported: Vec<Value> = run.report.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(reported.iter().map(|line| &line["outcome"]).collect::<Vec<_>>(), lines, "{}", run.report);
+        let last = reported.last().unwrap();
+        assert_eq!((&last["code"], &last["exit_code"]), (&json!("command.exec-failed"), &json!(126)));
+        run.exits(126);
+        assert!(run.stderr().contains("(command.exec-failed)"), "{run}");
+    }
+}
+
+#[test]
+fn a_report_that_nobody_reads_holds_up_no_payload_that_is_supervised() {
+    let site = Site::with(Site::linger);
+    let full = "mkfifo full; exec 7<>full; dd if=/dev/zero of=/dev/fd/7 oflag=nonblock bs=1 2>/dev/null; ";
+    let call = "GLEXEC_REPORT_FD=7 /usr/sbin/glexec sh -c 'id -un; exit 7'; echo $?; exec 7>&-; rm full";
+    alice(&site).sh(&format!("{full}{call}")).succeeds_with("alice\n7\n");
+    // Neither does it outlive the call.
+    site.caller("root").run("/usr/bin/pgrep", ["glexec"]).exits(1);
 }
 
 #[test]

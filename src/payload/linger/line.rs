@@ -13,6 +13,8 @@ pub const REFUSED: u8 = 3;
 pub const SIGNAL: u8 = 4;
 /// From the front to the monitor, and from there to the payload's process: nothing of the caller's is held any more.
 pub const READY: u8 = 5;
+/// From the payload's process to the one that reports: it executes the command now.
+pub const EXECUTING: u8 = 6;
 
 /// How a call ended for the front.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

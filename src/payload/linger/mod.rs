@@ -10,6 +10,9 @@
 //! The payload starts when front and monitor have let go of the caller's descriptors: closing one takes as long as its file
 //! system likes, which may be the caller's own (FUSE), and until then nobody supervises.
 //!
+//! Where the caller wants a report, a fourth process writes the success of an execution ([`teller`]); what is refused the
+//! process reports that refuses it.
+//!
 //! When the front dies the monitor ends the payload's tree; when the monitor dies the kernel ends the payload's main
 //! process, and the front, who then is the parent of every orphan, the others.
 
@@ -17,10 +20,11 @@ pub mod epilogue;
 pub mod front;
 mod line;
 pub mod monitor;
+pub mod teller;
 
 use crate::audit::record::Record;
 use crate::call::Call;
-use crate::payload::becoming::become_payload;
+use crate::payload::becoming::{Watched, become_payload};
 use crate::payload::switch::Prepared;
 use epilogue::Epilogue;
 use glexec_config::glexec::Glexec;
@@ -36,6 +40,7 @@ use nix::errno::Errno;
 use nix::sys::signalfd::SignalFd;
 use nix::unistd::{Gid, Pid, Uid, chdir, getpid};
 use std::time::{Duration, Instant};
+use teller::Teller;
 
 /// What the three processes need to know.
 pub struct Lingering<'a> {
@@ -78,20 +83,21 @@ pub fn supervise(mut lingering: Lingering<'_>) -> (Call, Refusal) {
     let prepared = || -> reason::Outcome<_> {
         let signals = supervise::hold_signals().map_err(failed("signalfd"))?;
         let (ours, theirs) = Line::pair().map_err(failed("socketpair"))?;
+        let report = lingering.call.reports().then(Line::pair).transpose().map_err(failed("socketpair"))?.unzip();
         let front = getpid();
         let before = supervise::children(front);
         supervise::adopt_orphans().map_err(failed("PR_SET_CHILD_SUBREAPER"))?;
         let side = supervise::split().map_err(failed("fork"))?;
-        Ok((signals, ours, theirs, (front, before), side))
+        Ok((signals, ours, theirs, report, (front, before), side))
     };
     match prepared() {
-        Ok((signals, ours, theirs, (front, _), Side::Child)) => {
-            drop((signals, ours));
-            supervise::end(monitor(lingering, &theirs, front))
+        Ok((signals, ours, theirs, (executed, reported), (front, _), Side::Child)) => {
+            drop((signals, ours, executed));
+            supervise::end(monitor(lingering, &theirs, front, reported))
         }
-        Ok((signals, ours, theirs, (_, before), Side::Parent(monitor))) => {
-            drop(theirs);
-            be_front(lingering, &signals, ours, monitor, &before)
+        Ok((signals, ours, theirs, (executed, reported), (_, before), Side::Parent(monitor))) => {
+            drop((theirs, reported));
+            be_front(lingering, (signals, ours), executed, monitor, &before)
         }
         Err(refusal) => {
             lingering.prepared.undo();
@@ -101,23 +107,45 @@ pub fn supervise(mut lingering: Lingering<'_>) -> (Call, Refusal) {
     }
 }
 
-fn be_front(lingering: Lingering<'_>, signals: &SignalFd, line: Line, monitor: Pid, before: &[Pid]) -> (Call, Refusal) {
+fn be_front(
+    lingering: Lingering<'_>,
+    supervision: (SignalFd, Line),
+    executed: Option<Line>,
+    monitor: Pid,
+    before: &[Pid],
+) -> (Call, Refusal) {
     let Lingering { mut call, prepared, target, cgroups, .. } = lingering;
     drop(cgroups);
     let target = (Uid::from_raw(target.uid.get()), Gid::from_raw(target.gid.get()));
+    let started = match executed {
+        Some(executed) => teller::start(&mut call, executed, supervision).map(|(teller, kept)| (Some(teller), kept)),
+        None => Ok((None, supervision)),
+    };
     call.release_report();
+    let (teller, (signals, line)) = match started {
+        Ok(started) => started,
+        // With the line dropped the monitor ends the payload.
+        Err(errno) => {
+            supervise::reap_this(monitor);
+            return (call, unsupervised(&errno.to_string()));
+        }
+    };
     let released = identity::become_front(call.ids(), target)
         .and_then(|()| descriptors::release_standard().and_then(|()| chdir("/")).map_err(|errno| errno.to_string()));
     let outcome = match released {
         Ok(()) => match line.say(message(READY, 0)) {
             // Where the monitor has ended, the line says next what it said last.
-            Ok(()) | Err(Errno::EPIPE) => front::relay(signals, &line, monitor).map_err(|errno| errno.to_string()),
+            Ok(()) | Err(Errno::EPIPE) => front::relay(&signals, &line, monitor).map_err(|errno| errno.to_string()),
             Err(errno) => Err(errno.to_string()),
         },
         Err(why) => Err(why),
     };
     match outcome {
-        Ok(Some(outcome)) => front::end_as(outcome),
+        Ok(Some(outcome)) => {
+            // The caller may look for the report when the call has ended.
+            teller.into_iter().for_each(Teller::end);
+            front::end_as(outcome)
+        }
         Ok(None) => {
             front::end_orphans(target.0, before);
             prepared.remove_temporary_as_target();
@@ -138,7 +166,7 @@ fn unsupervised(why: &str) -> Refusal {
 }
 
 /// The monitor's life; returns its exit code, which nobody looks at.
-fn monitor(mut lingering: Lingering<'_>, line: &Line, front: Pid) -> i32 {
+fn monitor(mut lingering: Lingering<'_>, line: &Line, front: Pid, reported: Option<Line>) -> i32 {
     let started = Instant::now();
     let name = format!("call-{}", lingering.call.id());
     let cgroups = lingering.cgroups.take();
@@ -160,13 +188,13 @@ fn monitor(mut lingering: Lingering<'_>, line: &Line, front: Pid) -> i32 {
     };
     match prepared() {
         Ok((signals, (ours, theirs), cgroup, _, Side::Parent(main))) => {
-            drop(theirs);
+            drop((theirs, reported));
             watch(lingering, &signals, (line, front), Tree { main, cgroup }, ours, started)
         }
         Ok((_, (ours, theirs), cgroup, monitor, Side::Child)) => {
             // So that the monitor's death ends the gate.
             drop(ours);
-            supervise::end(be_payload(lingering, cgroup.as_ref(), monitor, &theirs))
+            supervise::end(be_payload(lingering, cgroup.as_ref(), monitor, &theirs, reported.as_ref()))
         }
         Err(refusal) => {
             lingering.prepared.undo();
@@ -187,10 +215,18 @@ fn record_refused(call: &mut Call, config: &Glexec, refusal: &Refusal, started: 
 }
 
 /// The payload's process until it is the payload; returns its exit code when it could not become it.
-fn be_payload(lingering: Lingering<'_>, cgroup: Option<&Cgroup>, monitor: Pid, gate: &Line) -> i32 {
+fn be_payload(
+    lingering: Lingering<'_>,
+    cgroup: Option<&Cgroup>,
+    monitor: Pid,
+    gate: &Line,
+    reported: Option<&Line>,
+) -> i32 {
+    let announce = || reported.into_iter().for_each(teller::announce);
+    let watched = Watched { monitor, announce: &announce };
     let Lingering { mut call, prepared, limits, .. } = lingering;
     let became = match cgroup.map_or(Ok(()), Cgroup::enter) {
-        Ok(()) if is_ready(gate) => become_payload(&mut call, prepared, &limits, Some(monitor)),
+        Ok(()) if is_ready(gate) => become_payload(&mut call, prepared, &limits, Some(&watched)),
         Ok(()) => {
             prepared.undo();
             Err(unsupervised("the monitor is gone"))
@@ -205,7 +241,10 @@ fn be_payload(lingering: Lingering<'_>, cgroup: Option<&Cgroup>, monitor: Pid, g
         Err(refusal) => {
             let code = call.refuse(&refusal);
             // Should this not be heard, the code counts as the payload's own, and 201 to 204 become 204.
-            let _ = gate.say(Outcome::Refused(code.into()).message());
+            let refused = Outcome::Refused(code.into()).message();
+            for line in [Some(gate), reported].into_iter().flatten() {
+                let _ = line.say(refused);
+            }
             code.into()
         }
     }
