@@ -14,7 +14,7 @@ use glexec_core::program::NoAnswer;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
-use nix::unistd::getpid;
+use nix::unistd::{Pid, getpid};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// A helper. It ends with this value, and with this process.
 #[derive(Debug)]
 pub struct Helper {
-    process: Held,
+    pid: Pid,
     /// `None` when an answer is missing: the next one would be that one.
     line: Option<UnixStream>,
 }
@@ -52,15 +52,7 @@ impl Helper {
                 });
                 supervise::end(i32::from(!matches!(std::panic::catch_unwind(serve), Ok(Ok(())))))
             }
-            Side::Parent(child) => match Held::new(child) {
-                Some(process) => Ok(Helper { process, line: Some(ours) }),
-                None => {
-                    let errno = Errno::last();
-                    supervise::signal(child, Signal::SIGKILL as i32);
-                    supervise::reap_this(child);
-                    Err(system("pidfd_open")(errno))
-                }
-            },
+            Side::Parent(pid) => Ok(Helper { pid, line: Some(ours) }),
         }
     }
 
@@ -77,9 +69,10 @@ impl Helper {
 
 impl Drop for Helper {
     fn drop(&mut self) {
-        self.process.signal(Signal::SIGKILL as i32);
-        if self.process.ends_within(PATIENCE) {
-            supervise::reap_this(self.process.pid());
+        // It is not reaped yet, so the number cannot be somebody else's.
+        supervise::signal(self.pid, Signal::SIGKILL as i32);
+        if Held::new(self.pid).is_none_or(|process| process.ends_within(PATIENCE)) {
+            supervise::reap_this(self.pid);
         }
     }
 }
@@ -140,7 +133,7 @@ mod tests {
     #[test]
     fn one_helper_answers_all_questions_long_answers_too() {
         let mut helper = Helper::start(|question| question.repeat(100_000)).unwrap();
-        let pid = helper.process.pid();
+        let pid = helper.pid;
         for question in ["a", "", "bcd"] {
             assert_eq!(helper.ask(question.as_bytes(), LONG, 300_000), Ok(question.repeat(100_000).into_bytes()));
         }
