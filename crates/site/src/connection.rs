@@ -2,7 +2,7 @@
 
 use crate::decision::{Known, decide};
 use crate::record::Record;
-use crate::server::Shared;
+use crate::shared::Shared;
 use bytes::Bytes;
 use glexec_config::site_service::SiteService;
 use glexec_core::reason::{Outcome, Refusal, Retry};

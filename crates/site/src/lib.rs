@@ -9,5 +9,6 @@ mod names;
 mod record;
 mod server;
 mod service;
+mod shared;
 
 pub use service::main;

@@ -1,10 +1,8 @@
 //! Taking connections: TLS first, then HTTP/1.1, each with a limit on its time and number.
 
 use crate::connection::Connection;
-use crate::engine::Engine;
 use crate::record::Record;
-use glexec_config::site_service::SiteService;
-use glexec_site_client::peer::Rules;
+use crate::shared::Shared;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -24,18 +22,6 @@ const IDLE: Duration = Duration::from_secs(3600);
 const MAX_CONNECTIONS: usize = 40_000;
 /// Most questions that are worked on or wait for a processor.
 pub const MAX_TURNS: usize = 512;
-
-/// What all connections have in common.
-pub struct Shared {
-    /// The configuration.
-    pub site: SiteService,
-    /// Where leases are kept.
-    pub engine: Engine,
-    /// Which hosts are believed.
-    pub rules: Arc<Rules>,
-    /// Questions that may still be begun.
-    pub turns: Arc<Semaphore>,
-}
 
 /// Serves until `stop` is done; what is being answered then is answered.
 pub async fn serve(listener: TcpListener, tls: ServerConfig, shared: Arc<Shared>, stop: impl Future<Output = ()>) {

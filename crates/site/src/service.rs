@@ -2,7 +2,8 @@
 
 use crate::engine::Engine;
 use crate::record::Record;
-use crate::server::{MAX_TURNS, Shared, serve};
+use crate::server::{MAX_TURNS, serve};
+use crate::shared::Shared;
 use clap::{Arg, ArgAction, Command, ValueHint, value_parser};
 use glexec_config::site_service::{Engine as Configured, SiteService, parse};
 use glexec_machine::accounts::Nss;
