@@ -8,11 +8,13 @@ use crate::invocation::command_line::{self, Ask, Job};
 use crate::payload::becoming::become_payload;
 use crate::payload::linger::epilogue::{self, Epilogue, Facts};
 use crate::payload::linger::{self, Lingering};
+use crate::payload::private_tmp;
 use crate::payload::renewal;
 use crate::payload::sandbox;
 use crate::payload::switch::{self, Prepared, Wish};
 use crate::payload::view::View;
 use glexec_config::Config;
+use glexec_config::isolation::PrivateTmp;
 use glexec_core::reason::{Outcome, Reason, Refusal};
 use glexec_machine::configuration;
 use glexec_policy::circumstances::Purpose;
@@ -105,14 +107,15 @@ fn authorize(call: &mut Call, inherited: &Inherited, job: &Job) -> Outcome<Autho
     let facts = |payload| Facts { caller: &caller, groups, target: &target, payload };
     let epilogue =
         payload.map_or(Ok(None), |payload| Epilogue::find(&config.glexec, &facts(payload), machine.accounts()))?;
-    let view = view(sandbox?, inherited, &target, &config)?;
+    let actor = Actor { uid, gid, groups: Some(groups.clone()) };
+    let view = view(call, sandbox?, &actor, &target, &config)?;
     if payload.is_none() && config.glexec.create_target_proxy {
         renewal::check(&request.target, cwd, &view, &target, &user, &service, &config)?;
     }
     let wish = Wish {
         lcas: &config.lcas,
         payload,
-        caller: &Actor { uid, gid, groups: None },
+        caller: &actor,
         environment: &call.environment,
         cwd,
         view,
@@ -132,17 +135,33 @@ fn authorize(call: &mut Call, inherited: &Inherited, job: &Job) -> Outcome<Autho
 
 /// What is in use, and needs more of the privileges than every call does.
 fn needs(config: &Config, job: &Job) -> Vec<Need> {
-    let mounts = job.sandbox.as_ref().filter(|_| config.isolation.sandbox).map(|_| Need::Mounts);
-    epilogue::need(&config.glexec).into_iter().chain(mounts).collect()
+    let tmp = private_tmp::may_be_wanted(config.isolation.private_tmp);
+    let sandbox = job.sandbox.is_some() && config.isolation.sandbox;
+    let mounts = (tmp || sandbox).then_some(Need::Mounts);
+    let giving = tmp.then_some(Need::Giving);
+    epilogue::need(&config.glexec).into_iter().chain(mounts).chain(giving).collect()
 }
 
 /// What the payload will see instead of what others see.
-fn view(sandbox: Option<PathBuf>, inherited: &Inherited, target: &Mapping, config: &Config) -> Outcome<View> {
-    let Some(path) = sandbox else { return Ok(View::default()) };
-    if !config.isolation.sandbox {
+fn view(call: &mut Call, sandbox: Option<PathBuf>, caller: &Actor, target: &Mapping, config: &Config) -> Outcome<View> {
+    if sandbox.is_some() && !config.isolation.sandbox {
         let sentence = "this site does not allow --sandbox ([isolation] sandbox = false)";
         return Err(Refusal::new(Reason::SandboxForbidden, sentence));
     }
-    let caller = Actor { uid: inherited.uid, gid: inherited.gid, groups: Some(inherited.groups.clone()) };
-    sandbox::prepare(path, caller, &switch::actor(target)).map(|entry| View::with_sandbox(Some(entry)))
+    let actor = switch::actor(target);
+    let sandbox = sandbox.map(|path| sandbox::prepare(path, caller.clone(), &actor)).transpose()?;
+    let when = config.isolation.private_tmp;
+    let temporary = match private_tmp::may_be_wanted(when) {
+        true => private_tmp::prepare(when, &target.name, caller, &actor),
+        false => Ok(Vec::new()),
+    };
+    let temporary = match temporary {
+        // It can do without, as ever.
+        Err(refusal) if when == PrivateTmp::WhenNeeded => {
+            call.note(&refusal.for_log());
+            Vec::new()
+        }
+        temporary => temporary?,
+    };
+    View::new(sandbox, temporary, &actor)
 }

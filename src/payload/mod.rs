@@ -4,6 +4,7 @@ pub mod becoming;
 pub mod command;
 pub mod environment;
 pub mod linger;
+pub mod private_tmp;
 pub mod renewal;
 pub mod sandbox;
 pub mod switch;

@@ -1,6 +1,6 @@
 //! `--sandbox DIR`: a directory of the caller's, judged as the caller, that the payload works in as if it were its own.
 
-use crate::payload::view::{Entry, lost, unsupported};
+use crate::payload::view::{Entry, broken, lost, unsupported};
 use glexec_core::escape::in_sentence;
 use glexec_core::reason::{Outcome, Reason, Refusal};
 use glexec_sys::identity::{Actor, acting_as};
@@ -26,7 +26,6 @@ pub fn path(directory: &Path, cwd: Option<&Path>) -> Outcome<PathBuf> {
 
 /// Makes the directory ready for the payload's view.
 pub fn prepare(path: PathBuf, caller: Actor, target: &Actor) -> Outcome<Entry> {
-    let broken = |errno| unsupported("acting as somebody", errno);
     let found = acting_as(&caller, || Found::at(&path)).map_err(broken)?.map_err(|why| lost(&path, why))?;
     check_owner(&path, &found, &caller)?;
     let cover = acting_as(target, || found.barred_at()).map_err(broken)?;

@@ -185,7 +185,7 @@ impl Prepared {
 
     /// Makes the payload's view, and becomes the target account, for good.
     pub fn switch(self, limits: &Limits) -> Outcome<Switched> {
-        self.view.enter()?;
+        self.view.enter(&self.actor)?;
         identity::become_for_good(&self.actor).map_err(|why| failed(&why))?;
         terminal::leave().map_err(|why| failed(&why))?;
         umask(Mode::from_bits_truncate(self.umask));

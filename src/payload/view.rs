@@ -8,6 +8,7 @@ use glexec_sys::mount::{self, Tree};
 use glexec_sys::place::Place;
 use glexec_sys::way::{Lost, Way};
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::unistd::fchdir;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,7 @@ pub struct Entry {
 #[derive(Debug, Default)]
 pub struct View {
     sandbox: Option<Entry>,
+    temporary: Vec<Entry>,
 }
 
 /// The refusal where the system does not make a step of a view.
@@ -58,10 +60,26 @@ pub fn lost(path: &Path, lost: Lost) -> Refusal {
     }
 }
 
+/// The refusal where the process cannot act as somebody.
+pub fn broken(errno: Errno) -> Refusal {
+    unsupported("acting as somebody", errno)
+}
+
 impl View {
-    /// A view in which the payload works in this directory.
-    pub fn with_sandbox(sandbox: Option<Entry>) -> View {
-        View { sandbox }
+    /// A view in which the payload works in one directory and has others in the place of /tmp and its like.
+    pub fn new(sandbox: Option<Entry>, temporary: Vec<Entry>, target: &Actor) -> Outcome<View> {
+        let view = View { sandbox, temporary };
+        if let Some((tree, path)) = view.inside() {
+            let made = acting_as(target, || tree.make_all(&path)).map_err(broken)?;
+            made.map_err(|errno| unsupported("the way to the sandbox in the payload's /tmp", errno))?;
+        }
+        Ok(view)
+    }
+
+    /// Where the sandbox is in a /tmp of the payload's own, if it is in one.
+    fn inside(&self) -> Option<(&Tree, PathBuf)> {
+        let path = self.sandbox.as_ref()?.way.path();
+        self.temporary.iter().find_map(|entry| Some((&entry.tree, path.strip_prefix(entry.way.path()).ok()?.into())))
     }
 
     /// Where the payload works, if the caller has said so.
@@ -70,7 +88,7 @@ impl View {
     }
 
     fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.sandbox.iter()
+        self.sandbox.iter().chain(&self.temporary)
     }
 
     /// The path that the payload has for what the caller calls so: the same, but for symbolic links above an entry.
@@ -89,11 +107,22 @@ impl View {
     }
 
     /// Makes it the process's own: for the process that becomes the payload, just before it does.
-    pub fn enter(&self) -> Outcome<()> {
-        if self.entries().next().is_some() {
-            mount::leave_shared_view().map_err(|errno| unsupported("a mount namespace", errno))?;
+    pub fn enter(&self, target: &Actor) -> Outcome<()> {
+        if self.entries().next().is_none() {
+            return Ok(());
         }
-        self.entries().try_for_each(Entry::attach)
+        mount::leave_shared_view().map_err(|errno| unsupported("a mount namespace", errno))?;
+        self.temporary.iter().try_for_each(Entry::attach)?;
+        match (&self.sandbox, self.inside()) {
+            (Some(sandbox), Some((tree, path))) => {
+                let hold = OFlag::O_PATH | OFlag::O_DIRECTORY;
+                let place = acting_as(target, || Place::below(tree.as_fd(), &path).open(hold)).map_err(broken)?;
+                let place = place.map_err(|errno| lost(&sandbox.called, Lost::Barred(errno)))?;
+                sandbox.tree.attach(place.as_fd()).map_err(|errno| unsupported("mounting", errno))
+            }
+            (Some(sandbox), None) => sandbox.attach(),
+            (None, _) => Ok(()),
+        }
     }
 
     /// Goes to where the payload works. To be called as the target, in the view. False where the caller has said nothing.

@@ -172,3 +172,103 @@ fn what_ends_a_payload_ends_one_in_a_sandbox() {
     site.wait_until_nobody_is("alice");
     site.wait_until_the_end_is_recorded();
 }
+
+// ---- a /tmp of one's own ----
+
+/// A /tmp of the pilot's job's own, as HTCondor (MOUNT_UNDER_SCRATCH) and Slurm (job_container/tmpfs) make it.
+fn with_tmp_of_the_job(site: &Site) {
+    site.sh("mount -t tmpfs -o mode=700,uid=2000,gid=2000 tmpfs /tmp; touch /tmp/jobs; chown pilot: /tmp/jobs");
+}
+
+#[test]
+fn where_a_batch_system_gave_the_job_a_tmp_of_its_own_the_payload_has_one_in_it() {
+    for site in Site::in_both_modes() {
+        with_tmp_of_the_job(&site);
+        let pilot = site.pilot().credential("alice");
+        let script =
+            "stat -c '%U %a' /tmp; ls -A /tmp | sed 's/c[.].*/c/'; stat -c %U $X509_USER_PROXY; touch /tmp/mine";
+        pilot.glexec(["sh", "-c", script]).succeeds_with("alice 700\nx509up_u3000.glexec\nalice\n");
+        site.sh("rm -f /tmp/.glexec-alice/tmp/x509up*");
+        let again = pilot.env("GLEXEC_TARGET_PROXY", "/tmp/proxy").glexec([
+            "sh",
+            "-c",
+            "ls /tmp/mine; stat -c %U:%a /tmp /tmp/proxy",
+        ]);
+        again.succeeds_with("/tmp/mine\nalice:700\nalice:600\n");
+        let on_disk =
+            site.sh("cd /tmp; ls -A; stat -c '%n %U:%G %a' .glexec-alice .glexec-alice/tmp .glexec-alice/tmp/mine");
+        assert_eq!(
+            on_disk,
+            ".glexec-alice\njobs\n.glexec-alice pilot:pilots 700\n.glexec-alice/tmp pilot:pilots 700\n\
+             .glexec-alice/tmp/mine pilot:pilots 644\n"
+        );
+    }
+}
+
+#[test]
+fn a_target_proxy_in_the_payloads_tmp_is_renewed_while_it_runs_and_removed_when_it_ends() {
+    let site = Site::with(Site::linger);
+    with_tmp_of_the_job(&site);
+    let tmp = "/tmp/.glexec-alice/tmp";
+    let pilot = site.pilot().credential("alice");
+    let script = "cp $X509_USER_PROXY /tmp/first; touch /tmp/began; until [ -e /tmp/end ]; do sleep 0.01; done; \
+        cmp -s /tmp/first /tmp/proxy; echo $?";
+    let named = pilot.clone().env("GLEXEC_TARGET_PROXY", "/tmp/proxy");
+    let running = named.start(GLEXEC, ["sh", "-c", script]);
+    site.wait_until(&format!("test -e {tmp}/began"));
+    site.sh(&format!("stat -c %i {tmp}/proxy > /run/old"));
+    named.glexec::<&str>([]).succeeds_with("");
+    site.sh(&format!("test $(stat -c %i {tmp}/proxy) != $(cat /run/old); touch {tmp}/end"));
+    running.finish().succeeds_with("0\n");
+    // A name of glexec's own goes with the call.
+    pilot.glexec(["sh", "-c", "ls /tmp/x509up_u3000.glexec.*"]).exits(0);
+    assert_eq!(site.sh(&format!("ls {tmp}")), "began\nend\nfirst\nproxy\n");
+}
+
+#[test]
+fn a_site_can_give_every_payload_a_tmp_of_its_own() {
+    for site in Site::in_both_modes() {
+        site.append("/etc/glexec.conf", "\n[isolation]\nprivate_tmp = \"always\"\n");
+        // Whoever may write in /tmp plants what might be taken for it.
+        site.caller("mallory").sh("mkdir /tmp/.glexec-alice; ln -s /etc /tmp/tmp; touch /tmp/planted").exits(0);
+        let pilot = site.pilot().credential("alice");
+        let script = "ls -A /tmp /var/tmp; echo 1 > /tmp/a; echo 2 > /var/tmp/b";
+        let run = pilot.clone().env("GLEXEC_TARGET_PROXY", "/dev/null").glexec(["sh", "-c", script]);
+        run.succeeds_with("/tmp:\n\n/var/tmp:\n");
+        let run = pilot.clone().env("GLEXEC_TARGET_PROXY", "/dev/null").glexec(["sh", "-c", "cat /tmp/a /var/tmp/b"]);
+        run.succeeds_with("1\n2\n");
+        let store = "/var/lib/glexec/tmp";
+        assert_eq!(
+            site.sh(&format!("cd {store}; stat -c '%n %U %a' . 2000 2000/alice 2000/alice/tmp 2000/alice/tmp/a")),
+            ". root 700\n2000 pilot 700\n2000/alice pilot 700\n2000/alice/tmp pilot 700\n2000/alice/tmp/a pilot 644\n"
+        );
+        // Another caller's payload, of the same account too, has another one; other accounts look into none.
+        site.caller("pilot001").credential("alice").glexec(["ls", "/tmp/a"]).exits(2);
+        site.caller("alice").sh(&format!("ls {store}/2000/alice/tmp")).exits(2);
+        site.caller("mallory").sh(&format!("ls {store}")).exits(2);
+        assert!(site.sh("ls /tmp").contains("planted"));
+    }
+}
+
+#[test]
+fn a_site_can_leave_tmp_as_it_is() {
+    let site = Site::with(|site| site.append("/etc/glexec.conf", "\n[isolation]\nprivate_tmp = \"never\"\n"));
+    with_tmp_of_the_job(&site);
+    site.pilot().credential("alice").glexec(["id"]).refused(201, "target-proxy.not-writable");
+}
+
+#[test]
+fn a_sandbox_may_lie_in_the_jobs_own_tmp() {
+    for site in Site::in_both_modes() {
+        with_tmp_of_the_job(&site);
+        let pilot = site.pilot().credential("alice");
+        pilot.sh("mkdir -m 700 /tmp/work /tmp/work/box; echo input > /tmp/work/box/input").exits(0);
+        let script =
+            "pwd; cat input; echo new > output; ls -A /tmp/work; stat -c %U /tmp/work/box; test -r $X509_USER_PROXY";
+        for _ in 0..2 {
+            let run = pilot.glexec(["--sandbox", "/tmp/work/box", "sh", "-c", script]);
+            run.succeeds_with("/tmp/work/box\ninput\nbox\nalice\n");
+        }
+        assert_eq!(site.sh("stat -c %U:%G /tmp/work/box/output; ls /tmp/work"), "pilot:pilots\nbox\n");
+    }
+}

@@ -2,16 +2,30 @@
 
 use serde::Deserialize;
 
+/// When a payload has a /tmp and /var/tmp of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PrivateTmp {
+    /// It shares those of the caller.
+    Never,
+    /// Where it could not use the caller's: a batch system gave the job one of its own.
+    WhenNeeded,
+    /// Whatever there is.
+    Always,
+}
+
 /// The `[isolation]` table.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Isolation {
     /// Whether callers may use `--sandbox`.
     pub sandbox: bool,
+    /// When a payload has a /tmp of its own.
+    pub private_tmp: PrivateTmp,
 }
 
 impl Default for Isolation {
     fn default() -> Self {
-        Isolation { sandbox: true }
+        Isolation { sandbox: true, private_tmp: PrivateTmp::WhenNeeded }
     }
 }

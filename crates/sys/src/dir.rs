@@ -404,6 +404,15 @@ impl Directory {
         OpenFile::judged(path, fd, limit)
     }
 
+    /// Makes a directory for all to look into, where it is missing and its parent is trusted.
+    pub fn make(path: &Path) -> Result<(), FileError> {
+        let (parent, name) = locate(path)?;
+        match mkdirat(&parent, name.as_os_str(), Mode::from_bits_truncate(0o755)) {
+            Ok(()) | Err(Errno::EEXIST) => Ok(()),
+            Err(errno) => Err(file_error(path, errno)),
+        }
+    }
+
     /// Opens a directory of root's that nobody else may enter, and makes it where it is missing and its parent is trusted.
     pub fn open_private(path: &Path) -> Result<Self, FileError> {
         let fail = |errno| file_error(path, errno);
@@ -524,6 +533,12 @@ impl Directory {
         }
         ftruncate(&fd, 0)?;
         File::from(fd).write_all(content).map_err(|error| errno_of(&error))
+    }
+}
+
+impl AsFd for Directory {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
     }
 }
 

@@ -21,6 +21,8 @@ pub enum Need {
     RootProgram,
     /// To make mounts, and a mount namespace for them.
     Mounts,
+    /// To make a directory and give it to the caller.
+    Giving,
 }
 
 impl Need {
@@ -29,6 +31,7 @@ impl Need {
             // To empty the bounding sets.
             Need::RootProgram => Capability::CAP_SETPCAP,
             Need::Mounts => Capability::CAP_SYS_ADMIN,
+            Need::Giving => Capability::CAP_CHOWN,
         }
     }
 }
@@ -37,7 +40,7 @@ impl Need {
 /// steps.
 pub fn reduce_capabilities() -> Result<(), String> {
     clear_ambient_set().map_err(|e| format!("ambient set: {e}"))?;
-    keep(&[Need::RootProgram, Need::Mounts], &[LOOK])
+    keep(&[Need::RootProgram, Need::Mounts, Need::Giving], &[LOOK])
 }
 
 /// Keeps what is needed in fact: the second step. Without a program of root's the bounding set becomes empty, so that
@@ -55,7 +58,10 @@ pub fn keep_capabilities(needs: &[Need]) -> Result<(), String> {
 }
 
 fn keep(needs: &[Need], held: &[Capability]) -> Result<(), String> {
-    let counting: Vec<_> = ALWAYS.into_iter().chain(needs.iter().map(|need| need.capability())).collect();
+    // A container may lack what only some options need: whoever uses these is told so when it comes to it.
+    let there = |capability: &Capability| capabilities::holds(*capability).unwrap_or(false);
+    let needed = needs.iter().map(|need| need.capability()).filter(there);
+    let counting: Vec<_> = ALWAYS.into_iter().chain(needed).collect();
     capabilities::keep(&counting, held).map_err(|e| format!("capabilities: {e}"))
 }
 

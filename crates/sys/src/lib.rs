@@ -21,6 +21,7 @@ pub mod lookup;
 pub mod mount;
 pub mod place;
 pub mod plain;
+pub mod private_dir;
 pub mod program;
 pub mod sandbox;
 pub mod self_check;

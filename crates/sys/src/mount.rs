@@ -11,6 +11,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 
 use crate::errno_of;
 
@@ -119,6 +120,15 @@ impl Tree {
         Ok(Tree(tree))
     }
 
+    /// Makes a directory in it, and those above, with the effective permissions, where they are missing.
+    pub fn make_all(&self, path: &Path) -> Result<(), Errno> {
+        let above: Vec<&Path> = path.ancestors().filter(|path| !path.as_os_str().is_empty()).collect();
+        above.into_iter().rev().try_for_each(|path| match mkdirat(&self.0, path, Mode::from_bits_truncate(0o755)) {
+            Ok(()) | Err(Errno::EEXIST) => Ok(()),
+            Err(errno) => Err(errno),
+        })
+    }
+
     /// Mounts it on a directory of the process's own mount namespace.
     pub fn attach(&self, place: BorrowedFd<'_>) -> Result<(), Errno> {
         let flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
@@ -132,23 +142,15 @@ impl Tree {
     pub fn cover(place: BorrowedFd<'_>, names: &[OsString]) -> Result<OwnedFd, Errno> {
         let tree = Tree(empty_file_system()?);
         let old = umask(Mode::empty());
-        let made = make_all(&tree.0, names);
+        let made = tree.make_all(&names.iter().collect::<PathBuf>());
         umask(old);
         made?;
         set_attributes(tree.as_fd(), &Attributes { set: ATTR_RDONLY, ..Default::default() })?;
         tree.attach(place)?;
         // By way of the mount that is attached now.
-        let inside: std::path::PathBuf = std::iter::once(OsString::from(".")).chain(names.iter().cloned()).collect();
+        let inside: PathBuf = std::iter::once(OsString::from(".")).chain(names.iter().cloned()).collect();
         openat(&tree.0, &inside, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
     }
-}
-
-fn make_all(root: &OwnedFd, names: &[OsString]) -> Result<(), Errno> {
-    let mut path = std::path::PathBuf::new();
-    names.iter().try_for_each(|name| {
-        path.push(name);
-        mkdirat(root, &path, Mode::from_bits_truncate(0o755))
-    })
 }
 
 fn set_attributes(tree: BorrowedFd<'_>, attributes: &Attributes) -> Result<(), Errno> {
