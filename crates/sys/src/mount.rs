@@ -106,8 +106,8 @@ impl Tree {
     pub fn clone_of(directory: BorrowedFd<'_>, owners: Owners) -> Result<Tree, Errno> {
         let flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | libc::AT_EMPTY_PATH as libc::c_uint;
         // SAFETY: the path is a C string; the kernel makes a descriptor.
-        let tree =
-            descriptor(unsafe { libc::syscall(libc::SYS_open_tree, directory.as_raw_fd(), c"".as_ptr(), flags) })?;
+        let opened = unsafe { libc::syscall(libc::SYS_open_tree, directory.as_raw_fd(), c"".as_ptr(), flags) };
+        let tree = descriptor(opened)?;
         let mut attributes =
             Attributes { set: ATTR_NOSUID | ATTR_NODEV, propagation: libc::MS_PRIVATE, ..Default::default() };
         let namespace;
