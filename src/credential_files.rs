@@ -8,6 +8,7 @@ use glexec_core::escape::in_sentence;
 use glexec_core::reason::{Outcome, Reason, Refusal};
 use glexec_sys::caller_file::{self, Refused};
 use glexec_sys::identity::{Actor, acting_as};
+use glexec_sys::lookup;
 use nix::errno::Errno;
 use nix::unistd::{Gid, Uid};
 use std::path::Path;
@@ -86,6 +87,16 @@ pub fn read_own(owner: Uid, request: &Request, config: &Config) -> Outcome<RawCr
 fn refusal(variable: &str, path: &Path, why: &Refused) -> Refusal {
     let shown = in_sentence(path);
     let (reason, text) = match why {
+        Refused::Unreadable(Errno::EACCES) => {
+            let fuse = lookup::closed_fuse(path).map(|dir| {
+                let dir = in_sentence(&dir).to_string();
+                format!(
+                    ": {dir} is a file system (FUSE) that lets in its owner only, and not root: copy the file elsewhere"
+                )
+            });
+            let denied = format!("cannot be read: {}", Errno::EACCES.desc());
+            (Reason::CredentialUnreadable, denied + &fuse.unwrap_or_default())
+        }
         Refused::Unreadable(errno) => (Reason::CredentialUnreadable, format!("cannot be read: {}", errno.desc())),
         Refused::NotRegular => (Reason::CredentialNotRegular, "is not a regular file".into()),
         Refused::Owner(_) => (Reason::CredentialWrongOwner, "does not belong to you".into()),

@@ -133,8 +133,14 @@ impl Command {
 
 /// The refusal of a command behind a directory that the target cannot search. It names a directory that the caller can see.
 fn barred(refusal: Refusal, command: &OsStr, dir: &Path, target: &Mapping, caller: &Actor) -> Outcome<Refusal> {
-    let seen = identity::acting_as(caller, || lookup::is_there(dir)).map_err(|errno| failed(&errno.to_string()))?;
+    let look = || (lookup::closed_fuse(dir).is_some(), lookup::is_there(dir));
+    let (fuse, seen) = identity::acting_as(caller, look).map_err(|errno| failed(&errno.to_string()))?;
+    let seen = seen || fuse;
     let why = format!("the account {} cannot search the directory {}", target.name, in_sentence(dir));
+    let why = match fuse {
+        true => why + ", a file system (FUSE) that lets in its owner only",
+        false => why,
+    };
     Ok(match seen {
         true => Refusal::new(Reason::CommandNotFound, format!("{}: {why}", in_sentence(command))),
         false => refusal.detail(why),

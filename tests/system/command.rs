@@ -92,6 +92,38 @@ fn a_directory_that_the_target_cannot_search_is_named_where_the_caller_can_see_i
     assert!(site.last_record()["reason"].contains("cannot search the directory /home/alice/own/roots"));
 }
 
+/// Mounts a file system of the pilot's own as fusermount(1) would; false where the kernel has no FUSE. Nobody answers for it:
+/// whoever is not let in is told so by the kernel.
+fn mount_fuse(site: &Site, dir: &str) -> bool {
+    let mount = "use Fcntl; $^F = 100; mkdir $ARGV[0]; open my $fuse, \"+<\", \"/dev/fuse\" or exit 77; \
+        my $options = \"fd=\" . fileno($fuse) . \",rootmode=40000,user_id=2000,group_id=2000\"; \
+        system(\"mount\", \"-i\", \"-t\", \"fuse\", \"-o\", $options, \"own\", $ARGV[0]) == 0 or exit 77; \
+        exec \"sleep\", \"1000\"";
+    let mounted = format!("grep -q ' {dir} fuse ' /proc/mounts");
+    let script = format!(
+        "mknod /dev/fuse c 10 229; perl -e '{mount}' {dir} > /dev/null 2>&1 & \
+        until {mounted} || ! kill -0 $! 2> /dev/null; do sleep 0.01; done; {mounted} && echo yes || echo no"
+    );
+    site.sh(&script) == "yes\n"
+}
+
+#[test]
+fn who_keeps_files_on_a_fuse_of_their_own_is_told_why_root_may_not_read_them() {
+    let site = Site::new();
+    site.sh("chmod 755 /home/pilot");
+    if !mount_fuse(&site, "/home/pilot/own") {
+        return;
+    }
+    let run = site.pilot().env("GLEXEC_CLIENT_CERT", "/home/pilot/own/proxy.pem").glexec(["id"]);
+    run.refused(201, "credential.unreadable");
+    let why =
+        "/home/pilot/own is a file system (FUSE) that lets in its owner only, and not root: copy the file elsewhere";
+    assert!(run.stderr().contains(why), "{run}");
+    let sentence = told(&alice(&site), "/home/pilot/own/run", 201, "command.not-found");
+    let why = "the account alice cannot search the directory /home/pilot/own, a file system (FUSE) that lets in its owner only";
+    assert_eq!(sentence, format!("/home/pilot/own/run: {why}"));
+}
+
 #[test]
 fn who_mounts_noexec_is_told_so() {
     let site = Site::new();

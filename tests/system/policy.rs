@@ -50,6 +50,25 @@ fn malformed_lines_on_the_way_are_noted_also_where_the_call_is_refused() {
 }
 
 #[test]
+fn a_ban_file_that_is_malformed_is_named_with_its_line_to_the_site_and_not_to_the_caller() {
+    let bad = "\"/O=Grid/CN=Eve\"\nCN=Mallory,DC=org\n";
+    let lcas = with_lcas("type = \"userban\"\nfile = \"/etc/lcas/bans\"");
+    let plugins = "[lcmaps.plugins.ban]\ntype = \"ban_dn\"\nbanmapfile = \"/etc/lcas/bans\"\n";
+    let lcmaps = with_lcmaps(plugins, "[\"ban -> localaccount\"]");
+    for (site, code) in [(lcas, "lcas.file-malformed"), (lcmaps, "lcmaps.file-malformed")] {
+        site.write("/etc/lcas/bans", bad);
+        let run = site.pilot().credential("alice").glexec(["id"]);
+        let reason = run.refused(202, code).record()["reason"].clone();
+        assert!(reason.contains("/etc/lcas/bans: line 2: not a name that starts with /"), "{reason}");
+        assert!(run.stderr().contains("the site") && !run.stderr().contains("/etc/lcas"), "{run}");
+        let check = site.admin(["check"]);
+        let said = check.exits(2).stdout();
+        let named = |line: &str| line.contains("/etc/lcas/bans") && line.contains("line 2: not a name");
+        assert!(said.lines().skip(1).any(named), "{check}");
+    }
+}
+
+#[test]
 fn only_listed_people_and_attributes_pass() {
     let site = with_lcas("type = \"userallow\"\nfile = \"/etc/lcas/allow\"");
     site.pilot().credential("alice").glexec(["id"]).refused(202, "lcas.file-missing");

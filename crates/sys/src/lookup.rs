@@ -5,6 +5,7 @@ use crate::place::Place;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{SFlag, fstat};
+use nix::sys::statfs::{FUSE_SUPER_MAGIC, statfs};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{AccessFlags, faccessat};
 use std::fs::OpenOptions;
@@ -76,6 +77,16 @@ pub fn barrier(path: &Path) -> Option<PathBuf> {
 /// Whether the effective identity can see that something is there.
 pub fn is_there(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
+}
+
+/// Where a file system of somebody's own (FUSE) is mounted that keeps the effective identity from a path: without the
+/// option allow_other the kernel lets nobody else in, root included, nor a process that has been root (mount.fuse3(8)).
+pub fn closed_fuse(path: &Path) -> Option<PathBuf> {
+    let here = path.is_relative().then_some(Path::new("."));
+    let above = path.ancestors().filter(|dir| !dir.as_os_str().is_empty()).chain(here);
+    // What lies below it cannot be asked about, the place where it is mounted can.
+    let (dir, status) = above.filter_map(|dir| Some((dir, statfs(dir).ok()?))).next()?;
+    (status.filesystem_type() == FUSE_SUPER_MAGIC && searchable(dir) == Err(Errno::EACCES)).then(|| dir.to_path_buf())
 }
 
 /// Whether a path lies on a file system that is mounted noexec, mount(8).
