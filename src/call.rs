@@ -133,6 +133,11 @@ impl Call {
         self.tell(LogLevel::Warning, text);
     }
 
+    /// Tells a log that wants to know more.
+    pub fn inform(&mut self, text: &str) {
+        self.tell(LogLevel::Info, text);
+    }
+
     fn tell(&mut self, level: LogLevel, text: &str) {
         let text = format!("call={}: {text}", self.id);
         self.log().message(level, &text);

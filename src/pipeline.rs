@@ -6,6 +6,7 @@ use crate::call::Call;
 use crate::decision::{self, Decided, Known, Machine, Matter, Privileged};
 use crate::invocation::command_line::{self, Ask, Job};
 use crate::payload::becoming::become_payload;
+use crate::payload::linger::cgroups::Cgroups;
 use crate::payload::linger::epilogue::{self, Epilogue, Facts};
 use crate::payload::linger::{self, Lingering};
 use crate::payload::private_tmp;
@@ -19,7 +20,6 @@ use glexec_core::reason::{Outcome, Reason, Refusal};
 use glexec_machine::configuration;
 use glexec_policy::circumstances::Purpose;
 use glexec_policy::mapping::Mapping;
-use glexec_sys::cgroup;
 use glexec_sys::identity::{Actor, Need};
 use glexec_sys::start::{self, Inherited, Limits};
 use std::path::PathBuf;
@@ -74,7 +74,7 @@ struct Authorized {
     limits: Limits,
     target: Mapping,
     config: Config,
-    cgroups: Option<cgroup::Parent>,
+    cgroups: Option<Cgroups>,
     epilogue: Option<Epilogue>,
 }
 
@@ -85,8 +85,10 @@ fn authorize(call: &mut Call, inherited: &Inherited, job: &Job) -> Outcome<Autho
     call.check_descriptors()?;
 
     let config = configuration::load()?;
+    let apart = linger::cgroups::make_for_monitors(&config.glexec);
     call::settle(&needs(&config, job))?;
     call.open_log(&config.glexec);
+    apart.unwrap_or_else(|why| call.inform(&why));
     call.check_report()?;
 
     let (uid, gid, groups, cwd) = (inherited.uid, inherited.gid, &inherited.groups, inherited.cwd.as_deref());
@@ -103,7 +105,7 @@ fn authorize(call: &mut Call, inherited: &Inherited, job: &Job) -> Outcome<Autho
     let Decided { raw, request, target, caller, user, service } = decided?;
     call.record.mapping(&target);
 
-    let cgroups = payload.map_or(Ok(None), |_| linger::find_cgroups(&config.glexec))?;
+    let cgroups = payload.map_or(Ok(None), |_| linger::cgroups::find(&config.glexec, call))?;
     let facts = |payload| Facts { caller: &caller, groups, target: &target, payload };
     let epilogue =
         payload.map_or(Ok(None), |payload| Epilogue::find(&config.glexec, &facts(payload), machine.accounts()))?;

@@ -105,7 +105,8 @@ fn every_default_that_the_shipped_configuration_shows_is_the_default() {
         credentials.max_ac_lifetime = None;
         let mut glexec = config.glexec.clone();
         glexec.epilogue = None;
-        glexec.cgroup = None;
+        assert_eq!(*glexec.cgroup.get_ref(), glexec_config::values::Cgroup::BelowCaller);
+        glexec.cgroup = toml::Spanned::new(0..0, glexec_config::values::Cgroup::BelowCaller);
         let mut glexec = format!("{glexec:?}");
         for policy in ["lcmaps_get_account_policy", "lcmaps_verify_account_policy"] {
             let at = glexec.find(policy).unwrap();

@@ -142,6 +142,7 @@ const STEPS: &[(&str, &str)] = &[
         "from front to monitor, and from there to the payload: nothing of the caller's is held any more, begin; from monitor to front: how it ended",
     ),
     ("ask what children used", "for the end record"),
+    ("look for a cgroup v2", "for the monitor and for the payload, where the system has them"),
 ];
 
 /// Steps that the C library, the loader or Rust's start-up take or not, depending on their version, and looks that depend
@@ -221,7 +222,7 @@ fn opened(call: &Call) -> String {
             "/proc/self/maps",
             "/proc/sys/",
             "/sys/devices/system/cpu",
-            "/sys/fs/cgroup",
+            "/sys/fs/cgroup/cpu",
             "/proc/self/cgroup",
             "/proc/self/mountinfo",
         ]) {
@@ -332,6 +333,7 @@ fn step(call: &Call) -> Option<String> {
         "flock" if call.object() == GRIDMAPDIR => fixed("lock the gridmapdir"),
         "flock" => on("lock"),
         "fchmod" => on("chmod"),
+        "statfs" => fixed("look for a cgroup v2"),
         "getrusage" => fixed("ask what children used"),
         "sendto" => fixed("send"),
         "write" if call.object().starts_with("pipe:") => fixed("write to a pipe"),

@@ -1,6 +1,7 @@
-//! `cgroup`: every lingering payload in a cgroup v2 of its own, which nothing leaves and which is gone afterwards.
+//! `cgroup`: every lingering payload in a cgroup v2 of its own, which nothing leaves and which is gone afterwards. By default
+//! it is in its caller's.
 
-use crate::site::{Caller, GLEXEC, Record, Run, Site};
+use crate::site::{Caller, GLEXEC, Record, Run, Running, Site};
 use nix::fcntl::OFlag;
 use nix::sys::signal::Signal;
 use nix::unistd::{UnlinkatFlags, unlinkat};
@@ -31,6 +32,8 @@ impl Drop for Own {
             std::fs::remove_dir(below.path()).unwrap();
         }
         unlinkat(&self.root, self.name.as_str(), UnlinkatFlags::RemoveDir).unwrap();
+        // Where monitors have been; other tests' may be there.
+        let _ = unlinkat(&self.root, "glexec", UnlinkatFlags::RemoveDir);
     }
 }
 
@@ -137,7 +140,8 @@ fn who_is_in_it_is_asked_to_end_although_proc_does_not_show_it() {
     site.sh("mount -o remount,hidepid=2,gid=65534 /proc");
     // Whoever is asked has time to answer: what is not asked never ends.
     site.configure(|text| text.replace("linger_grace = \"1s\"", "linger_grace = \"1h\""));
-    let asked = "trap 'touch ~/asked; exit' TERM; touch ~/ready; while :; do sleep 0.01; done";
+    // A program that it started for this would be asked, too.
+    let asked = "trap ': > ~/asked; exit' TERM; touch ~/ready; while :; do sleep 0.01; done";
     site.write("/home/alice/asked.sh", asked);
     // Its parent does not end when it is asked, so that it does not become a child of the monitor's in time.
     let script = "(trap '' TERM; setsid bash -c '(trap - TERM; exec env --default-signal=TERM sh ~/asked.sh); true') \
@@ -205,4 +209,119 @@ fn without_lingering_it_is_a_mistake_of_the_configuration() {
     let run = site.pilot().credential("alice").glexec(["true"]);
     let run = run.refused_without_record(202, "config.invalid").stderr();
     assert!(run.contains("cgroup needs linger = true") && run.contains("/etc/glexec.conf:"), "{run}");
+}
+
+/// A lingering site with cgroup v2 where systems have it, and a batch job's cgroup, which callers are put in.
+fn job() -> CgroupSite {
+    job_at("/sys/fs/cgroup")
+}
+
+fn job_at(mount: &str) -> CgroupSite {
+    let site = CgroupSite::new();
+    site.configure(|text| text.replace(&format!("cgroup = \"{}\"\n", site.path()), ""));
+    site.sh(&format!("mkdir -p {mount} && mount -t cgroup2 none {mount}"));
+    site
+}
+
+/// Calls glexec from within the job's cgroup.
+fn start_in<'s>(site: &'s CgroupSite, caller: &Caller<'s>, script: &str) -> Running<'s> {
+    let wait = format!("until [ -e /tmp/in-job ]; do sleep 0.01; done; exec {GLEXEC} \"$@\"");
+    let running = caller.start("/bin/sh", ["-c", &wait, "sh", "bash", "-c", script]);
+    site.sh(&format!("echo {} > {}/cgroup.procs; touch /tmp/in-job", running.pid_in_site(), site.path()));
+    running
+}
+
+#[test]
+fn by_default_a_payload_has_a_cgroup_below_its_callers() {
+    for mount in ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"] {
+        let site = job_at(mount);
+        let running = start_in(&site, &site.alice(), &format!("{WHERE}; setsid {WHERE}; exit 7"));
+        let run = running.finish();
+        run.exits(7);
+        let call = format!("/{}/call-{}\n", site.cgroup.name, run.record()["call"]);
+        assert_eq!(run.stdout(), format!("{call}{call}"), "{mount}");
+        assert_eq!(site.calls(), "");
+        end(&run).says([("status", "7"), ("killed", "0")]);
+    }
+}
+
+#[test]
+fn the_front_stays_in_its_callers_cgroup_and_the_monitor_leaves_it() {
+    let site = job();
+    let running = start_in(&site, &site.alice(), "touch ~/ready; sleep 1000; exit");
+    running.wait_until("test -e /home/alice/ready");
+    let front = running.pid_in_site();
+    let place = |pid: &str| site.sh(&format!("sed -n s/^0:://p /proc/{pid}/cgroup"));
+    assert_eq!(place(&front.to_string()), format!("/{}\n", site.cgroup.name));
+    assert_eq!(place(&format!("$(pgrep -P {front})")), "/glexec\n");
+    running.signal(Signal::SIGTERM);
+    running.finish().killed_by(Signal::SIGTERM);
+}
+
+#[test]
+fn when_the_jobs_cgroup_is_killed_the_monitor_cleans_up_and_the_cgroup_can_be_removed() {
+    let site = job();
+    let stay = "trap '' TERM; setsid tail -f /dev/null & touch ~/ready; sleep 1000; exit";
+    let running = start_in(&site, &site.alice(), stay);
+    running.wait_until("test -e /home/alice/ready");
+    assert_ne!(site.sh("ls /tmp | grep x509up"), "");
+    site.sh(&format!("echo 1 > {}/cgroup.kill", site.path()));
+    site.wait_until_the_end_is_recorded();
+    let run = running.finish();
+    run.killed_by(Signal::SIGKILL);
+    end(&run).says([("signal", "9")]);
+    assert_eq!(site.sh("ls /tmp | grep x509up || true"), "", "the proxy is gone");
+    assert_eq!((site.calls(), site.running("tail")), Default::default());
+}
+
+#[test]
+fn a_callers_cgroup_that_cannot_have_one_below_it_is_done_without() {
+    // No cgroup can be made; processes of it could not be in one below it (cgroups(7), "Threads mode"); somebody else's.
+    for spoil in ["echo 0 > cgroup.max.descendants", "mkdir x; echo threaded > x/cgroup.type", "chown -R pilot ."] {
+        let site = job();
+        site.sh(&format!("cd {}; {spoil}", site.path()));
+        let before = site.calls();
+        let run = start_in(&site, &site.alice(), &format!("{WHERE}; exit 7")).finish();
+        run.exits(7);
+        assert_eq!(run.stdout(), format!("/{}\n", site.cgroup.name), "it still counts for the job: {spoil}");
+        assert_eq!(site.calls(), before, "{spoil}");
+        end(&run).says([("status", "7"), ("killed", "0")]);
+    }
+}
+
+#[test]
+fn without_a_cgroup_of_its_own_everybody_stays_where_the_caller_is() {
+    let site = job();
+    site.set("cgroup = \"none\"");
+    let running = start_in(&site, &site.alice(), "touch ~/ready; sleep 1000; exit");
+    running.wait_until("test -e /home/alice/ready");
+    let inside = site.sh(&format!("xargs ps -o comm= < {}/cgroup.procs | sort", site.path()));
+    assert_eq!(inside, "bash\nglexec\nglexec\nsleep\n");
+    running.signal(Signal::SIGTERM);
+    running.finish().killed_by(Signal::SIGTERM);
+}
+
+#[test]
+fn who_enters_the_namespaces_of_another_call_and_forks_twice_is_ended_with_its_own_call() {
+    let site = job();
+    let host =
+        "unshare --user --map-root-user --pid --fork --kill-child --mount-proc sh -c 'touch ~alice/host; sleep 1001'";
+    let host = site.alice().start(GLEXEC, ["bash", "-c", host]);
+    host.wait_until("test -e /home/alice/host");
+    let inside = site.sh("pgrep -u alice -x sleep");
+    let escape = format!(
+        "nsenter --user --pid --preserve-credentials -t {} sh -c '(setsid tail -f /dev/null >/dev/null 2>&1 &) &'; \
+         until pgrep -x tail >/dev/null; do sleep 0.01; done",
+        inside.trim()
+    );
+    let run = start_in(&site, &site.alice(), &escape).finish();
+    run.exits(0);
+    assert_eq!(site.running("tail"), "");
+    let call = run.record()["call"].clone();
+    let ends: Vec<_> = site.records().into_iter().filter(|one| one["event"] == "end" && one["call"] == call).collect();
+    assert_eq!(ends[0]["killed"], "1", "{run}");
+    assert_ne!(site.running("sleep"), "", "the other call goes on");
+    host.signal(Signal::SIGKILL);
+    host.finish().killed_by(Signal::SIGKILL);
+    site.wait_until_nobody_is("alice");
 }

@@ -1,6 +1,6 @@
 //! `[glexec]`: the historic keys under their historic names.
 
-use crate::values::{AbsolutePath, Facility, Lifetime, LogLevel, Preserve, SearchPath, Umask};
+use crate::values::{AbsolutePath, Cgroup, Facility, Lifetime, LogLevel, Preserve, SearchPath, Umask};
 use crate::white_list::Pattern;
 use glexec_core::lock::Mechanism;
 use serde::Deserialize;
@@ -27,8 +27,8 @@ pub struct Glexec {
     pub linger: bool,
     /// How long what a payload leaves behind has between SIGTERM and SIGKILL.
     pub linger_grace: Lifetime,
-    /// The cgroup v2 below which every lingering payload gets one of its own.
-    pub cgroup: Option<Spanned<AbsolutePath>>,
+    /// Where every lingering payload gets a cgroup v2 of its own.
+    pub cgroup: Spanned<Cgroup>,
     /// Whether the LCAS plug-ins are asked.
     pub use_lcas: bool,
     /// The policy for `lcmaps_get_account`.
@@ -84,7 +84,7 @@ impl Default for Glexec {
             user_white_list: Vec::new(),
             linger: true,
             linger_grace: Lifetime::seconds(5),
-            cgroup: None,
+            cgroup: Spanned::new(0..0, Cgroup::BelowCaller),
             use_lcas: true,
             lcmaps_get_account_policy: policy(),
             lcmaps_verify_account_policy: policy(),

@@ -6,6 +6,7 @@ use crate::lcas::Plan;
 use crate::lcas::table::Lcas;
 use crate::lcmaps::table::{Lcmaps, PolicyNames};
 use crate::options::ConfigError;
+use crate::values::Cgroup;
 use crate::{Config, advice};
 use glexec_core::credentials::{Credentials, PilotProxy};
 use glexec_core::reason::Reason;
@@ -70,10 +71,12 @@ pub(crate) fn read<File: DeserializeOwned, Checked>(
 
 fn check(file: File) -> Result<Config, ConfigError> {
     let File { glexec, isolation, credentials, lcas, lcmaps } = file;
-    for (path, key, what) in [(&glexec.epilogue, "epilogue", "run it"), (&glexec.cgroup, "cgroup", "empty it")] {
-        if let Some(path) = path.as_ref().filter(|_| !glexec.linger) {
+    let cgroup = matches!(glexec.cgroup.get_ref(), Cgroup::Below(_)).then(|| glexec.cgroup.span());
+    let epilogue = glexec.epilogue.as_ref().map(Spanned::span);
+    for (span, key, what) in [(epilogue, "epilogue", "run it"), (cgroup, "cgroup", "empty it")] {
+        if span.is_some() && !glexec.linger {
             let message = format!("{key} needs linger = true: without it nothing of glexec is left to {what}");
-            return Err(ConfigError { message, span: Some(path.span()) });
+            return Err(ConfigError { message, span });
         }
     }
     if let (PilotProxy::Ignored, Some(span)) = (credentials.pilot_proxy, lcas.judges_pilots()) {

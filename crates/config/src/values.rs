@@ -2,9 +2,35 @@
 
 use crate::variables::is_dangerous;
 use serde::Deserialize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use glexec_core::values::{AbsolutePath, Lifetime};
+
+/// Where lingering payloads get cgroups of their own.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Cgroup {
+    /// In the caller's, where that can be.
+    BelowCaller,
+    /// Nowhere.
+    None,
+    /// In this one; without it nothing runs.
+    Below(AbsolutePath),
+}
+
+impl TryFrom<String> for Cgroup {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.as_str() {
+            "below-caller" => Ok(Cgroup::BelowCaller),
+            "none" => Ok(Cgroup::None),
+            path => AbsolutePath::try_from(PathBuf::from(path))
+                .map(Cgroup::Below)
+                .map_err(|_| format!("{path:?} is neither \"below-caller\" nor \"none\" nor an absolute path")),
+        }
+    }
+}
 
 /// A list of absolute directories, separated by colons.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -200,6 +226,16 @@ mod tests {
         assert!(SearchPath::try_from("/usr/bin:/bin".to_string()).is_ok());
         for bad in ["", "bin", "/bin:", ":/bin", "/bin::/usr/bin", "/bin:."] {
             assert!(SearchPath::try_from(bad.to_string()).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_cgroup_is_a_word_or_an_absolute_path() {
+        let cgroup = |text: &str| Cgroup::try_from(text.to_string());
+        assert_eq!([cgroup("below-caller"), cgroup("none")], [Ok(Cgroup::BelowCaller), Ok(Cgroup::None)]);
+        assert_eq!(cgroup("/sys/fs/cgroup/x"), Ok(Cgroup::Below(AbsolutePath::fixed("/sys/fs/cgroup/x"))));
+        for bad in ["", "below", "None", "sys/fs/cgroup", "/x\0"] {
+            assert!(cgroup(bad).is_err(), "{bad:?}");
         }
     }
 

@@ -226,7 +226,7 @@ catalogue! {
     SandboxForbidden         "sandbox.forbidden"          Authorization Useless "The site does not allow --sandbox ([isolation] sandbox = false).";
 
     AuditUnavailable         "audit.unavailable"          System MayHelp "The audit record cannot be written (audit_required).";
-    CgroupUnusable           "cgroup.unusable"            System Useless "The site's cgroup for payloads does not exist, is no cgroup v2 of root's, or the system refused to make one of the call's own in it; nothing was run.";
+    CgroupUnusable           "cgroup.unusable"            System Useless "The cgroup that the site names for payloads does not exist, is no cgroup v2 of root's, or the system refused to make one of the call's own in it; nothing was run.";
     EpilogueUnusable         "epilogue.unusable"          System Useless "The site's epilogue is missing, can be written by somebody else than root, or its user or group does not exist; nothing was run.";
     EpilogueFailed           "epilogue.failed"            System Useless "The payload ran, but the site's epilogue failed or took too long; the end record says how it ended.";
 

@@ -360,6 +360,12 @@ impl Directory {
         Ok(Directory { fd, path: path.into() })
     }
 
+    /// A directory that is open already: root's, and nobody else may write to it.
+    pub(super) fn judged(fd: OwnedFd, path: PathBuf) -> Result<Self, FileError> {
+        check_writers(&path, &fstat(&fd).map_err(|errno| file_error(&path, errno))?, Writers::RootOnly)?;
+        Ok(Directory { fd, path })
+    }
+
     /// The path that it was opened by, for messages.
     pub fn path(&self) -> &Path {
         &self.path

@@ -37,10 +37,18 @@ impl Need {
 }
 
 /// Drops every capability but those that some configuration or option may need, before either is read: the first of two
-/// steps.
+/// steps. What [`overriding`] needs is held, and does not count but there.
 pub fn reduce_capabilities() -> Result<(), String> {
     clear_ambient_set().map_err(|e| format!("ambient set: {e}"))?;
-    keep(&[Need::RootProgram, Need::Mounts, Need::Giving], &[LOOK])
+    keep(&[Need::RootProgram, Need::Mounts, Need::Giving], &[LOOK, Capability::CAP_DAC_OVERRIDE])
+}
+
+/// Runs `work` with the permission to write in any directory; possible between the two steps. For root's own files only.
+pub fn overriding<T>(work: impl FnOnce() -> T) -> Result<T, Errno> {
+    capabilities::raise(Capability::CAP_DAC_OVERRIDE)?;
+    let done = work();
+    capabilities::lower(Capability::CAP_DAC_OVERRIDE)?;
+    Ok(done)
 }
 
 /// Keeps what is needed in fact: the second step. Without a program of root's the bounding set becomes empty, so that

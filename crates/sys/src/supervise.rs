@@ -35,6 +35,25 @@ pub fn split() -> Result<Side, Errno> {
     }
 }
 
+/// `CLONE_INTO_CGROUP` (linux/sched.h), which libc has in a type of its own.
+const INTO_CGROUP: u64 = 0x2_0000_0000;
+
+/// Forks; the new process is in this cgroup v2 from its first moment. `ENOSYS` where the kernel cannot, or a container forbids
+/// clone3(2).
+pub fn split_into(cgroup: impl AsFd) -> Result<Side, Errno> {
+    // SAFETY: plain data for which all zeros means "nothing special".
+    let mut how: libc::clone_args = unsafe { std::mem::zeroed() };
+    how.flags = INTO_CGROUP;
+    how.exit_signal = libc::SIGCHLD as u64;
+    how.cgroup = u64::try_from(cgroup.as_fd().as_raw_fd()).map_err(|_| Errno::EBADF)?;
+    // SAFETY: without a stack and CLONE_VM this is fork(2): the child goes on here with memory of its own, and glexec has one
+    // thread, so the child may do whatever the parent may.
+    match Errno::result(unsafe { libc::syscall(libc::SYS_clone3, &raw const how, size_of::<libc::clone_args>()) })? {
+        0 => Ok(Side::Child),
+        pid => i32::try_from(pid).map(|pid| Side::Parent(Pid::from_raw(pid))).map_err(|_| Errno::EOVERFLOW),
+    }
+}
+
 /// Ends the process at once, without running anything that belongs to another process of the same memory.
 pub fn end(code: i32) -> ! {
     // SAFETY: _exit does not return.

@@ -16,6 +16,7 @@
 //! When the front dies the monitor ends the payload's tree; when the monitor dies the kernel ends the payload's main
 //! process, and the front, who then is the parent of every orphan, the others.
 
+pub mod cgroups;
 pub mod epilogue;
 pub mod front;
 mod line;
@@ -26,11 +27,12 @@ use crate::audit::record::Record;
 use crate::call::Call;
 use crate::payload::becoming::{Watched, become_payload};
 use crate::payload::switch::Prepared;
+use cgroups::{Cgroups, Place};
 use epilogue::Epilogue;
 use glexec_config::glexec::Glexec;
 use glexec_core::reason::{self, Reason, Refusal};
 use glexec_policy::mapping::Mapping;
-use glexec_sys::cgroup::{self, Cgroup};
+use glexec_sys::cgroup::Cgroup;
 use glexec_sys::start::Limits;
 use glexec_sys::supervise::{self, Ended, Heard, Line, Side};
 use glexec_sys::{descriptors, identity};
@@ -55,7 +57,7 @@ pub struct Lingering<'a> {
     /// `[glexec]`.
     pub config: &'a Glexec,
     /// Where the payload gets a cgroup of its own.
-    pub cgroups: Option<cgroup::Parent>,
+    pub cgroups: Option<Cgroups>,
     /// What is to be run afterwards.
     pub epilogue: Option<Epilogue>,
 }
@@ -65,16 +67,6 @@ fn failed(what: &'static str) -> impl Fn(Errno) -> Refusal {
         let sentence = "the system refused what supervising a payload needs; nothing was run";
         Refusal::new(Reason::SystemFailed, sentence).detail(format!("{what}: {errno}"))
     }
-}
-
-/// The site's cgroup for payloads, where it has one.
-pub fn find_cgroups(config: &Glexec) -> reason::Outcome<Option<cgroup::Parent>> {
-    let Some(path) = &config.cgroup else { return Ok(None) };
-    cgroup::Parent::find(path.get_ref().as_path()).map(Some).map_err(|error| unusable_cgroup(error.to_string()))
-}
-
-fn unusable_cgroup(why: String) -> Refusal {
-    Refusal::new(Reason::CgroupUnusable, "the site's cgroup for payloads cannot be used; nothing was run").detail(why)
 }
 
 /// Splits into the three processes. Ends each of them itself; returns only when the split did not work.
@@ -87,15 +79,15 @@ pub fn supervise(mut lingering: Lingering<'_>) -> (Call, Refusal) {
         let front = getpid();
         let before = supervise::children(front);
         supervise::adopt_orphans().map_err(failed("PR_SET_CHILD_SUBREAPER"))?;
-        let side = supervise::split().map_err(failed("fork"))?;
-        Ok((signals, ours, theirs, report, (front, before), side))
+        let (side, place) = cgroups::split_off_monitor(lingering.cgroups.as_ref()).map_err(failed("fork"))?;
+        Ok((signals, ours, theirs, report, (front, before), (side, place)))
     };
     match prepared() {
-        Ok((signals, ours, theirs, (executed, reported), (front, _), Side::Child)) => {
+        Ok((signals, ours, theirs, (executed, reported), (front, _), (Side::Child, place))) => {
             drop((signals, ours, executed));
-            supervise::end(monitor(lingering, &theirs, front, reported))
+            supervise::end(monitor(lingering, &theirs, front, (reported, place)))
         }
-        Ok((signals, ours, theirs, (executed, reported), (_, before), Side::Parent(monitor))) => {
+        Ok((signals, ours, theirs, (executed, reported), (_, before), (Side::Parent(monitor), _))) => {
             drop((theirs, reported));
             be_front(lingering, (signals, ours), executed, monitor, &before)
         }
@@ -166,7 +158,7 @@ fn unsupervised(why: &str) -> Refusal {
 }
 
 /// The monitor's life; returns its exit code, which nobody looks at.
-fn monitor(mut lingering: Lingering<'_>, line: &Line, front: Pid, reported: Option<Line>) -> i32 {
+fn monitor(mut lingering: Lingering<'_>, line: &Line, front: Pid, (reported, place): (Option<Line>, Place)) -> i32 {
     let started = Instant::now();
     let name = format!("call-{}", lingering.call.id());
     let cgroups = lingering.cgroups.take();
@@ -174,27 +166,20 @@ fn monitor(mut lingering: Lingering<'_>, line: &Line, front: Pid, reported: Opti
         supervise::adopt_orphans().map_err(failed("PR_SET_CHILD_SUBREAPER"))?;
         let signals = supervise::hold_child_signal().map_err(failed("signalfd"))?;
         supervise::leave_callers_ids().map_err(failed("setresuid"))?;
-        let cgroup = cgroups.map(|parent| parent.make(&name)).transpose().map_err(unusable_cgroup)?;
         let gate = Line::pair().map_err(failed("socketpair"))?;
         let monitor = getpid();
-        match supervise::split() {
-            Ok(side) => Ok((signals, gate, cgroup, monitor, side)),
-            Err(errno) => {
-                // The refusal in progress is what counts.
-                let _ = cgroup.map(Cgroup::remove);
-                Err(failed("fork")(errno))
-            }
-        }
+        let (side, cgroup) = cgroups::split_off_payload(cgroups, &name, place)?;
+        Ok((signals, gate, cgroup, monitor, side))
     };
     match prepared() {
         Ok((signals, (ours, theirs), cgroup, _, Side::Parent(main))) => {
             drop((theirs, reported));
             watch(lingering, &signals, (line, front), Tree { main, cgroup }, ours, started)
         }
-        Ok((_, (ours, theirs), cgroup, monitor, Side::Child)) => {
+        Ok((_, (ours, theirs), _, monitor, Side::Child)) => {
             // So that the monitor's death ends the gate.
             drop(ours);
-            supervise::end(be_payload(lingering, cgroup.as_ref(), monitor, &theirs, reported.as_ref()))
+            supervise::end(be_payload(lingering, monitor, &theirs, reported.as_ref()))
         }
         Err(refusal) => {
             lingering.prepared.undo();
@@ -215,25 +200,15 @@ fn record_refused(call: &mut Call, config: &Glexec, refusal: &Refusal, started: 
 }
 
 /// The payload's process until it is the payload; returns its exit code when it could not become it.
-fn be_payload(
-    lingering: Lingering<'_>,
-    cgroup: Option<&Cgroup>,
-    monitor: Pid,
-    gate: &Line,
-    reported: Option<&Line>,
-) -> i32 {
+fn be_payload(lingering: Lingering<'_>, monitor: Pid, gate: &Line, reported: Option<&Line>) -> i32 {
     let announce = || reported.into_iter().for_each(teller::announce);
     let watched = Watched { monitor, announce: &announce };
     let Lingering { mut call, prepared, limits, .. } = lingering;
-    let became = match cgroup.map_or(Ok(()), Cgroup::enter) {
-        Ok(()) if is_ready(gate) => become_payload(&mut call, prepared, &limits, Some(&watched)),
-        Ok(()) => {
+    let became = match is_ready(gate) {
+        true => become_payload(&mut call, prepared, &limits, Some(&watched)),
+        false => {
             prepared.undo();
             Err(unsupervised("the monitor is gone"))
-        }
-        Err(errno) => {
-            prepared.undo();
-            Err(unusable_cgroup(format!("cgroup.procs: {errno}")))
         }
     };
     match became {

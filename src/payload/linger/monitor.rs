@@ -172,6 +172,7 @@ pub fn end_all(tree: &Tree, ended: Option<Ended>, mut grace: Duration, line: Opt
                 break;
             }
         }
+        ending.notice_strangers(tree);
         tree.kill();
         std::thread::sleep(KILL_STEP);
     }
@@ -184,7 +185,8 @@ struct Ending {
     main: Option<Ended>,
     asked: BTreeSet<Pid>,
     killed: u64,
-    /// Those in the cgroup that are not below the monitor, who so never learns how they ended.
+    /// Those in the cgroup that are not below the monitor, who so never learns how they ended: they have joined the
+    /// namespaces of another call, or somebody has put them there.
     strangers: BTreeSet<Pid>,
 }
 
@@ -194,19 +196,34 @@ impl Ending {
         for _ in 0..REAPED_AT_ONCE {
             match supervise::reap() {
                 Reaped::One(pid, how) if pid == tree.main => self.main = Some(how),
-                Reaped::One(_, Ended::Signaled(SIGTERM | SIGKILL)) => self.killed = self.killed.saturating_add(1),
-                Reaped::One(..) => {}
+                Reaped::One(pid, how) => {
+                    // It has become a child between two looks.
+                    self.strangers.remove(&pid);
+                    let was_killed = matches!(how, Ended::Signaled(SIGTERM | SIGKILL));
+                    self.killed = self.killed.saturating_add(was_killed.into());
+                }
                 Reaped::Nobody => return false,
                 Reaped::NoChildren => {
                     let complete = tree.has_empty_cgroup();
                     if !complete {
-                        self.strangers.extend(tree.in_cgroup());
+                        self.notice_strangers(tree);
                     }
                     return complete;
                 }
             }
         }
         false
+    }
+
+    /// To be called before what is left is killed, strangers included.
+    fn notice_strangers(&mut self, tree: &Tree) {
+        let inside = tree.in_cgroup();
+        if !inside.is_empty() {
+            let below: BTreeSet<Pid> = supervise::descendants(getpid()).into_iter().collect();
+            // Whoever has ended meanwhile is no stranger.
+            let still = tree.in_cgroup();
+            self.strangers.extend(inside.into_iter().filter(|pid| still.contains(pid) && !below.contains(pid)));
+        }
     }
 
     /// Asks everybody once, whoever is stopped too.

@@ -5,13 +5,14 @@ use crate::site_files;
 use glexec_config::Config;
 use glexec_config::glexec::LogDestination;
 use glexec_config::lcmaps::Plugin;
+use glexec_config::values::Cgroup;
 use glexec_config::white_list::Pattern;
 use glexec_core::file_error::FileError;
 use glexec_core::reason::Reason;
 use glexec_machine::accounts::Nss;
 use glexec_machine::configuration;
 use glexec_policy::accounts::AccountDatabase;
-use glexec_sys::cgroup::Parent;
+use glexec_sys::cgroup::{self, Parent};
 use glexec_sys::dir::{Directory, Writers, check_file, check_program};
 use glexec_sys::plain;
 use nix::sys::statvfs::FsFlags;
@@ -51,7 +52,7 @@ pub fn check(config: &Config) -> Vec<Finding> {
     let mut found = vec![callers(config), service_account(config), log(config)];
     found.extend(policy(config));
     found.extend(site_files::programs(config).into_iter().map(|program| own_program(program.as_path())));
-    found.extend(config.glexec.cgroup.as_ref().map(|path| cgroup(path.get_ref().as_path())));
+    found.extend(cgroup(config));
     found
 }
 
@@ -86,11 +87,26 @@ fn policy(config: &Config) -> Option<Finding> {
     })
 }
 
-fn cgroup(path: &Path) -> Finding {
-    let subject = path.display().to_string();
-    match Parent::find(path) {
-        Ok(_) => Finding::ok(subject, "a cgroup v2 that only root can write"),
-        Err(error) => Finding::refused(State::Critical, subject, error.to_string(), Reason::CgroupUnusable),
+fn cgroup(config: &Config) -> Option<Finding> {
+    const WITHOUT: &str =
+        "a payload that enters the namespaces of another call of its account may outlive its own call";
+    match config.glexec.cgroup.get_ref() {
+        _ if !config.glexec.linger => None,
+        Cgroup::None => Some(Finding::ok("cgroup", format!("none: {WITHOUT}"))),
+        Cgroup::BelowCaller => Some(match cgroup::mount() {
+            Some(mount) => Finding::ok(
+                "cgroup",
+                format!("payloads get one of their own below their caller's in {}", mount.display()),
+            ),
+            None => Finding::ok("cgroup", format!("no cgroup v2 is mounted here: {WITHOUT}")),
+        }),
+        Cgroup::Below(path) => Some(match Parent::find(path.as_path()) {
+            Ok(_) => Finding::ok(path.as_path().display().to_string(), "a cgroup v2 that only root can write"),
+            Err(error) => {
+                let subject = path.as_path().display().to_string();
+                Finding::refused(State::Critical, subject, error.to_string(), Reason::CgroupUnusable)
+            }
+        }),
     }
 }
 
