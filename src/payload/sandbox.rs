@@ -66,7 +66,7 @@ fn check_owner(path: &Path, found: &Found, caller: &Actor) -> Outcome<()> {
         Some(above) if above.uid == caller.uid.as_raw() && above.mode & OF_OTHERS == 0 => Ok(()),
         Some(above) if above.uid == caller.uid.as_raw() => Err(exposed(&found.way.path_above())),
         _ => {
-            let shown = in_sentence(&found.way.path_above());
+            let shown = in_sentence(found.way.path_above());
             let sentence = format!(
                 "the directory above the sandbox, {shown}, is not yours: put the sandbox into one that is, with mode 0700"
             );
