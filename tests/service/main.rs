@@ -5,7 +5,9 @@
 #![allow(clippy::arithmetic_side_effects, clippy::as_conversions)]
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
 
+mod bans;
 mod mapping;
+mod postgresql;
 mod service;
 #[path = "../system/site.rs"]
 #[allow(dead_code)] // the language of the system tests, of which these need a part

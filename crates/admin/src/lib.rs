@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod ask;
+mod ban;
 mod check;
 mod convert_glexec;
 mod convert_lcas;
@@ -18,6 +19,7 @@ mod migrate;
 mod output;
 mod progress;
 mod reading;
+mod service;
 mod show;
 mod site_files;
 
@@ -42,6 +44,17 @@ pub fn definition() -> Command {
         .subcommand(explain::definition())
         .subcommand(log::definition())
         .subcommand(leases::definition())
+        .subcommand(ban::definition())
+        .subcommand(pools_definition())
+}
+
+fn pools_definition() -> Command {
+    let names = Arg::new("names").value_name("NAME").required(true).num_args(1..).help("Accounts, as prod001 prod002");
+    Command::new("pools")
+        .about("Adds pool accounts to the database of the site's service.")
+        .subcommand_required(true)
+        .args(service::options())
+        .subcommand(Command::new("add").about("Adds accounts that nobody has.").arg(names))
 }
 
 fn migrate_definition() -> Command {
@@ -87,6 +100,11 @@ fn run(inherited: Inherited, failed: u8) -> Result<u8, String> {
         Some(("migrate", matches)) => migrate(matches).map(|text| say(&text.into(), failed)),
         Some(("explain", matches)) => explain::run(matches, inherited).map(|said| say(&said, failed)),
         Some(("check", matches)) => check::run(matches, look, &inherited).map(|said| say(&said, failed)),
+        Some(("pools", matches)) => match matches.subcommand() {
+            Some((_, matches)) => leases::moving::add(matches).map(|said| say(&said, failed)),
+            None => Err("no command".to_owned()),
+        },
+        Some(("ban", matches)) => ban::run(matches, look).map(|said| say(&said, failed)),
         Some(("leases", matches)) => leases::run(matches, look).map(|said| say(&said, failed)),
         Some(("log", matches)) => log::run(matches, look, &mut out, &mut stderr()).map(|said| said.code),
         _ => Err("no command".to_owned()),

@@ -55,6 +55,10 @@ fn certdir() -> AbsolutePath {
     AbsolutePath::fixed("/etc/grid-security/certificates")
 }
 
+fn bans() -> AbsolutePath {
+    AbsolutePath::fixed("/etc/grid-security/site-bans.json")
+}
+
 fn service_user() -> String {
     "glexec".into()
 }
@@ -63,8 +67,17 @@ fn service_user() -> String {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Engine {
-    /// The gridmapdirs that the plug-ins name.
-    Gridmapdir {},
+    /// The gridmapdirs that the plug-ins name, and a file of bans.
+    Gridmapdir {
+        /// The file of bans, shared like the gridmapdir.
+        #[serde(default = "bans")]
+        bans: AbsolutePath,
+    },
+    /// A database.
+    Postgresql {
+        /// Hosts, database and user, as libpq writes them.
+        connect: String,
+    },
 }
 
 /// `[[node]]`: hosts that may ask.

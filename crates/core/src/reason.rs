@@ -202,6 +202,8 @@ catalogue! {
     LcmapsNoGroup            "lcmaps.no-primary-group"    Authorization Useless "The site's mapping policy gives this user an account but no primary group (groupmapfile).";
     LcmapsGridmapdir         "lcmaps.gridmapdir-failed"   System Useless "The gridmapdir cannot be written: a read-only or full file system, or no permission.";
 
+    SiteUnavailable          "site.unavailable"           System MayHelp "The site's mapping service cannot be asked, or cannot reach what it keeps (its database, its ban list).";
+
     AccountUnknown           "account.unknown"            Authorization Useless "The mapped account does not exist on this machine.";
     AccountNoGroup           "account.unknown-group"      Authorization Useless "A mapped group does not exist on this machine.";
     AccountForbidden         "account.forbidden"          Authorization Useless "The mapped account or group is root, nobody, or below min_uid or min_gid.";

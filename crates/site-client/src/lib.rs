@@ -5,6 +5,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod accounts;
+pub mod bans;
 pub mod certificates;
 pub mod client;
 pub mod peer;

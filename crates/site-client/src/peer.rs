@@ -59,7 +59,7 @@ impl Rules {
 }
 
 /// The names of the host that a certificate is for: its dNSNames, or its last CN where it has none.
-fn names(der: &[u8]) -> Outcome<Vec<String>> {
+pub(crate) fn names(der: &[u8]) -> Outcome<Vec<String>> {
     let malformed = || Refusal::new(Reason::CredentialMalformed, "the certificate of the other side is malformed");
     let certificate = Certificate::parse(der).map_err(|_| malformed())?;
     let mut hosts = certificate.alternative_names().map_err(|_| malformed())?.hosts;

@@ -2,11 +2,12 @@
 
 use crate::certificates::Chain;
 use crate::client::{Client, NoAnswer, Server};
-use crate::peer::Rules;
+use crate::peer::{self, Rules};
 use crate::tls::{self, Own};
 use crate::wire::{MAP, MAX_QUESTION, Mode, Question, VERSION};
 use bytes::Bytes;
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
+use glexec_config::site_service::parse;
 use glexec_core::credentials::Credentials;
 use glexec_core::values::AbsolutePath;
 use glexec_sys::{plain, start};
@@ -27,10 +28,10 @@ fn definition() -> Command {
     let server = Arg::new("server")
         .long("server")
         .value_name("URL")
-        .required(true)
         .action(ArgAction::Append)
         .value_parser(|text: &str| Server::try_from(text.to_owned()))
-        .help("The service, as https://map1.example.org:8444; more than one are asked in turn");
+        .help("The service, as https://map1.example.org:8444; more than one are asked in turn. Without one: this host's, with its certificate");
+    let site = file("site", "/etc/glexec-site.toml", "The configuration of this host's service");
     let timeout = Arg::new("timeout")
         .long("timeout")
         .value_name("SECONDS")
@@ -56,6 +57,7 @@ fn definition() -> Command {
         .subcommand_required(true)
         .args([
             server,
+            site,
             file("certificate", "/etc/grid-security/hostcert.pem", "The certificate to ask with"),
             file("key", "/etc/grid-security/hostkey.pem", "Its private key"),
             file("certdir", "/etc/grid-security/certificates", "The CA directory"),
@@ -93,18 +95,50 @@ fn path<'m>(matches: &'m ArgMatches, name: &str) -> Result<&'m Path, String> {
     matches.get_one::<PathBuf>(name).map(PathBuf::as_path).ok_or_else(|| format!("--{name} is missing"))
 }
 
+/// Whom to ask, and with what.
+struct Way {
+    servers: Vec<Server>,
+    own: Own,
+    certdir: AbsolutePath,
+}
+
+impl Way {
+    /// As the options say.
+    fn given(matches: &ArgMatches, servers: Vec<Server>) -> Result<Self, String> {
+        let own = Own::read(&file(path(matches, "certificate")?)?, &file(path(matches, "key")?)?);
+        let certdir = AbsolutePath::try_from(path(matches, "certdir")?.to_owned())?;
+        Ok(Way { servers, own: own.map_err(|error| error.to_string())?, certdir })
+    }
+
+    /// To the service of this host, which takes its own certificate for an operator's.
+    fn to_own_service(matches: &ArgMatches) -> Result<Self, String> {
+        let name = path(matches, "site")?;
+        let text = plain::read_text(name, MAX_FILE)
+            .map_err(|error| format!("no --server is given, and {}: {error}", name.display()))?;
+        let site = parse(&text).map_err(|mistake| format!("{}: {}", name.display(), mistake.message))?;
+        let own = Own::read(&file(site.certificate.as_path())?, &file(site.key.as_path())?);
+        let own = own.map_err(|error| error.to_string())?;
+        let hosts = peer::names(own.leaf()).map_err(|refusal| refusal.for_log())?;
+        let host = hosts
+            .iter()
+            .find(|host| !host.starts_with('*'))
+            .ok_or("the service's certificate has no name of a host")?;
+        let server = Server::try_from(format!("https://{host}:{}", site.listen.port()))?;
+        Ok(Way { servers: vec![server], own, certdir: site.certdir })
+    }
+}
+
 fn run(matches: &ArgMatches) -> Result<Bytes, String> {
-    let own = Own::read(&file(path(matches, "certificate")?)?, &file(path(matches, "key")?)?);
-    let certdir = AbsolutePath::try_from(path(matches, "certdir")?.to_owned())?;
-    let rules = Arc::new(Rules::new(&Credentials::default(), &certdir));
-    let tls = tls::client(own.map_err(|error| error.to_string())?, rules).map_err(|error| error.to_string())?;
-    let servers = matches.get_many::<Server>("server").unwrap_or_default().cloned().collect();
+    let servers: Vec<Server> = matches.get_many("server").unwrap_or_default().cloned().collect();
+    let way = if servers.is_empty() { Way::to_own_service(matches)? } else { Way::given(matches, servers)? };
+    let rules = Arc::new(Rules::new(&Credentials::default(), &way.certdir));
+    let tls = tls::client(way.own, rules).map_err(|error| error.to_string())?;
     let timeout = Duration::from_secs(matches.get_one::<u64>("timeout").copied().unwrap_or_default());
     let (method, path, body) = request(matches)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
     let answered = runtime.block_on(async {
-        let client = Client::new(tls, servers, timeout);
+        let client = Client::new(tls, way.servers, timeout);
         client.ask(method, &path, body, timeout).await
     });
     answered.map(|(_, body)| body).map_err(|error| match error {

@@ -42,7 +42,15 @@ impl Own {
         let certificates = CertificateDer::pem_slice_iter(certificates).collect::<Result<Vec<_>, _>>();
         let certificates = certificates.map_err(|error| Unusable::Certificates(error.to_string()))?;
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| Unusable::Key(error.to_string()))?;
-        Ok(Own { certificates, key })
+        match certificates.is_empty() {
+            true => Err(Unusable::Certificates("it has no block".to_owned())),
+            false => Ok(Own { certificates, key }),
+        }
+    }
+
+    /// The certificate itself, in DER.
+    pub fn leaf(&self) -> &[u8] {
+        self.certificates.first().map(AsRef::as_ref).unwrap_or_default()
     }
 }
 

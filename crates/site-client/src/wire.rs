@@ -12,8 +12,8 @@ pub const MAP: &str = "/v1/map";
 pub const VERSION: u32 = 1;
 /// Longest question in bytes: two chains of 100 KiB certificates in base64 stay below.
 pub const MAX_QUESTION: usize = 1024 * 1024;
-/// Longest answer in bytes.
-pub const MAX_ANSWER: usize = 64 * 1024;
+/// Longest answer in bytes: a list of bans.
+pub const MAX_ANSWER: usize = crate::bans::MAX_LIST;
 /// Most supplementary groups of an answer.
 const MAX_GROUPS: usize = 100;
 /// Longest name of a lease in bytes, NAME_MAX.

@@ -1,22 +1,29 @@
 //! One connection: who is on the other end, and what it asks.
 
 use crate::decision::{Known, decide};
+use crate::engine::{Changed, Engine};
 use crate::record::Record;
 use crate::shared::Shared;
 use bytes::Bytes;
 use glexec_config::site_service::SiteService;
-use glexec_core::reason::{Outcome, Refusal, Retry};
+use glexec_core::reason::{Outcome, Reason, Refusal, Retry};
+use glexec_site_client::accounts::{self, ACCOUNTS};
+use glexec_site_client::bans::{BANS, Change, List};
 use glexec_site_client::peer::Peer;
 use glexec_site_client::wire::{Answer, Denial, MAP, MAX_QUESTION, Permit, Question};
+use glexec_sys::time::now;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, RETRY_AFTER};
+use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Request, Response, StatusCode};
+use serde::Serialize;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// After this time a peer's certificate is judged again: it may have been revoked since.
 const TRUSTED_FOR: Duration = Duration::from_secs(600);
+/// How long an answer waits for news.
+const NEWS: Duration = Duration::from_secs(25);
 /// How long a question may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -31,16 +38,45 @@ pub struct Connection {
 }
 
 /// What a peer may do, by its certificate.
-enum Role {
-    /// Ask for mappings: the name of the host.
-    Node(String),
-    /// Nothing.
-    Nobody,
+struct Role {
+    /// Ask for mappings, and fetch the bans: the name of the host.
+    node: Option<String>,
+    /// Change the bans, and fetch them: the person's or the host's name.
+    operator: Option<String>,
 }
 
-fn role(peer: &Peer, site: &SiteService) -> Role {
+fn role(peer: &Peer, is_own: bool, site: &SiteService) -> Role {
+    let is_operator = is_own || site.operators.iter().any(|operator| operator.subject == peer.subject);
     let node = site.nodes.iter().find_map(|node| peer.fitting(node.name.as_str()));
-    node.map_or(Role::Nobody, |name| Role::Node(name.to_owned()))
+    Role { node: node.map(str::to_owned), operator: is_operator.then(|| peer.subject.as_str().to_owned()) }
+}
+
+fn json(value: &impl Serialize) -> Reply {
+    match serde_json::to_vec(value) {
+        Ok(body) => {
+            let mut reply = reply(StatusCode::OK, body);
+            reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            reply
+        }
+        Err(_) => reply(StatusCode::INTERNAL_SERVER_ERROR, "the answer could not be written\n"),
+    }
+}
+
+/// What the service cannot do at the moment.
+fn unable(refusal: &Refusal) -> Reply {
+    let mut reply = reply(StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", refusal.sentence()));
+    reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    reply
+}
+
+/// Reads a body of at most so many bytes, which must arrive in time.
+async fn body(request: Request<Incoming>, limit: usize) -> Result<Bytes, Reply> {
+    let body = Limited::new(request.into_body(), limit).collect();
+    match tokio::time::timeout(PATIENCE, body).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(_)) => Err(reply(StatusCode::PAYLOAD_TOO_LARGE, "the request is too long or was broken off\n")),
+        Err(_) => Err(reply(StatusCode::REQUEST_TIMEOUT, "the request took too long\n")),
+    }
 }
 
 fn reply(status: StatusCode, text: impl Into<Bytes>) -> Reply {
@@ -51,7 +87,7 @@ fn reply(status: StatusCode, text: impl Into<Bytes>) -> Reply {
 
 fn busy() -> Reply {
     let mut reply = reply(StatusCode::SERVICE_UNAVAILABLE, "the service has too much to do: ask again\n");
-    reply.headers_mut().insert(RETRY_AFTER, hyper::header::HeaderValue::from_static("1"));
+    reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     reply
 }
 
@@ -80,13 +116,28 @@ impl Connection {
             Ok(peer) => peer,
             Err(refusal) => return self.turned_away(None, &refusal.for_log()),
         };
-        match (role(&peer, &self.shared.site), request.method(), request.uri().path()) {
-            (Role::Nobody, ..) => {
-                let why = "no [[node]] of the service's configuration fits this certificate";
+        let is_own = self.certificates.first().is_some_and(|leaf| *leaf == self.shared.own);
+        let role = role(&peer, is_own, &self.shared.site);
+        let is_map = request.uri().path() == MAP;
+        if role.node.is_none() && (role.operator.is_none() || is_map) {
+            let why = "no [[node]] of the service's configuration fits this certificate";
+            return self.turned_away(Some(peer.subject.as_str()), why);
+        }
+        match (request.method(), request.uri().path(), role) {
+            (&Method::POST, MAP, Role { node: Some(node), .. }) => self.map(node, request).await,
+            (&Method::POST, BANS, Role { operator: Some(who), .. }) => self.change_bans(who, request).await,
+            (&Method::POST, BANS, _) => {
+                let why = "no [[operator]] of the service's configuration has this certificate";
                 self.turned_away(Some(peer.subject.as_str()), why)
             }
-            (Role::Node(node), &Method::POST, MAP) => self.map(node, request).await,
-            _ => reply(StatusCode::NOT_FOUND, "there is nothing like this here\n"),
+            (&Method::GET, BANS, _) => self.bans(&request).await,
+            (&Method::GET, ACCOUNTS, Role { operator: Some(_), .. }) => {
+                let after = request.uri().query().and_then(|query| query.strip_prefix("after=")).unwrap_or_default();
+                let after = after.to_owned();
+                self.with_engine(move |engine| engine.accounts(&after)).await
+            }
+            (&Method::POST, ACCOUNTS, Role { operator: Some(who), .. }) => self.import(who, request).await,
+            _ => reply(StatusCode::NOT_FOUND, "there is nothing like this here for you\n"),
         }
     }
 
@@ -98,11 +149,9 @@ impl Connection {
 
     async fn map(&self, node: String, request: Request<Incoming>) -> Reply {
         let Ok(turn) = Arc::clone(&self.shared.turns).try_acquire_owned() else { return busy() };
-        let body = Limited::new(request.into_body(), MAX_QUESTION).collect();
-        let body = match tokio::time::timeout(PATIENCE, body).await {
-            Ok(Ok(body)) => body.to_bytes(),
-            Ok(Err(_)) => return reply(StatusCode::PAYLOAD_TOO_LARGE, "the question is too long or was broken off\n"),
-            Err(_) => return reply(StatusCode::REQUEST_TIMEOUT, "the question took too long\n"),
+        let body = match body(request, MAX_QUESTION).await {
+            Ok(body) => body,
+            Err(reply) => return reply,
         };
         let question = match Question::read(&body) {
             Ok(question) => question,
@@ -111,20 +160,98 @@ impl Connection {
         let shared = Arc::clone(&self.shared);
         let answered = tokio::task::spawn_blocking(move || {
             let mut known = Known::default();
-            let decided = decide(&question, &shared.site, &shared.engine, &mut known);
+            let bans = shared.bans.borrow().clone();
+            let decided = bans.and_then(|bans| decide(&question, &shared.site, &shared.engine, &bans, &mut known));
             record(&node, &known, &decided);
             drop(turn);
             answer(decided)
         });
-        match answered.await.ok().and_then(|answer| serde_json::to_vec(&answer).ok()) {
-            Some(body) => {
-                let mut reply = reply(StatusCode::OK, body);
-                let json = hyper::header::HeaderValue::from_static("application/json");
-                reply.headers_mut().insert(CONTENT_TYPE, json);
-                reply
-            }
-            None => reply(StatusCode::INTERNAL_SERVER_ERROR, "the question could not be answered\n"),
+        match answered.await {
+            Ok(answer) => json(&answer),
+            Err(_) => reply(StatusCode::INTERNAL_SERVER_ERROR, "the question could not be answered\n"),
         }
+    }
+
+    /// The list; with `?after=VERSION` as soon as there is a newer one, or after a while.
+    async fn bans(&self, request: &Request<Incoming>) -> Reply {
+        let after = request.uri().query().and_then(|query| query.strip_prefix("after="));
+        let mut news = self.shared.bans.subscribe();
+        if let Some(after) = after.and_then(|after| after.parse::<u64>().ok()) {
+            let is_news = |bans: &Outcome<Arc<List>>| bans.as_ref().map_or(true, |bans| bans.version != after);
+            // Nothing new is an answer, too: that the list is still the same.
+            let _ = tokio::time::timeout(NEWS, news.wait_for(is_news)).await;
+        }
+        let bans = news.borrow().clone();
+        match bans {
+            Ok(bans) => json(&*bans),
+            Err(refusal) => unable(&refusal),
+        }
+    }
+
+    /// Answers with what the engine says.
+    async fn with_engine<T: Serialize + Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Engine) -> Outcome<T> + Send + 'static,
+    ) -> Reply {
+        let shared = Arc::clone(&self.shared);
+        match tokio::task::spawn_blocking(move || ask(&shared.engine)).await {
+            Ok(Ok(answer)) => json(&answer),
+            Ok(Err(refusal)) if refusal.reason() == Reason::SiteUnavailable => unable(&refusal),
+            Ok(Err(refusal)) => reply(StatusCode::CONFLICT, format!("{}\n", refusal.sentence())),
+            Err(_) => reply(StatusCode::INTERNAL_SERVER_ERROR, "the engine could not be asked\n"),
+        }
+    }
+
+    async fn import(&self, who: String, request: Request<Incoming>) -> Reply {
+        let body = match body(request, MAX_QUESTION).await {
+            Ok(body) => body,
+            Err(reply) => return reply,
+        };
+        let accounts = match accounts::read(&body) {
+            Ok(accounts) => accounts,
+            Err(why) => return reply(StatusCode::BAD_REQUEST, format!("{why}\n")),
+        };
+        self.with_engine(move |engine| {
+            let new = engine.import(&accounts)?;
+            Record::new("import").with("operator", &who).with("new", &new.to_string()).write();
+            Ok(new)
+        })
+        .await
+    }
+
+    async fn change_bans(&self, who: String, request: Request<Incoming>) -> Reply {
+        let body = match body(request, MAX_QUESTION).await {
+            Ok(body) => body,
+            Err(reply) => return reply,
+        };
+        let change = match Change::read(&body) {
+            Ok(change) => change,
+            Err(why) => return reply(StatusCode::BAD_REQUEST, format!("{why}\n")),
+        };
+        let shared = Arc::clone(&self.shared);
+        let changed = tokio::task::spawn_blocking(move || {
+            let changed = shared.engine.change_bans(&change, &who, now()?)?;
+            record_change(&who, &change);
+            shared.refresh();
+            Ok(changed)
+        });
+        match changed.await {
+            Ok(Ok(Changed::Made(list))) => json(&list),
+            Ok(Ok(Changed::Nothing)) => reply(StatusCode::NOT_FOUND, "there is no ban of exactly this name\n"),
+            Ok(Err(refusal)) => unable(&refusal),
+            Err(_) => reply(StatusCode::INTERNAL_SERVER_ERROR, "the bans could not be changed\n"),
+        }
+    }
+}
+
+fn record_change(who: &str, change: &Change) {
+    match change {
+        Change::Add { name, until, reason } => {
+            let until = until.map(|until| until.to_string());
+            let line = Record::new("ban").with("operator", who).with("name", name.as_str());
+            line.maybe("until", until.as_deref()).maybe("reason", reason.as_deref()).write();
+        }
+        Change::Remove { name } => Record::new("unban").with("operator", who).with("name", name.as_str()).write(),
     }
 }
 

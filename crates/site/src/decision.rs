@@ -18,6 +18,7 @@ use glexec_policy::programs::{Failed, Programs};
 use glexec_policy::trail::Trail;
 use glexec_policy::world::World;
 use glexec_policy::{lcas, lcmaps};
+use glexec_site_client::bans::List;
 use glexec_site_client::certificates::Chain;
 use glexec_site_client::wire::{self, Permit, Question};
 use glexec_sys::dir::{Directory, Writers};
@@ -64,7 +65,13 @@ fn trust(site: &SiteService) -> Outcome<Trust> {
 }
 
 /// Decides. It may wait for files, and for others who lease: not for a thread that serves connections.
-pub fn decide(question: &Question, site: &SiteService, engine: &Engine, known: &mut Known) -> Outcome<Permit> {
+pub fn decide(
+    question: &Question,
+    site: &SiteService,
+    engine: &Engine,
+    bans: &List,
+    known: &mut Known,
+) -> Outcome<Permit> {
     let now = now()?;
     let trust = trust(site)?;
     // Chains hold no keys: whose they are was proved on the node.
@@ -82,6 +89,14 @@ pub fn decide(question: &Question, site: &SiteService, engine: &Engine, known: &
         (PilotProxy::Ignored, _) | (_, None) => None,
         (_, Some(pilot)) => Some(verify(pilot, Holder::Pilot)?),
     };
+
+    for (who, identity) in [("user", Some(user)), ("pilot", known.pilot.as_ref())] {
+        if let Some(ban) = identity.and_then(|identity| bans.of(identity, now)) {
+            let reason = ban.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            let detail = format!("the {who}, by a ban of {} by {}{reason}", ban.name.as_str(), ban.by);
+            return Err(Refusal::new(Reason::LcasUserban, "you are banned at this site").detail(detail));
+        }
+    }
 
     let names = Names::default();
     let world = World { files: &SiteFiles, programs: &NoPrograms, accounts: &names, leases: engine.leases() };

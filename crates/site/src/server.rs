@@ -16,6 +16,8 @@ use tokio_rustls::TlsAcceptor;
 
 /// How long a peer may take for its handshake, and for the head of a request once it has begun.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How often the bans are read again: on every node they count within ten seconds.
+const EVERY: Duration = Duration::from_secs(1);
 /// How long a connection may wait for its next question: then the node's is as good as gone.
 const IDLE: Duration = Duration::from_secs(3600);
 /// Most connections at once: some for each of 10,000 nodes.
@@ -23,11 +25,29 @@ const MAX_CONNECTIONS: usize = 40_000;
 /// Most questions that are worked on or wait for a processor.
 pub const MAX_TURNS: usize = 512;
 
+/// Keeps the bans up to date: another service host may have changed them.
+async fn follow(shared: Arc<Shared>) {
+    let mut ready = false;
+    loop {
+        let again = Arc::clone(&shared);
+        let looked = tokio::task::spawn_blocking(move || {
+            ready = ready || again.engine.prepare().inspect_err(|why| again.failed(why)).is_ok();
+            if ready {
+                again.refresh();
+            }
+            ready
+        });
+        ready = looked.await.unwrap_or(false);
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
 /// Serves until `stop` is done; what is being answered then is answered.
 pub async fn serve(listener: TcpListener, tls: ServerConfig, shared: Arc<Shared>, stop: impl Future<Output = ()>) {
     let acceptor = TlsAcceptor::from(Arc::new(tls));
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     tokio::pin!(stop);
+    let follower = tokio::spawn(follow(Arc::clone(&shared)));
     loop {
         let accepted = tokio::select! {
             () = &mut stop => break,
@@ -47,6 +67,7 @@ pub async fn serve(listener: TcpListener, tls: ServerConfig, shared: Arc<Shared>
             drop(place);
         });
     }
+    follower.abort();
     // Every turn back is every question answered.
     let all = u32::try_from(MAX_TURNS).unwrap_or(u32::MAX);
     let _ = tokio::time::timeout(PATIENCE, shared.turns.acquire_many(all)).await;

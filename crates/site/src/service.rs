@@ -1,6 +1,6 @@
 //! Starting: everything that needs root is read, then it is given up, then the first connection is taken.
 
-use crate::engine::Engine;
+use crate::engine::{Engine, unavailable};
 use crate::record::Record;
 use crate::server::{MAX_TURNS, serve};
 use crate::shared::Shared;
@@ -19,7 +19,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 /// Where the configuration is.
 const CONFIG_FILE: &str = "/etc/glexec-site.toml";
@@ -36,10 +36,14 @@ fn definition() -> Command {
         .default_value(CONFIG_FILE)
         .help("The configuration");
     let check = Arg::new("check").long("check").action(ArgAction::SetTrue).help("Reads the configuration and stops");
+    let migrate = Arg::new("migrate")
+        .long("migrate")
+        .action(ArgAction::SetTrue)
+        .help("Makes the tables of the database where they are missing, and stops");
     Command::new("glexec-site")
         .about("The site's mapping service: answers nodes which account a user has.")
         .version(env!("CARGO_PKG_VERSION"))
-        .args([config, check])
+        .args([config, check, migrate])
 }
 
 /// Runs the service; its exit code.
@@ -53,9 +57,10 @@ pub fn main() -> u8 {
         Err(error) => return failed(&error.to_string()),
     };
     let path = matches.get_one::<PathBuf>("config").cloned().unwrap_or_else(|| CONFIG_FILE.into());
-    let done = match matches.get_flag("check") {
-        true => load(&path).map(drop),
-        false => run(&path),
+    let done = match (matches.get_flag("check"), matches.get_flag("migrate")) {
+        (true, _) => load(&path).map(drop),
+        (_, true) => migrate(&path),
+        _ => run(&path),
     };
     done.map_or_else(|why| failed(&why), |()| 0)
 }
@@ -79,12 +84,21 @@ fn trusted(path: &Path) -> Result<Vec<u8>, String> {
     read_trusted(path, MAX_FILE).map(|file| file.bytes).map_err(|error| error.to_string())
 }
 
+/// What the service does at each start, for who wants it done before.
+fn migrate(path: &Path) -> Result<(), String> {
+    let site = load(path)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string())?;
+    Engine::start(&site.engine, runtime.handle().clone())?.prepare().map_err(|refusal| refusal.for_log())
+}
+
 fn run(path: &Path) -> Result<(), String> {
     let site = load(path)?;
     let own = Own::read(&trusted(site.certificate.as_path())?, &trusted(site.key.as_path())?);
-    let own = own.map_err(|error| error.to_string())?;
+    let certificates = own.map_err(|error| error.to_string())?;
+    let own = certificates.leaf().to_vec();
     let rules = Arc::new(Rules::new(&site.credentials, &site.certdir));
-    let tls = tls::server(own, Arc::clone(&rules)).map_err(|error| error.to_string())?;
+    let tls = tls::server(certificates, Arc::clone(&rules)).map_err(|error| error.to_string())?;
     let listener = TcpListener::bind(site.listen).map_err(|error| format!("listening on {}: {error}", site.listen))?;
     listener.set_nonblocking(true).map_err(|error| error.to_string())?;
     give_up_root(&site)?;
@@ -92,8 +106,9 @@ fn run(path: &Path) -> Result<(), String> {
     // From here on there are threads, and nothing changes who they are.
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string())?;
-    let engine = Engine::start(&site.engine);
-    let shared = Arc::new(Shared { site, engine, rules, turns: Arc::new(Semaphore::new(MAX_TURNS)) });
+    let engine = Engine::start(&site.engine, runtime.handle().clone())?;
+    let bans = watch::Sender::new(Err(unavailable("it was not asked yet")));
+    let shared = Arc::new(Shared { site, engine, rules, own, turns: Arc::new(Semaphore::new(MAX_TURNS)), bans });
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| error.to_string())?;
         let mut end = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
@@ -119,7 +134,8 @@ fn give_up_root(site: &SiteService) -> Result<(), String> {
     let user = Nss.login(name).map_err(|error| error.to_string())?.ok_or_else(|| unusable("no such account"))?;
     let actor = Actor { uid: Uid::from_raw(user.uid), gid: Gid::from_raw(user.gid), groups: Some(Vec::new()) };
     let files = match site.engine {
-        Configured::Gridmapdir {} => FilesOfRoot::Write,
+        Configured::Gridmapdir { .. } => FilesOfRoot::Write,
+        Configured::Postgresql { .. } => FilesOfRoot::Read,
     };
     become_service(&actor, files).map_err(|why| unusable(&why))
 }

@@ -6,9 +6,9 @@ pub use glexec_core::file_error::FileError;
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, RenameFlags, openat, readlinkat, renameat, renameat2};
-use nix::sys::stat::{FileStat, Mode, SFlag, UtimensatFlags, fstat, fstatat, mkdirat, utimensat};
+use nix::sys::stat::{FileStat, Mode, SFlag, UtimensatFlags, fchmod, fstat, fstatat, mkdirat, utimensat};
 use nix::sys::time::TimeSpec;
-use nix::unistd::{UnlinkatFlags, ftruncate, linkat, unlinkat};
+use nix::unistd::{UnlinkatFlags, fsync, ftruncate, geteuid, linkat, unlinkat};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{Read, Write};
@@ -448,6 +448,58 @@ impl Directory {
         }
         let nameless = format!("/proc/self/fd/{}", file.as_raw_fd());
         linkat(AT_FDCWD, nameless.as_str(), &self.fd, name, AtFlags::AT_SYMLINK_FOLLOW)
+    }
+
+    /// Puts a file (mode 0644) in the place of what has the name, at once: whoever reads sees the old one or the new one,
+    /// also after a crash.
+    pub fn replace(&self, name: &OsStr, content: &[u8]) -> Result<(), Errno> {
+        let random = u64::from_ne_bytes(crate::random()?);
+        let new = format!(".{}.{random:016x}", name.to_string_lossy());
+        let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let mode = Mode::S_IRUSR | Mode::S_IWUSR | Mode::S_IRGRP | Mode::S_IROTH;
+        let mut file = File::from(openat(&self.fd, new.as_str(), flags, mode)?);
+        let mut written = || {
+            fchmod(&file, mode)?;
+            file.write_all(content).and_then(|()| file.sync_all()).map_err(|error| errno_of(&error))?;
+            renameat(&self.fd, new.as_str(), &self.fd, name)?;
+            fsync(&self.fd)
+        };
+        let done: Result<(), Errno> = written();
+        if done.is_err() {
+            // What could not be finished means nothing to anybody.
+            let _ = self.unlink(new.as_ref());
+        }
+        done
+    }
+
+    /// The content of a file of root's or of the process's own user that nobody else may write, no link followed; `None`
+    /// where there is none.
+    pub fn read_own(&self, name: &OsStr, limit: u64) -> Result<Option<Vec<u8>>, FileError> {
+        let path = self.path.join(name);
+        let fail = |errno| file_error(&path, errno);
+        let fd = match openat(&self.fd, name, READ | OFlag::O_NOFOLLOW, Mode::empty()) {
+            Err(Errno::ENOENT) => return Ok(None),
+            fd => fd.map_err(fail)?,
+        };
+        let stat = fstat(&fd).map_err(fail)?;
+        let insecure = |why: &str| Err(FileError::Insecure { path: path.clone(), why: why.to_owned() });
+        if stat.st_uid != 0 && stat.st_uid != geteuid().as_raw() {
+            return insecure("belongs neither to root nor to whoever reads it");
+        }
+        if Mode::from_bits_truncate(stat.st_mode).intersects(Mode::S_IWGRP | Mode::S_IWOTH) {
+            return insecure("can be written by others");
+        }
+        let unusable = |why: String| FileError::Unusable { path: path.clone(), why };
+        if kind(&stat) != SFlag::S_IFREG {
+            return Err(unusable("is not a regular file".into()));
+        }
+        let mut bytes = Vec::new();
+        let read = File::from(fd).take(limit.saturating_add(1)).read_to_end(&mut bytes);
+        read.map_err(|error| fail(errno_of(&error)))?;
+        match u64::try_from(bytes.len()).is_ok_and(|length| length <= limit) {
+            true => Ok(Some(bytes)),
+            false => Err(unusable(format!("is larger than {limit} bytes"))),
+        }
     }
 
     /// Device and inode of the file that a name leads to, symbolic links followed; `None` where that cannot be told.

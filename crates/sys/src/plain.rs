@@ -3,7 +3,7 @@
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::Uid;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{Error, ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -120,6 +120,22 @@ impl Program {
     pub fn finish(mut self) -> Result<bool, Error> {
         Ok(self.0.wait()?.success())
     }
+}
+
+/// Runs a program of ours with this on its standard input; its output, which has at most `limit` bytes, and whether it
+/// succeeded. Its errors go where ours go.
+pub fn ask(program: &Path, arguments: &[&OsStr], input: &[u8], limit: u64) -> Result<(Vec<u8>, bool), Error> {
+    let mut command = Command::new(program);
+    let mut child = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let (to, from) = (child.stdin.take(), child.stdout.take());
+    let mut output = Vec::new();
+    let read = std::thread::scope(|scope| {
+        // Both at once, or each might wait for the other.
+        scope.spawn(move || to.map(|mut to| to.write_all(input)));
+        from.map_or(Ok(0), |from| from.take(limit).read_to_end(&mut output))
+    });
+    let succeeded = child.wait()?.success();
+    read.map(|_| (output, succeeded))
 }
 
 /// Whose a file is, links followed; `None` where that cannot be told.

@@ -31,6 +31,8 @@ complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "check" -d
 complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "explain" -d 'Prints how a call with this proxy would be decided, without any effect.'
 complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "log" -d 'Answers from the audit records: who ran as whom and when, what was refused, who used how much.'
 complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "leases" -d 'Shows who has which pool account, and takes accounts back.'
+complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "ban" -d 'Says who may not run at the site, on every node within seconds.'
+complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "pools" -d 'Adds pool accounts to the database of the site\'s service.'
 complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand migrate" -l glexec-conf -d 'The historic glexec.conf' -r -F
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand migrate" -l lcmaps-db -d 'The historic lcmaps.db' -r -F
@@ -74,37 +76,119 @@ complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l journa
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l json -d 'Prints JSON'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l csv -d 'Prints comma-separated values'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -s h -l help -d 'Print help'
-complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and not __fish_seen_subcommand_from list release expire help" -l gridmapdir -d 'The directory, where glexec.conf names none or several' -r -f -a "(__fish_complete_directories)"
-complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and not __fish_seen_subcommand_from list release expire help" -s h -l help -d 'Print help'
-complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and not __fish_seen_subcommand_from list release expire help" -f -a "list" -d 'Lists the leases: account, holder, groups, last use, processes that run now.'
-complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and not __fish_seen_subcommand_from list release expire help" -f -a "release" -d 'Takes one account back, unless a process of it runs.'
-complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and not __fish_seen_subcommand_from list release expire help" -f -a "expire" -d 'Takes back what was not used for long and has no process.'
-complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and not __fish_seen_subcommand_from list release expire help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and not __fish_seen_subcommand_from list import export release expire help" -l gridmapdir -d 'The directory, where glexec.conf names none or several' -r -f -a "(__fish_complete_directories)"
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and not __fish_seen_subcommand_from list import export release expire help" -l server -d 'The service, as https://map1.example.org:8444; without it, that of this host' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and not __fish_seen_subcommand_from list import export release expire help" -l certificate -d 'The certificate to ask with' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and not __fish_seen_subcommand_from list import export release expire help" -l key -d 'Its private key' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and not __fish_seen_subcommand_from list import export release expire help" -s h -l help -d 'Print help'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and not __fish_seen_subcommand_from list import export release expire help" -f -a "list" -d 'Lists the leases: account, holder, groups, last use, processes that run now.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and not __fish_seen_subcommand_from list import export release expire help" -f -a "import" -d 'Gives a gridmapdir\'s accounts and leases to the site\'s service.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and not __fish_seen_subcommand_from list import export release expire help" -f -a "export" -d 'Writes what the site\'s service has as a gridmapdir, into an empty directory.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and not __fish_seen_subcommand_from list import export release expire help" -f -a "release" -d 'Takes one account back, unless a process of it runs.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and not __fish_seen_subcommand_from list import export release expire help" -f -a "expire" -d 'Takes back what was not used for long and has no process.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and not __fish_seen_subcommand_from list import export release expire help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from list" -l gridmapdir -d 'The directory, where glexec.conf names none or several' -r -f -a "(__fish_complete_directories)"
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from list" -l server -d 'The service, as https://map1.example.org:8444; without it, that of this host' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from list" -l certificate -d 'The certificate to ask with' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from list" -l key -d 'Its private key' -r -F
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from list" -l free -d 'Lists the free accounts, too'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from list" -l json -d 'Prints JSON'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from import" -l gridmapdir -d 'The directory, where glexec.conf names none or several' -r -f -a "(__fish_complete_directories)"
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from import" -l server -d 'The service, as https://map1.example.org:8444; without it, that of this host' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from import" -l certificate -d 'The certificate to ask with' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from import" -l key -d 'Its private key' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from export" -l gridmapdir -d 'The directory, where glexec.conf names none or several' -r -f -a "(__fish_complete_directories)"
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from export" -l server -d 'The service, as https://map1.example.org:8444; without it, that of this host' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from export" -l certificate -d 'The certificate to ask with' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from export" -l key -d 'Its private key' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from release" -l grace -d 'How long to wait for calls that have just found the lease' -r
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from release" -l gridmapdir -d 'The directory, where glexec.conf names none or several' -r -f -a "(__fish_complete_directories)"
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from release" -l server -d 'The service, as https://map1.example.org:8444; without it, that of this host' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from release" -l certificate -d 'The certificate to ask with' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from release" -l key -d 'Its private key' -r -F
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from release" -s y -l yes -d 'Does it without asking'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from release" -l json -d 'Prints JSON'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from release" -s h -l help -d 'Print help'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from expire" -l unused-for -d 'For how many days, as 30d' -r
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from expire" -l grace -d 'How long to wait for calls that have just found the lease' -r
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from expire" -l gridmapdir -d 'The directory, where glexec.conf names none or several' -r -f -a "(__fish_complete_directories)"
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from expire" -l server -d 'The service, as https://map1.example.org:8444; without it, that of this host' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from expire" -l certificate -d 'The certificate to ask with' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from expire" -l key -d 'Its private key' -r -F
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from expire" -s y -l yes -d 'Does it without asking'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from expire" -l json -d 'Prints JSON'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from expire" -s h -l help -d 'Print help'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from help" -f -a "list" -d 'Lists the leases: account, holder, groups, last use, processes that run now.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from help" -f -a "import" -d 'Gives a gridmapdir\'s accounts and leases to the site\'s service.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from help" -f -a "export" -d 'Writes what the site\'s service has as a gridmapdir, into an empty directory.'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from help" -f -a "release" -d 'Takes one account back, unless a process of it runs.'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from help" -f -a "expire" -d 'Takes back what was not used for long and has no process.'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases help" -f -a "migrate" -d 'Prints a historic configuration as a glexec.conf of today, with comments on what needs a look.'
-complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases help" -f -a "check" -d 'Checks everything that glexec needs of the site, and says what to do.'
-complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases help" -f -a "explain" -d 'Prints how a call with this proxy would be decided, without any effect.'
-complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases help" -f -a "log" -d 'Answers from the audit records: who ran as whom and when, what was refused, who used how much.'
-complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases help" -f -a "leases" -d 'Shows who has which pool account, and takes accounts back.'
-complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and not __fish_seen_subcommand_from add remove list import help" -l server -d 'The service, as https://map1.example.org:8444; without it, that of this host' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and not __fish_seen_subcommand_from add remove list import help" -l certificate -d 'The certificate to ask with' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and not __fish_seen_subcommand_from add remove list import help" -l key -d 'Its private key' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and not __fish_seen_subcommand_from add remove list import help" -s h -l help -d 'Print help'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and not __fish_seen_subcommand_from add remove list import help" -f -a "add" -d 'Bans, or bans otherwise.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and not __fish_seen_subcommand_from add remove list import help" -f -a "remove" -d 'Lifts a ban: exactly the name that was banned.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and not __fish_seen_subcommand_from add remove list import help" -f -a "list" -d 'Shows the bans: who, until when, by whom, why.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and not __fish_seen_subcommand_from add remove list import help" -f -a "import" -d 'Bans everybody that a ban file names.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and not __fish_seen_subcommand_from add remove list import help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fish_seen_subcommand_from add" -l until -d 'When it ends, RFC 3339: 2026-12-24T18:00:00Z' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fish_seen_subcommand_from add" -l reason -d 'Why; it is shown to operators and logged' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fish_seen_subcommand_from add" -l server -d 'The service, as https://map1.example.org:8444; without it, that of this host' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fish_seen_subcommand_from add" -l certificate -d 'The certificate to ask with' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fish_seen_subcommand_from add" -l key -d 'Its private key' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fish_seen_subcommand_from remove" -l server -d 'The service, as https://map1.example.org:8444; without it, that of this host' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fish_seen_subcommand_from remove" -l certificate -d 'The certificate to ask with' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fish_seen_subcommand_from remove" -l key -d 'Its private key' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fish_seen_subcommand_from list" -l server -d 'The service, as https://map1.example.org:8444; without it, that of this host' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fish_seen_subcommand_from list" -l certificate -d 'The certificate to ask with' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fish_seen_subcommand_from list" -l key -d 'Its private key' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fish_seen_subcommand_from list" -l json -d 'Prints JSON'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fish_seen_subcommand_from import" -l until -d 'When it ends, RFC 3339: 2026-12-24T18:00:00Z' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fish_seen_subcommand_from import" -l reason -d 'Why; it is shown to operators and logged' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fish_seen_subcommand_from import" -l server -d 'The service, as https://map1.example.org:8444; without it, that of this host' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fish_seen_subcommand_from import" -l certificate -d 'The certificate to ask with' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fish_seen_subcommand_from import" -l key -d 'Its private key' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fish_seen_subcommand_from help" -f -a "add" -d 'Bans, or bans otherwise.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Lifts a ban: exactly the name that was banned.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fish_seen_subcommand_from help" -f -a "list" -d 'Shows the bans: who, until when, by whom, why.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fish_seen_subcommand_from help" -f -a "import" -d 'Bans everybody that a ban file names.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand pools; and not __fish_seen_subcommand_from add help" -l server -d 'The service, as https://map1.example.org:8444; without it, that of this host' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand pools; and not __fish_seen_subcommand_from add help" -l certificate -d 'The certificate to ask with' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand pools; and not __fish_seen_subcommand_from add help" -l key -d 'Its private key' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand pools; and not __fish_seen_subcommand_from add help" -s h -l help -d 'Print help'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand pools; and not __fish_seen_subcommand_from add help" -f -a "add" -d 'Adds accounts that nobody has.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand pools; and not __fish_seen_subcommand_from add help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand pools; and __fish_seen_subcommand_from add" -l server -d 'The service, as https://map1.example.org:8444; without it, that of this host' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand pools; and __fish_seen_subcommand_from add" -l certificate -d 'The certificate to ask with' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand pools; and __fish_seen_subcommand_from add" -l key -d 'Its private key' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand pools; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand pools; and __fish_seen_subcommand_from help" -f -a "add" -d 'Adds accounts that nobody has.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand pools; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases ban pools help" -f -a "migrate" -d 'Prints a historic configuration as a glexec.conf of today, with comments on what needs a look.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases ban pools help" -f -a "check" -d 'Checks everything that glexec needs of the site, and says what to do.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases ban pools help" -f -a "explain" -d 'Prints how a call with this proxy would be decided, without any effect.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases ban pools help" -f -a "log" -d 'Answers from the audit records: who ran as whom and when, what was refused, who used how much.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases ban pools help" -f -a "leases" -d 'Shows who has which pool account, and takes accounts back.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases ban pools help" -f -a "ban" -d 'Says who may not run at the site, on every node within seconds.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases ban pools help" -f -a "pools" -d 'Adds pool accounts to the database of the site\'s service.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases ban pools help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and __fish_seen_subcommand_from leases" -f -a "list" -d 'Lists the leases: account, holder, groups, last use, processes that run now.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and __fish_seen_subcommand_from leases" -f -a "import" -d 'Gives a gridmapdir\'s accounts and leases to the site\'s service.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and __fish_seen_subcommand_from leases" -f -a "export" -d 'Writes what the site\'s service has as a gridmapdir, into an empty directory.'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and __fish_seen_subcommand_from leases" -f -a "release" -d 'Takes one account back, unless a process of it runs.'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and __fish_seen_subcommand_from leases" -f -a "expire" -d 'Takes back what was not used for long and has no process.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and __fish_seen_subcommand_from ban" -f -a "add" -d 'Bans, or bans otherwise.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and __fish_seen_subcommand_from ban" -f -a "remove" -d 'Lifts a ban: exactly the name that was banned.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and __fish_seen_subcommand_from ban" -f -a "list" -d 'Shows the bans: who, until when, by whom, why.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and __fish_seen_subcommand_from ban" -f -a "import" -d 'Bans everybody that a ban file names.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and __fish_seen_subcommand_from pools" -f -a "add" -d 'Adds accounts that nobody has.'

@@ -1,12 +1,14 @@
 //! `glexec-admin leases`: who has which pool account, and taking accounts back.
 
 mod holder;
+pub(crate) mod moving;
 mod row;
 mod take_back;
 
 use super::ask::{Consent, consent};
 use super::show::{Look, Table};
 use crate::reading::{Said, loaded};
+use crate::service;
 use crate::site_files;
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 use glexec_config::Config;
@@ -50,6 +52,12 @@ pub fn definition() -> Command {
                 .arg(Arg::new("free").long("free").action(ArgAction::SetTrue).help("Lists the free accounts, too"))
                 .arg(json.clone()),
         )
+        .args(service::options())
+        .subcommand(move_definition("import", "Gives a gridmapdir's accounts and leases to the site's service."))
+        .subcommand(move_definition(
+            "export",
+            "Writes what the site's service has as a gridmapdir, into an empty directory.",
+        ))
         .subcommand(
             Command::new("release")
                 .about("Takes one account back, unless a process of it runs.")
@@ -80,12 +88,22 @@ pub fn definition() -> Command {
         )
 }
 
+fn move_definition(name: &'static str, about: &'static str) -> Command {
+    let directory = Arg::new("directory").value_name("DIR").required(true).value_parser(value_parser!(PathBuf));
+    Command::new(name).about(about).arg(directory.value_hint(ValueHint::DirPath).help("The gridmapdir"))
+}
+
 fn days(text: &str) -> Result<u64, String> {
     text.strip_suffix('d').unwrap_or(text).parse().map_err(|_| "a number of days, as 30d".to_owned())
 }
 
 /// Runs the sub-command.
 pub(super) fn run(matches: &ArgMatches, look: Look) -> Result<Said, String> {
+    match matches.subcommand() {
+        Some(("import", matches)) => return moving::import(matches),
+        Some(("export", matches)) => return moving::export(matches),
+        _ => {}
+    }
     let told = |refusal: glexec_core::reason::Refusal| refusal.for_log();
     let directory = match matches.get_one::<PathBuf>("gridmapdir") {
         Some(directory) => directory.clone(),

@@ -1,0 +1,352 @@
+//! Leases and bans in PostgreSQL: several service hosts, a standby, one transaction a lease.
+//!
+//! `connect` may name several hosts and say `target_session_attrs=read-write`: whoever is the primary is found by trying.
+//! A question whose connection breaks is asked once more over a new one: a lease that was made in the meantime is found.
+
+use super::answer::{Changed, not_older, unavailable};
+use glexec_config::lcmaps::Inconsistency;
+use glexec_core::reason::{Outcome, Reason, Refusal};
+use glexec_policy::files::lease_name::LeaseName;
+use glexec_policy::leases::{Leases, Pool, Usable};
+use glexec_site_client::accounts::{Account, Lease, MAX_ACCOUNTS};
+use glexec_site_client::bans::{Ban, Change, List, Name};
+use glexec_sys::time::now;
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Config, Error, NoTls, Row, Transaction};
+
+/// How long a connection may take to be made, and a question to be answered.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// Most idle connections that are kept.
+const MAX_IDLE: usize = 16;
+/// The schema of this program.
+const SCHEMA: i32 = 1;
+/// The key of the lock under which the schema is made: "glexec" in ASCII.
+const MIGRATION_LOCK: i64 = 0x676c_6578_6563;
+/// How often others may be faster before the pool counts as exhausted.
+const ATTEMPTS: u32 = 200;
+/// Seconds after which a use is noted again.
+const NOTED_FOR: i64 = 60;
+
+/// The database.
+pub struct Database {
+    config: Config,
+    runtime: Handle,
+    idle: Mutex<Vec<Client>>,
+    /// The newest version of the bans that was seen.
+    seen: AtomicU64,
+}
+
+/// A step that was refused, or did not work.
+enum Failed {
+    Refused(Refusal),
+    Database(Error),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Failed::Database(error)
+    }
+}
+
+impl From<Refusal> for Failed {
+    fn from(refusal: Refusal) -> Self {
+        Failed::Refused(refusal)
+    }
+}
+
+/// What is wrong, with the server's own words.
+fn in_words(error: &Error) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("PostgreSQL: {error}: {cause}"),
+        None => format!("PostgreSQL: {error}"),
+    }
+}
+
+/// Whether the same may work over another connection: this one is gone, its server is shutting down or is no primary any more.
+fn may_work_elsewhere(error: &Error) -> bool {
+    match error.code() {
+        None => true,
+        Some(code) => [
+            SqlState::ADMIN_SHUTDOWN,
+            SqlState::CRASH_SHUTDOWN,
+            SqlState::CANNOT_CONNECT_NOW,
+            SqlState::READ_ONLY_SQL_TRANSACTION,
+            SqlState::T_R_SERIALIZATION_FAILURE,
+            SqlState::T_R_DEADLOCK_DETECTED,
+        ]
+        .contains(code),
+    }
+}
+
+impl Database {
+    /// The database that `connect` names; nothing is asked yet.
+    pub fn new(connect: &str, runtime: Handle) -> Result<Self, String> {
+        let mut config = Config::from_str(connect).map_err(|error| format!("[engine] connect: {error}"))?;
+        config.connect_timeout(PATIENCE).application_name("glexec-site");
+        if config.get_hosts().is_empty() {
+            return Err("[engine] connect: names no host".to_owned());
+        }
+        Ok(Database { config, runtime, idle: Mutex::default(), seen: AtomicU64::new(0) })
+    }
+
+    async fn connect(&self) -> Result<Client, Error> {
+        let (client, connection) = self.config.connect(NoTls).await?;
+        // It ends with the client; what went wrong, the question hears.
+        tokio::spawn(connection);
+        client.batch_execute("set statement_timeout = '4s'; set lock_timeout = '2s'").await?;
+        Ok(client)
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Client>> {
+        // Whoever panicked with the lock has left nothing half-done in it.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs a transaction, once more over a new connection where that may help.
+    fn run<T>(&self, work: impl AsyncFn(&Transaction<'_>) -> Result<T, Failed>) -> Outcome<T> {
+        self.runtime.block_on(async {
+            let mut kept = self.idle().pop();
+            for last in [false, true] {
+                let asked = tokio::time::timeout(PATIENCE.saturating_mul(2), async {
+                    let mut client = match kept.take().filter(|client| !client.is_closed()) {
+                        Some(client) => client,
+                        None => self.connect().await?,
+                    };
+                    let transaction = client.transaction().await?;
+                    let done = work(&transaction).await?;
+                    transaction.commit().await?;
+                    Ok((client, done))
+                });
+                match asked.await {
+                    Ok(Ok((client, done))) => {
+                        let mut idle = self.idle();
+                        if idle.len() < MAX_IDLE {
+                            idle.push(client);
+                        }
+                        return Ok(done);
+                    }
+                    Ok(Err(Failed::Refused(refusal))) => return Err(refusal),
+                    Ok(Err(Failed::Database(error))) if !last && may_work_elsewhere(&error) => self.idle().clear(),
+                    Ok(Err(Failed::Database(error))) => return Err(unavailable(in_words(&error))),
+                    Err(_) if !last => self.idle().clear(),
+                    Err(_) => return Err(unavailable("PostgreSQL: no answer in time")),
+                }
+            }
+            Err(unavailable("PostgreSQL: no answer"))
+        })
+    }
+
+    /// Makes the tables where they are missing; one host at a time does.
+    pub fn migrate(&self) -> Outcome<()> {
+        self.run(async |transaction| {
+            transaction.execute("select pg_advisory_xact_lock($1)", &[&MIGRATION_LOCK]).await?;
+            let there = transaction.query_one("select to_regclass('glexec_state') is not null", &[]).await?;
+            if !there.get::<_, bool>(0) {
+                transaction.batch_execute(include_str!("schema.sql")).await?;
+            }
+            let schema: i32 = transaction.query_one("select schema from glexec_state", &[]).await?.get(0);
+            match schema == SCHEMA {
+                true => Ok(()),
+                false => Err(unavailable(format!(
+                    "PostgreSQL: the tables have schema {schema}, this program knows {SCHEMA}: upgrade it"
+                ))
+                .into()),
+            }
+        })
+    }
+
+    /// The bans.
+    pub fn bans(&self) -> Outcome<List> {
+        not_older(self.run(async |transaction| list(transaction).await)?, &self.seen)
+    }
+
+    /// Changes the bans.
+    pub fn change_bans(&self, change: &Change, by: &str, now: i64) -> Outcome<Changed> {
+        self.run(async |transaction| {
+            transaction.query_one("select bans from glexec_state for update", &[]).await?;
+            let Some(list) = list(transaction).await?.changed(change, by, now) else { return Ok(Changed::Nothing) };
+            let (Change::Add { name, .. } | Change::Remove { name }) = change;
+            transaction.execute("delete from glexec_ban where name = $1", &[&name.as_str()]).await?;
+            if let Change::Add { name, until, reason } = change {
+                let insert = "insert into glexec_ban (name, until, reason, by, since) values ($1, $2, $3, $4, $5)";
+                transaction.execute(insert, &[&name.as_str(), until, reason, &by, &now]).await?;
+            }
+            transaction.execute("update glexec_state set bans = bans + 1", &[]).await?;
+            Ok(Changed::Made(list))
+        })
+    }
+
+    /// Accounts after this one.
+    pub fn accounts(&self, after: &str) -> Outcome<Vec<Account>> {
+        let limit = i64::try_from(MAX_ACCOUNTS).unwrap_or(i64::MAX);
+        self.run(async |transaction| {
+            let select = "select account, lease, holder, coalesce(since, 0), coalesce(used, 0) from glexec_account \
+                where account > $1 order by account limit $2";
+            let rows = transaction.query(select, &[&after, &limit]).await?;
+            let lease = |row: &Row| {
+                let (name, holder): (Option<String>, Option<String>) = (row.get(1), row.get(2));
+                name.zip(holder).map(|(name, holder)| Lease { name, holder, since: row.get(3), used: row.get(4) })
+            };
+            Ok(rows.iter().map(|row| Account { account: row.get(0), lease: lease(row) }).collect())
+        })
+    }
+
+    /// Takes accounts over. One that is leased already keeps its holder, and must have the same.
+    pub fn import(&self, accounts: &[Account]) -> Outcome<u64> {
+        self.run(async |transaction| {
+            let mut new: u64 = 0;
+            for Account { account, lease } in accounts {
+                let insert = "insert into glexec_account (account) values ($1) on conflict do nothing";
+                new = new.saturating_add(transaction.execute(insert, &[account]).await?);
+                let Some(lease) = lease else { continue };
+                let update = "update glexec_account set lease = $2, holder = $3, since = $4, used = $5 where account = $1 and lease is null \
+                    and not exists (select 1 from glexec_account where lease = $2)";
+                let Lease { name, holder, since, used } = lease;
+                if transaction.execute(update, &[account, name, holder, since, used]).await? == 0 {
+                    let select = "select account from glexec_account where lease = $1";
+                    let holds = transaction.query_opt(select, &[name]).await?.map(|row| row.get::<_, String>(0));
+                    if holds.as_ref() != Some(account) {
+                        let holds = holds.unwrap_or_else(|| "nothing".to_owned());
+                        let why = format!("{account} is leased to somebody else there, or {holder} has {holds} there");
+                        return Err(Refusal::new(Reason::LcmapsLeaseConflict, why).into());
+                    }
+                }
+            }
+            Ok(new)
+        })
+    }
+}
+
+async fn list(transaction: &Transaction<'_>) -> Result<List, Failed> {
+    // One snapshot would need another isolation; the version is read first, so that a list is never older than it says.
+    let version: i64 = transaction.query_one("select bans from glexec_state", &[]).await?.get(0);
+    let rows =
+        transaction.query("select name, until, reason, by, since from glexec_ban order by since, name", &[]).await?;
+    let mut bans = Vec::with_capacity(rows.len());
+    for row in rows {
+        let name = Name::try_from(row.get::<_, String>(0)).map_err(|why| unavailable(format!("glexec_ban: {why}")))?;
+        bans.push(Ban { name, until: row.get(1), reason: row.get(2), by: row.get(3), since: row.get(4) });
+    }
+    Ok(List { version: u64::try_from(version).unwrap_or(0), bans })
+}
+
+/// A lease that is there: its account and the exact name of its holder.
+async fn held(transaction: &Transaction<'_>, lease: &LeaseName) -> Result<Option<(String, String, i64)>, Error> {
+    let select = "select account, holder, coalesce(used, 0) from glexec_account where lease = $1";
+    let row = transaction.query_opt(select, &[&lease.as_str()]).await?;
+    Ok(row.map(|row| (row.get(0), row.get(1), row.get(2))))
+}
+
+fn conflict(lease: &LeaseName, why: &str) -> Refusal {
+    Refusal::new(Reason::LcmapsLeaseConflict, "the lease of a pool account is in conflict with the site's policy")
+        .detail(format!("{}: {why}", lease.as_str()))
+}
+
+fn exhausted(pool: &Pool, lease: &LeaseName) -> Refusal {
+    let sentence = format!("all accounts of the pool {} are taken", pool.prefix);
+    Refusal::new(Reason::LcmapsPoolExhausted, sentence).detail(format!("lease {}", lease.as_str()))
+}
+
+impl Database {
+    async fn existing_in(
+        &self,
+        transaction: &Transaction<'_>,
+        pool: &Pool,
+        lease: &LeaseName,
+    ) -> Result<Option<String>, Failed> {
+        let Some((account, holder, used)) = held(transaction, lease).await? else { return Ok(None) };
+        if lease.is_shared_with(&holder) {
+            let sentence = "your name differs only in letter case from another user's, who has this lease";
+            let refusal = Refusal::new(Reason::LcmapsLeaseName, sentence);
+            return Err(refusal.detail(format!("holder {holder:?}")).into());
+        }
+        if !pool.has(&account) {
+            // A database has no C library beside it: what the site wants overridden, an operator takes back.
+            let why = format!("{account} is not of pool {}", pool.prefix);
+            let more = match pool.inconsistency {
+                Inconsistency::Refuse => "",
+                Inconsistency::Override => "; override_inconsistency does not count with engine postgresql",
+            };
+            return Err(conflict(lease, &format!("{why}{more}")).into());
+        }
+        let now = now()?;
+        if now.saturating_sub(used) > NOTED_FOR {
+            transaction
+                .execute("update glexec_account set used = $2 where lease = $1", &[&lease.as_str(), &now])
+                .await?;
+        }
+        Ok(Some(account))
+    }
+
+    /// The free accounts of a pool in the order in which they are taken.
+    async fn free(&self, transaction: &Transaction<'_>, pool: &Pool) -> Result<Vec<String>, Failed> {
+        let select = "select account from glexec_account where lease is null and starts_with(account, $1)";
+        let rows = transaction.query(select, &[&pool.prefix]).await?;
+        let mut names: Vec<String> = rows.iter().map(|row| row.get(0)).filter(|name: &String| pool.has(name)).collect();
+        names.sort_by(|a, b| pool.rank(a).cmp(&pool.rank(b)));
+        Ok(names)
+    }
+}
+
+impl Leases for Database {
+    fn existing(&self, _directory: &Path, pool: &Pool, lease: &LeaseName) -> Outcome<Option<String>> {
+        self.run(async |transaction| self.existing_in(transaction, pool, lease).await)
+    }
+
+    fn look(&self, directory: &Path, pool: &Pool, lease: &LeaseName, usable: &Usable<'_>) -> Outcome<Option<String>> {
+        match self.existing(directory, pool, lease)? {
+            Some(account) => Ok(Some(account)),
+            None => self.first_free(directory, pool, lease, usable).map(|_| None),
+        }
+    }
+
+    fn first_free(&self, _directory: &Path, pool: &Pool, lease: &LeaseName, usable: &Usable<'_>) -> Outcome<String> {
+        let free = self.run(async |transaction| self.free(transaction, pool).await)?;
+        for account in free {
+            if usable(&account)? {
+                return Ok(account);
+            }
+        }
+        Err(exhausted(pool, lease))
+    }
+
+    fn lease(&self, _directory: &Path, pool: &Pool, lease: &LeaseName, usable: &Usable<'_>) -> Outcome<String> {
+        for _ in 0..ATTEMPTS {
+            let made = self.run(async |transaction| {
+                // Two jobs of one person come one after the other; the key of the lock is the lease.
+                transaction.execute("select pg_advisory_xact_lock(hashtextextended($1, 1))", &[&lease.as_str()]).await?;
+                if let Some(account) = self.existing_in(transaction, pool, lease).await? {
+                    return Ok(Some(account));
+                }
+                let mut any = false;
+                for account in self.free(transaction, pool).await? {
+                    if !usable(&account)? {
+                        continue;
+                    }
+                    any = true;
+                    // Whoever else is just taking it has locked its row: the next one then.
+                    let update = "update glexec_account set lease = $2, holder = $3, since = $4, used = $4 where account = \
+                        (select account from glexec_account where account = $1 and lease is null for update skip locked)";
+                    let taken = transaction.execute(update, &[&account, &lease.as_str(), &lease.holder(), &now()?]).await?;
+                    if taken == 1 {
+                        return Ok(Some(account));
+                    }
+                }
+                match any {
+                    true => Ok(None),
+                    false => Err(exhausted(pool, lease).into()),
+                }
+            })?;
+            if let Some(account) = made {
+                return Ok(account);
+            }
+        }
+        Err(exhausted(pool, lease))
+    }
+}
