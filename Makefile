@@ -20,6 +20,7 @@ PACKAGES = $(TARGET)/packages
 ADMIN_PROGRAM = $(TARGET)/release/glexec-admin
 # What judges credentials; glexec looks for it where it is installed with PREFIX=/usr.
 VERIFIER = $(TARGET)/release/glexec-verifier
+AGENT = $(TARGET)/release/glexec-agent
 
 # Only what makes a test site needs root. cargo stays the user's own: also under `sudo make`, where root may not have one.
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
@@ -147,6 +148,7 @@ endif
 	install -d $(DESTDIR)$(PREFIX)/libexec/glexec
 	install -m 755 $(VERIFIER) $(DESTDIR)$(PREFIX)/libexec/glexec/verifier
 	install -m 755 $(COMPANIONS) $(SHELL_COMPANIONS) $(DESTDIR)$(PREFIX)/sbin/
+	install -m 755 $(AGENT) $(DESTDIR)$(PREFIX)/sbin/glexec-agent
 	ln -sf glexec_wrapenv $(DESTDIR)$(PREFIX)/sbin/glexec_wrapenv.pl
 	ln -sf glexec_unwrapenv $(DESTDIR)$(PREFIX)/sbin/glexec_unwrapenv.pl
 	ln -sf glexec_wrap.sh $(DESTDIR)$(PREFIX)/sbin/glexec_warp.sh

@@ -3,6 +3,7 @@
 //! There is one, for calls and for `glexec-admin explain`. What it asks of the machine is behind [`Machine`], so that an
 //! explanation can do without what changes something.
 
+use crate::agent::Agent;
 use crate::credential_files::{self as files, RawCredentials};
 use crate::invocation::caller::Caller;
 use crate::invocation::command_line::Payload;
@@ -31,6 +32,7 @@ use glexec_policy::trail::Trail;
 use glexec_policy::world::World;
 use glexec_sys::time::now;
 use nix::unistd::{Gid, Uid};
+use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -111,6 +113,14 @@ pub trait Machine {
 #[derive(Debug, Default)]
 pub struct Privileged {
     accounts: Bounded,
+    notes: RefCell<Vec<String>>,
+}
+
+impl Privileged {
+    /// What the machine has to tell the log.
+    pub fn notes(&self) -> Vec<String> {
+        self.notes.borrow().clone()
+    }
 }
 
 impl Machine for Privileged {
@@ -127,7 +137,8 @@ impl Machine for Privileged {
         now: i64,
     ) -> Outcome<VerifiedIdentity> {
         let actor = service.actor();
-        Verifier::find(Some(&actor), &config.credentials, now)?.verify(raw, caller, config)
+        let agent = Agent::of(config, actor.uid, &self.notes);
+        Verifier::new(Some(&actor), &config.credentials, now).verify(raw, caller, config, agent.as_ref())
     }
 
     fn programs(&self, service: &ServiceAccount) -> Box<dyn Programs> {

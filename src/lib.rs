@@ -3,6 +3,7 @@
 //! The library exists so that programs and tests share code; nothing of it is a public interface. `pipeline` tells the
 //! story; the crate sys holds the only unsafe code and the raw system calls.
 
+pub mod agent;
 pub mod audit;
 pub mod call;
 pub mod credential_files;

@@ -102,6 +102,7 @@ fn authorize(call: &mut Call, inherited: &Inherited, job: &Job) -> Outcome<Autho
     let request = call.environment.request();
     let decided = decision::decide(&matter, request, &config, &machine, &mut known);
     call.know(&known);
+    machine.notes().iter().for_each(|note| call.note(note));
     let Decided { raw, request, target, caller, user, service } = decided?;
     call.record.mapping(&target);
 

@@ -2,6 +2,7 @@
 //!
 //! One credential a process: the user's and the pilot's are judged side by side, and neither process is given the other's.
 
+use crate::agent::Agent;
 use crate::credential_files::RawCredentials;
 use crate::invocation::caller::Caller;
 use glexec_config::Config;
@@ -18,9 +19,10 @@ use glexec_sys::dir::{self, Directory, Writers};
 use glexec_sys::identity::Actor;
 use glexec_sys::program::{self, Executable, NoAnswer, Program, Said};
 use std::ffi::OsStr;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// Where the verifier's program is; fixed when glexec is built.
 pub const PROGRAM: &str = match option_env!("GLEXEC_VERIFIER") {
@@ -42,10 +44,12 @@ pub struct VerifiedIdentity {
     pub notes: Vec<String>,
 }
 
-/// The verifier's program, found and checked, and what every question to it has.
+/// A question as it goes over; it holds a private key, and is wiped when it is let go.
+type Written = Zeroizing<Vec<u8>>;
+
+/// The verifier, and what every question to it has.
 #[derive(Debug)]
 pub struct Verifier<'a> {
-    program: OwnedFd,
     /// Whom it runs as; `None` where whoever asks is nobody special.
     actor: Option<&'a Actor>,
     settings: &'a Credentials,
@@ -53,14 +57,19 @@ pub struct Verifier<'a> {
 }
 
 impl<'a> Verifier<'a> {
-    /// Opens the program, which must be root's, as everything above it must.
-    pub fn find(actor: Option<&'a Actor>, settings: &'a Credentials, now: i64) -> Outcome<Self> {
-        let program = dir::open_program(Path::new(PROGRAM)).map_err(|error| failed(&error.to_string()))?;
-        Ok(Verifier { program, actor, settings, now })
+    /// What every question has; `actor` is whom the program runs as, `None` where whoever asks is nobody special.
+    pub fn new(actor: Option<&'a Actor>, settings: &'a Credentials, now: i64) -> Self {
+        Verifier { actor, settings, now }
     }
 
-    /// Judges the credentials of a call.
-    pub fn verify(&self, raw: &RawCredentials, caller: &Caller, config: &Config) -> Outcome<VerifiedIdentity> {
+    /// Judges the credentials of a call, by the agent where it is given.
+    pub fn verify(
+        &self,
+        raw: &RawCredentials,
+        caller: &Caller,
+        config: &Config,
+        agent: Option<&Agent<'_>>,
+    ) -> Outcome<VerifiedIdentity> {
         let may_omit =
             white_list::contains(&config.glexec.omission_private_key_white_list, &caller.name, &caller.groups);
         let users = if may_omit { KeyRule::MayBeAbsent } else { KeyRule::Required };
@@ -72,8 +81,14 @@ impl<'a> Verifier<'a> {
         ];
         let files: Vec<_> = files.into_iter().filter_map(|(holder, key, file)| Some((holder, key, file?))).collect();
         let asked = files.iter().map(|(holder, key, file)| (Asked::Judge { holder: *holder, key: *key }, file.bytes()));
-        let answers = self.ask(asked.collect(), &trust.descriptors(), MAX_VERDICT)?;
-        let judged = answers.iter().map(|answer| answer.as_deref().map_err(Clone::clone).and_then(verdict::judged));
+        let questions = self.write(asked.collect())?;
+        let judged = match agent.map_or(Ok(None), |agent| agent.judge(&questions, &trust.descriptors()))? {
+            Some(judged) => judged,
+            None => {
+                let answers = self.run(&questions, &trust.descriptors(), MAX_VERDICT)?;
+                answers.into_iter().map(|answer| verdict::judged(&answer?)).collect()
+            }
+        };
         together(files.iter().map(|(holder, ..)| *holder).zip(judged))
     }
 
@@ -95,32 +110,38 @@ impl<'a> Verifier<'a> {
     }
 
     fn ask_one(&self, asked: Asked, file: &[u8], given: &[Option<BorrowedFd<'_>>], most: usize) -> Outcome<Vec<u8>> {
-        self.ask(vec![(asked, file)], given, most)?.pop().unwrap_or_else(|| Err(failed("nothing was asked")))
+        let questions = self.write(vec![(asked, file)])?;
+        self.run(&questions, given, most)?.pop().unwrap_or_else(|| Err(failed("nothing was asked")))
     }
 
-    /// Asks several questions at once, each of a process of its own.
-    fn ask(
+    fn write(&self, asked: Vec<(Asked, &[u8])>) -> Outcome<Vec<Written>> {
+        // Attributes may be meant for certain hosts only.
+        let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
+        let write = |(asked, file)| {
+            let question = Question { asked, settings: self.settings.clone(), host: host.clone(), now: self.now };
+            question::encode(&question, file).ok_or_else(|| failed("the question would be too long"))
+        };
+        asked.into_iter().map(write).collect()
+    }
+
+    /// Runs the program for several questions at once, each a process of its own.
+    fn run(
         &self,
-        asked: Vec<(Asked, &[u8])>,
+        questions: &[Written],
         descriptors: &[Option<BorrowedFd<'_>>],
         max_answer: usize,
     ) -> Outcome<Vec<Outcome<Vec<u8>>>> {
-        // Attributes may be meant for certain hosts only.
-        let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
+        // It must be root's, as everything above it must.
+        let executable = dir::open_program(Path::new(PROGRAM)).map_err(|error| failed(&error.to_string()))?;
         let program = Program {
             actor: self.actor,
-            executable: Executable::Own(self.program.as_fd()),
+            executable: Executable::Own(executable.as_fd()),
             name: OsStr::new("glexec-verifier"),
             arguments: &[],
             descriptors,
             deadline: DEADLINE,
             max_answer,
         };
-        let write = |(asked, file)| {
-            let question = Question { asked, settings: self.settings.clone(), host: host.clone(), now: self.now };
-            question::encode(&question, file).ok_or_else(|| failed("the question would be too long"))
-        };
-        let questions = asked.into_iter().map(write).collect::<Outcome<Vec<_>>>()?;
         let documents: Vec<_> = questions.iter().map(|question| (&program, question.as_slice())).collect();
         Ok(program::ask_all(&documents).into_iter().map(heard).collect())
     }

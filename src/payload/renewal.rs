@@ -43,7 +43,7 @@ pub fn check(
         Err(_) => return Ok(()),
     };
     let actor = service.actor();
-    let verifier = Verifier::find(Some(&actor), &config.credentials, now()?);
+    let verifier = now().map(|now| Verifier::new(Some(&actor), &config.credentials, now));
     let owner = verifier.and_then(|verifier| verifier.whose(&old, user)).map_err(|why| match why.reason() {
         Reason::VerifierFailed => failed(&why.for_log()),
         _ => why,

@@ -7,6 +7,7 @@
 #![allow(clippy::arithmetic_side_effects, clippy::as_conversions)]
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
 
+mod agent;
 mod audit;
 mod audit_log;
 mod cgroup;

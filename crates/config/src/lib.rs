@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod advice;
+pub mod agent;
 pub mod exec;
 pub mod glexec;
 pub mod isolation;
@@ -15,6 +16,7 @@ pub mod values;
 pub mod variables;
 pub mod white_list;
 
+use agent::Agent;
 use glexec::Glexec;
 use glexec_core::credentials::Credentials;
 use isolation::Isolation;
@@ -26,6 +28,8 @@ pub struct Config {
     pub glexec: Glexec,
     /// `[isolation]`.
     pub isolation: Isolation,
+    /// `[agent]`.
+    pub agent: Agent,
     /// `[credentials]`.
     pub credentials: Credentials,
     /// The LCAS plug-ins.

@@ -1,5 +1,6 @@
 //! Reading the text of glexec.conf: TOML, checked values; every mistake has line and column.
 
+use crate::agent::Agent;
 use crate::glexec::Glexec;
 use crate::isolation::Isolation;
 use crate::lcas::Plan;
@@ -22,6 +23,7 @@ use toml::Spanned;
 struct File {
     glexec: Glexec,
     isolation: Isolation,
+    agent: Agent,
     credentials: Credentials,
     lcas: Lcas,
     lcmaps: Lcmaps,
@@ -70,7 +72,7 @@ pub(crate) fn read<File: DeserializeOwned, Checked>(
 }
 
 fn check(file: File) -> Result<Config, ConfigError> {
-    let File { glexec, isolation, credentials, lcas, lcmaps } = file;
+    let File { glexec, agent, isolation, credentials, lcas, lcmaps } = file;
     let cgroup = matches!(glexec.cgroup.get_ref(), Cgroup::Below(_)).then(|| glexec.cgroup.span());
     let epilogue = glexec.epilogue.as_ref().map(Spanned::span);
     for (span, key, what) in [(epilogue, "epilogue", "run it"), (cgroup, "cgroup", "empty it")] {
@@ -89,7 +91,7 @@ fn check(file: File) -> Result<Config, ConfigError> {
         get_account: named(&glexec.lcmaps_get_account_policy),
         verify_account: named(&glexec.lcmaps_verify_account_policy),
     })?;
-    Ok(Config { glexec, isolation, credentials, lcas, lcmaps })
+    Ok(Config { glexec, agent, isolation, credentials, lcas, lcmaps })
 }
 
 /// A policy's name and where it stands; defaults stand nowhere.
@@ -100,7 +102,10 @@ fn named(policy: &Spanned<String>) -> (String, Option<Range<usize>>) {
 /// Whether a file that is no TOML has the historic form: `key = value` without quotes below `[glexec]`. One with tables
 /// that the original did not know is of today, and has a mistake.
 fn is_historic(text: &str) -> bool {
-    if text.lines().any(|line| ["[credentials", "[lcmaps", "[[lcas"].iter().any(|table| line.starts_with(table))) {
+    if text
+        .lines()
+        .any(|line| ["[agent", "[credentials", "[lcmaps", "[[lcas"].iter().any(|table| line.starts_with(table)))
+    {
         return false;
     }
     const KEYS: [&str; 12] = [

@@ -177,6 +177,8 @@ catalogue! {
     VerifierVersion          "verifier.version"           System MayHelp "The verifier is of another version than glexec: an update is under way, or was interrupted.";
     VerifierFailed           "verifier.failed"            System Useless "The verifier process died, took too long or answered nonsense.";
 
+    AgentUnavailable         "agent.unavailable"          System MayHelp "The site requires glexec-agent ([agent] use) and it does not answer; the log says why.";
+
     LcasUserban              "lcas.userban"               Authorization Useless "The user is banned at this site.";
     LcasUserallow            "lcas.userallow"             Authorization Useless "The user is not on the site's list of people who may run here.";
     LcasVoms                 "lcas.voms"                  Authorization Useless "None of the VOMS attributes is on the site's list of those that may run here.";
@@ -321,6 +323,7 @@ mod tests {
         let expected = [
             "trust.crl-expired",
             "verifier.version",
+            "agent.unavailable",
             "lcas.exec-failed",
             "lcmaps.pool-exhausted",
             "lcmaps.exec-failed",

@@ -265,6 +265,18 @@ pub fn check_file(path: &Path) -> Result<(), FileError> {
     stat_file(path).map(drop)
 }
 
+/// Checks that something is a socket of root's that nobody else may connect to, and that only root can have put there.
+pub fn check_socket(path: &Path) -> Result<(), FileError> {
+    let fail = |errno| file_error(path, errno);
+    let (parent, name) = locate(path)?;
+    check_writers(path, &fstat(&parent).map_err(fail)?, Writers::RootOnly)?;
+    let stat = fstatat(&parent, name.as_os_str(), AtFlags::AT_SYMLINK_NOFOLLOW).map_err(fail)?;
+    if kind(&stat) != SFlag::S_IFSOCK {
+        return Err(FileError::Unusable { path: path.into(), why: "is not a socket".into() });
+    }
+    check_writers(path, &stat, Writers::RootOnly)
+}
+
 fn stat_file(path: &Path) -> Result<FileStat, FileError> {
     let fail = |errno| file_error(path, errno);
     let (parent, name) = locate(path)?;

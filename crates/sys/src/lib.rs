@@ -2,6 +2,8 @@
 
 #![allow(unsafe_code, clippy::as_conversions, clippy::disallowed_methods)]
 
+pub mod answering;
+pub mod asking;
 pub mod caller_file;
 pub mod capabilities;
 pub mod cgroup;

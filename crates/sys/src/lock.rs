@@ -25,6 +25,11 @@ pub fn acquire(file: impl AsFd, mechanism: Mechanism, purpose: Purpose) -> Resul
     wait(file.as_fd(), mechanism, purpose, PATIENCE)
 }
 
+/// Locks an open file if nobody else has locked it; `EAGAIN` otherwise.
+pub fn at_once(file: impl AsFd, mechanism: Mechanism, purpose: Purpose) -> Result<(), Errno> {
+    wait(file.as_fd(), mechanism, purpose, Duration::ZERO)
+}
+
 /// The same with a patience of one's own.
 pub(super) fn wait(
     file: BorrowedFd<'_>,

@@ -4,9 +4,11 @@
 use crate::filter::{self, Rule};
 use crate::landlock;
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use std::os::fd::BorrowedFd;
+use nix::sys::stat::Mode;
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// Memory that the sandboxed process may allocate, in bytes: a 256 KiB credential and CRLs of 24 MiB fit with room.
 pub const MAX_MEMORY: libc::rlim_t = 64 * 1024 * 1024;
@@ -18,11 +20,33 @@ const MAX_FILES: libc::rlim_t = 16;
 /// Closes the sandbox around the calling process, which must have taken its unprivileged identity already: it can read
 /// files below `readable`, answer on descriptors it has, allocate memory, and end; nothing else.
 pub fn enter(readable: &[BorrowedFd<'_>]) -> Result<(), String> {
+    prepare()?;
+    close(readable)
+}
+
+/// The part of the sandbox that does not depend on what may be read; [`close`] is the rest.
+pub fn prepare() -> Result<(), String> {
     prctl::set_dumpable(false).map_err(|e| format!("PR_SET_DUMPABLE: {e}"))?;
     prctl::set_no_new_privs().map_err(|e| format!("PR_SET_NO_NEW_PRIVS: {e}"))?;
-    limit_resources()?;
+    limit_resources()
+}
+
+/// Closes the sandbox that [`prepare`] has begun.
+pub fn close(readable: &[BorrowedFd<'_>]) -> Result<(), String> {
     landlock::only_read_below(readable).map_err(|errno| format!("Landlock: {errno}"))?;
-    restrict_system_calls()
+    restrict_system_calls(&[])
+}
+
+/// Closes the sandbox of a process that forks others, which [`prepare`] and [`close`] theirs: it can read files and make
+/// processes, and what those need to take their place; it can open no connection, and execute nothing.
+pub fn enter_as_parent() -> Result<(), String> {
+    prctl::set_dumpable(false).map_err(|e| format!("PR_SET_DUMPABLE: {e}"))?;
+    prctl::set_no_new_privs().map_err(|e| format!("PR_SET_NO_NEW_PRIVS: {e}"))?;
+    lower_limit(Resource::RLIMIT_CORE, 0)?;
+    let root = nix::fcntl::open("/", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty());
+    let root = root.map_err(|errno| format!("/: {errno}"))?;
+    landlock::only_read_below(&[root.as_fd()]).map_err(|errno| format!("Landlock: {errno}"))?;
+    restrict_system_calls(OF_PARENTS)
 }
 
 fn limit_resources() -> Result<(), String> {
@@ -82,12 +106,44 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_exit_group,
 ];
 
+/// System calls that a process needs besides to make others, which take calls from a socket that is there already.
+const OF_PARENTS: &[libc::c_long] = &[
+    libc::SYS_clone,
+    libc::SYS_clone3,
+    libc::SYS_wait4,
+    libc::SYS_kill,
+    libc::SYS_ppoll,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_poll,
+    libc::SYS_getppid,
+    libc::SYS_set_robust_list,
+    libc::SYS_rseq,
+    libc::SYS_prctl,
+    libc::SYS_prlimit64,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_setrlimit,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_getrlimit,
+    libc::SYS_setitimer,
+    libc::SYS_close_range,
+    libc::SYS_accept4,
+    libc::SYS_getsockopt,
+    libc::SYS_recvmsg,
+    libc::SYS_recvfrom,
+    libc::SYS_sendto,
+    libc::SYS_readlinkat,
+    libc::SYS_landlock_create_ruleset,
+    libc::SYS_landlock_add_rule,
+    libc::SYS_landlock_restrict_self,
+    libc::SYS_seccomp,
+];
+
 /// Opening for anything but reading is not allowed; any other system call ends the process.
-fn restrict_system_calls() -> Result<(), String> {
+fn restrict_system_calls(besides: &[libc::c_long]) -> Result<(), String> {
     let writing = libc::O_WRONLY | libc::O_RDWR | libc::O_CREAT | libc::O_TRUNC | libc::O_APPEND;
     // fdopendir(3) looks at its descriptor; Rust's debug builds ask before they close one whether it is open.
     let looking = [libc::F_GETFD, libc::F_GETFL, libc::F_SETFD].map(|command| command as u32);
-    let mut rules: Vec<_> = ALLOWED.iter().map(|call| (*call, Rule::Always)).collect();
+    let mut rules: Vec<_> = ALLOWED.iter().chain(besides).map(|call| (*call, Rule::Always)).collect();
     rules.push((libc::SYS_openat, Rule::Without(2, writing as u32)));
     rules.push((libc::SYS_fcntl, Rule::OneOf(1, looking)));
     let program = filter::compile(rules).ok_or("seccomp: the filter is too large")?;

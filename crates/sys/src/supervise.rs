@@ -228,6 +228,22 @@ pub fn hold_child_signal() -> Result<SignalFd, Errno> {
     SignalFd::with_flags(&child, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
 }
 
+/// Signals that a service reads as messages: a child has ended, or the service is to end.
+pub fn hold_ends() -> Result<SignalFd, Errno> {
+    let ends: SigSet = [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT].into_iter().collect();
+    ends.thread_block()?;
+    SignalFd::with_flags(&ends, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+}
+
+/// Has the kernel end this process when so long has passed.
+pub fn die_within(life: Duration) -> Result<(), Errno> {
+    // SAFETY: itimerval is plain data for which all zeros means "once, never".
+    let mut timer: libc::itimerval = unsafe { std::mem::zeroed() };
+    timer.it_value.tv_sec = libc::time_t::try_from(life.as_secs()).map_err(|_| Errno::EINVAL)?;
+    // SAFETY: `timer` is a valid itimerval and the old value is not asked for.
+    Errno::result(unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) }).map(drop)
+}
+
 /// Lets the signals come again that [`hold_child_signal`] held. A signal that is held is not dropped where it is ignored:
 /// it waits, and would end whatever is executed next.
 pub fn release_signals() -> Result<(), Errno> {

@@ -35,7 +35,7 @@ pub enum ExpiredCas {
 pub fn check(config: &Config, as_root: bool, expired: ExpiredCas) -> Vec<Finding> {
     let actor = as_root.then(|| service_account(config)).flatten();
     let surveyed = time::now().and_then(|now| {
-        let verifier = Verifier::find(actor.as_ref(), &config.credentials, now)?;
+        let verifier = Verifier::new(actor.as_ref(), &config.credentials, now);
         Ok((now, verifier.survey(now.saturating_add(CRL_SOON))?))
     });
     match surveyed {

@@ -121,7 +121,7 @@ impl Machine for Watched {
         let actor = service.actor();
         // Whoever is nobody special asks as themselves.
         let actor = matches!(self.eyes, Eyes::Root(_)).then_some(&actor);
-        let verifier = Verifier::find(actor, &config.credentials, now)?;
+        let verifier = Verifier::new(actor, &config.credentials, now);
         let describe = |file: &[u8]| {
             let unreadable = |why: Refusal| ProxyFile { unreadable: Some(why.for_log()), ..ProxyFile::default() };
             verifier.describe(file).unwrap_or_else(unreadable)
@@ -130,7 +130,7 @@ impl Machine for Watched {
         let pilot = raw.pilot.as_ref().map(|pilot| describe(pilot.bytes()));
         let mut aside = self.aside.borrow_mut();
         (aside.user, aside.pilot) = (Some(user), pilot);
-        verifier.verify(raw, caller, config)
+        verifier.verify(raw, caller, config, None)
     }
 
     fn programs(&self, service: &ServiceAccount) -> Box<dyn Programs> {

@@ -1,0 +1,9 @@
+//! glexec-agent: see the library.
+
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    glexec_agent::start::main()
+}

@@ -1,0 +1,99 @@
+//! The zygote: forks workers, knows which of them wait, and ends those that take too long.
+
+use crate::worker;
+use glexec_sys::answering::Listener;
+use glexec_sys::sandbox;
+use glexec_sys::supervise::{self, Event, Line, Reaped, Side};
+use nix::errno::Errno;
+use nix::libc::{SIGCHLD, SIGKILL};
+use nix::sys::signalfd::SignalFd;
+use nix::unistd::{Pid, getpid};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+/// How many workers may be busy for each that waits: who takes a call and gets stuck must not keep others from being taken.
+const BUSY_FOR_EACH: usize = 8;
+/// When a busy worker is ended that should have ended itself.
+const LIFE: Duration = Duration::from_secs(20);
+/// How long the zygote sleeps at most.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The zygote.
+pub struct Zygote {
+    listener: Listener,
+    /// Held to the end: who has it is the only agent at this place.
+    _alone: Option<File>,
+    signals: SignalFd,
+    ours: Line,
+    theirs: Line,
+    /// How many workers are to wait.
+    wanted: usize,
+    /// The workers that there are; since when they are busy, where they are.
+    workers: BTreeMap<Pid, Option<Instant>>,
+}
+
+impl Zygote {
+    /// Closes the sandbox around the process, which must be the service user's already.
+    pub fn enter(listener: Listener, alone: Option<File>, wanted: usize) -> Result<Self, String> {
+        let signals = supervise::hold_ends().map_err(|errno| format!("signals: {errno}"))?;
+        let (ours, theirs) = Line::pair().map_err(|errno| format!("socketpair: {errno}"))?;
+        sandbox::enter_as_parent()?;
+        Ok(Zygote { listener, _alone: alone, signals, ours, theirs, wanted, workers: BTreeMap::new() })
+    }
+
+    /// Serves until it is told to end.
+    pub fn serve(mut self) -> Result<(), String> {
+        let zygote = getpid();
+        loop {
+            match self.fork_workers() {
+                Ok(Side::Child) => self.live(zygote),
+                // Where there is no room for another process the next look may find some.
+                Ok(Side::Parent(_)) | Err(Errno::EAGAIN | Errno::ENOMEM) => {}
+                Err(errno) => return Err(format!("fork: {errno}")),
+            }
+            let event = supervise::wait(&self.signals, &self.ours, Some(PATIENCE));
+            match event.map_err(|errno| format!("poll: {errno}"))? {
+                Event::Signal(arrived) if arrived.number != SIGCHLD => return Ok(()),
+                _ => self.note(),
+            }
+        }
+    }
+
+    /// Sees to it that enough workers wait; in a new one it says so at once.
+    fn fork_workers(&mut self) -> Result<Side, Errno> {
+        let most = self.wanted.saturating_mul(BUSY_FOR_EACH.saturating_add(1));
+        let waiting = |workers: &BTreeMap<_, Option<Instant>>| workers.values().filter(|busy| busy.is_none()).count();
+        while waiting(&self.workers) < self.wanted && self.workers.len() < most {
+            match supervise::split()? {
+                Side::Child => return Ok(Side::Child),
+                Side::Parent(worker) => self.workers.insert(worker, None),
+            };
+        }
+        Ok(Side::Parent(getpid()))
+    }
+
+    /// The life of a worker, which keeps nothing of the zygote's.
+    fn live(self, zygote: Pid) -> ! {
+        let Zygote { listener, theirs, .. } = self;
+        let ended = std::panic::catch_unwind(AssertUnwindSafe(|| worker::work(zygote, listener, theirs)));
+        supervise::end(i32::from(!matches!(ended, Ok(Ok(())))))
+    }
+
+    /// Notes which workers have taken calls, and which have ended.
+    fn note(&mut self) {
+        while let Some(message) = self.ours.heard() {
+            if let Some(busy) =
+                self.workers.iter_mut().find_map(|(pid, busy)| (worker::taken(*pid) == message).then_some(busy))
+            {
+                *busy = Some(Instant::now());
+            }
+        }
+        while let Reaped::One(pid, _) = supervise::reap() {
+            self.workers.remove(&pid);
+        }
+        let stuck = self.workers.iter().filter(|(_, busy)| busy.is_some_and(|since| since.elapsed() > LIFE));
+        stuck.for_each(|(pid, _)| supervise::signal(*pid, SIGKILL));
+    }
+}
