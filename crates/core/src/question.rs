@@ -124,7 +124,8 @@ pub fn encode(question: &Question, file: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     }
     let line = format!("{MAGIC} {VERSION} {} {}\n", header.len(), file.len());
     // Reserved at once, so that no copy of the key stays behind as it grows.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_QUESTION));
+    let length = line.len().saturating_add(header.len()).saturating_add(file.len());
+    let mut bytes = Zeroizing::new(Vec::with_capacity(length));
     bytes.extend_from_slice(line.as_bytes());
     bytes.extend_from_slice(&header);
     bytes.extend_from_slice(file);

@@ -176,7 +176,11 @@ fn become_program(program: &Program<'_>, words: &[CString], parent: Pid, ends: [
         }
     }
     let prepare = || -> Result<Option<RawFd>, String> {
-        setsid().map_err(|e| format!("setsid: {e}"))?;
+        // A session of its own is out of the reach of the caller's terminal. The verifier has none either way, and would be
+        // scheduled as a stranger to the call (sched(7), autogroup), besides what a session costs.
+        if let Executable::Of(_) = program.executable {
+            setsid().map_err(|e| format!("setsid: {e}"))?;
+        }
         if let Some(actor) = program.actor {
             identity::become_for_good(actor)?;
         }

@@ -42,11 +42,10 @@ fn run() -> Result<(), String> {
     output.write_all(&verdict).and_then(|()| output.flush()).map_err(|error| format!("answering: {error}"))
 }
 
-/// The question: it holds a private key, which is wiped when it is let go.
-fn read() -> Result<zeroize::Zeroizing<Vec<u8>>, String> {
-    let most = MAX_QUESTION.saturating_add(1);
-    let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(most));
-    let limit = u64::try_from(most).unwrap_or(u64::MAX);
+/// The question. It holds a private key, which goes with the process in a moment.
+fn read() -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(MAX_QUESTION).unwrap_or(u64::MAX).saturating_add(1);
     std::io::stdin().lock().take(limit).read_to_end(&mut bytes).map_err(|error| format!("reading: {error}"))?;
     match bytes.len() > MAX_QUESTION {
         true => Err("the question is too long".to_owned()),
