@@ -13,7 +13,7 @@ use crate::payload::private_tmp;
 use crate::payload::renewal;
 use crate::payload::sandbox;
 use crate::payload::switch::{self, Prepared, Wish};
-use crate::payload::view::View;
+use crate::payload::view::{Entry, Ipc, View};
 use glexec_config::Config;
 use glexec_config::isolation::PrivateTmp;
 use glexec_core::reason::{Outcome, Reason, Refusal};
@@ -22,7 +22,6 @@ use glexec_policy::circumstances::Purpose;
 use glexec_policy::mapping::Mapping;
 use glexec_sys::identity::{Actor, Need};
 use glexec_sys::start::{self, Inherited, Limits};
-use std::path::PathBuf;
 
 /// Runs one call; returns the exit code when the process has not become the payload.
 pub fn main() -> u8 {
@@ -86,7 +85,8 @@ fn authorize(call: &mut Call, inherited: &Inherited, job: &Job) -> Outcome<Autho
 
     let config = configuration::load()?;
     let apart = linger::cgroups::make_for_monitors(&config.glexec);
-    call::settle(&needs(&config, job))?;
+    let tmp = private_tmp::when(config.isolation.private_tmp);
+    call::settle(&needs(&config, job, tmp))?;
     call.open_log(&config.glexec);
     apart.unwrap_or_else(|why| call.inform(&why));
     call.check_report()?;
@@ -111,7 +111,9 @@ fn authorize(call: &mut Call, inherited: &Inherited, job: &Job) -> Outcome<Autho
     let epilogue =
         payload.map_or(Ok(None), |payload| Epilogue::find(&config.glexec, &facts(payload), machine.accounts()))?;
     let actor = Actor { uid, gid, groups: Some(groups.clone()) };
-    let view = view(call, sandbox?, &actor, &target, &config)?;
+    let sandbox = sandbox?.map(|path| sandbox::prepare(path, &actor, &switch::actor(&target), &config.isolation));
+    let ipc = if config.isolation.private_ipc { Ipc::Own } else { Ipc::Shared };
+    let view = view(call, sandbox.transpose()?, tmp, ipc, &actor, &target)?;
     if payload.is_none() && config.glexec.create_target_proxy {
         renewal::check(&request.target, cwd, &view, &target, &user, &service, &config)?;
     }
@@ -137,34 +139,30 @@ fn authorize(call: &mut Call, inherited: &Inherited, job: &Job) -> Outcome<Autho
 }
 
 /// What is in use, and needs more of the privileges than every call does.
-fn needs(config: &Config, job: &Job) -> Vec<Need> {
-    let tmp = private_tmp::may_be_wanted(config.isolation.private_tmp);
+fn needs(config: &Config, job: &Job, tmp: PrivateTmp) -> Vec<Need> {
+    let giving = (tmp != PrivateTmp::Never).then_some(Need::Giving);
     let sandbox = job.sandbox.is_some() && config.isolation.sandbox;
-    let mounts = (tmp || sandbox).then_some(Need::Mounts);
-    let giving = tmp.then_some(Need::Giving);
+    let mounts = (giving.is_some() || sandbox || config.isolation.private_ipc).then_some(Need::Mounts);
     epilogue::need(&config.glexec).into_iter().chain(mounts).chain(giving).collect()
 }
 
 /// What the payload will see instead of what others see.
-fn view(call: &mut Call, sandbox: Option<PathBuf>, caller: &Actor, target: &Mapping, config: &Config) -> Outcome<View> {
-    if sandbox.is_some() && !config.isolation.sandbox {
-        let sentence = "this site does not allow --sandbox ([isolation] sandbox = false)";
-        return Err(Refusal::new(Reason::SandboxForbidden, sentence));
-    }
+fn view(
+    call: &mut Call,
+    sandbox: Option<Entry>,
+    tmp: PrivateTmp,
+    ipc: Ipc,
+    caller: &Actor,
+    target: &Mapping,
+) -> Outcome<View> {
     let actor = switch::actor(target);
-    let sandbox = sandbox.map(|path| sandbox::prepare(path, caller.clone(), &actor)).transpose()?;
-    let when = config.isolation.private_tmp;
-    let temporary = match private_tmp::may_be_wanted(when) {
-        true => private_tmp::prepare(when, &target.name, caller, &actor),
-        false => Ok(Vec::new()),
-    };
-    let temporary = match temporary {
+    let temporary = match private_tmp::prepare(tmp, &target.name, caller, &actor) {
         // It can do without, as ever.
-        Err(refusal) if when == PrivateTmp::WhenNeeded => {
+        Err(refusal) if tmp == PrivateTmp::WhenNeeded => {
             call.note(&refusal.for_log());
             Vec::new()
         }
         temporary => temporary?,
     };
-    View::new(sandbox, temporary, &actor)
+    View::new(sandbox, temporary, ipc, &actor)
 }

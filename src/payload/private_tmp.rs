@@ -25,13 +25,11 @@ const STORE: &str = "/var/lib/glexec/tmp";
 /// Permission bits of group and others.
 const OF_OTHERS: u32 = 0o077;
 
-/// Whether some account might get one: whose, is not known yet.
-pub fn may_be_wanted(when: PrivateTmp) -> bool {
-    match when {
-        PrivateTmp::Never => false,
-        PrivateTmp::WhenNeeded => SEEN.iter().any(|(path, _)| !is_common(Path::new(path))),
-        PrivateTmp::Always => true,
-    }
+/// When they are wanted in this call, as far as can be told while the account is not known: never, where everybody can use
+/// what there is and that is enough.
+pub fn when(configured: PrivateTmp) -> PrivateTmp {
+    let all_common = || SEEN.iter().all(|(path, _)| is_common(Path::new(path)));
+    if configured == PrivateTmp::WhenNeeded && all_common() { PrivateTmp::Never } else { configured }
 }
 
 /// Makes them ready for the payload's view, those that it is to have.
@@ -44,10 +42,9 @@ pub fn prepare(when: PrivateTmp, account: &str, caller: &Actor, target: &Actor) 
     let mut entries = Vec::new();
     for (path, name) in SEEN {
         if wanted(path).map_err(broken)? {
-            match acting_as(caller, || Found::at(Path::new(path))).map_err(broken)? {
-                Ok(found) => entries.push(entry(found, name, account, caller, target)?),
-                // There is none, or it is another name of something that is looked at itself.
-                Err(_) => continue,
+            // Where there is none, or a link to what is looked at itself, nothing is to be seen.
+            if let Ok(found) = acting_as(caller, || Found::at(Path::new(path))).map_err(broken)? {
+                entries.push(entry(found, name, account, caller, target)?);
             }
         }
     }

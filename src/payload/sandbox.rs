@@ -1,6 +1,7 @@
 //! `--sandbox DIR`: a directory of the caller's, judged as the caller, that the payload works in as if it were its own.
 
 use crate::payload::view::{Entry, broken, lost, unsupported};
+use glexec_config::isolation::Isolation;
 use glexec_core::escape::in_sentence;
 use glexec_core::reason::{Outcome, Reason, Refusal};
 use glexec_sys::identity::{Actor, acting_as};
@@ -25,11 +26,15 @@ pub fn path(directory: &Path, cwd: Option<&Path>) -> Outcome<PathBuf> {
 }
 
 /// Makes the directory ready for the payload's view.
-pub fn prepare(path: PathBuf, caller: Actor, target: &Actor) -> Outcome<Entry> {
-    let found = acting_as(&caller, || Found::at(&path)).map_err(broken)?.map_err(|why| lost(&path, why))?;
-    check_owner(&path, &found, &caller)?;
+pub fn prepare(path: PathBuf, caller: &Actor, target: &Actor, config: &Isolation) -> Outcome<Entry> {
+    if !config.sandbox {
+        let sentence = "this site does not allow --sandbox ([isolation] sandbox = false)";
+        return Err(Refusal::new(Reason::SandboxForbidden, sentence));
+    }
+    let found = acting_as(caller, || Found::at(&path)).map_err(broken)?.map_err(|why| lost(&path, why))?;
+    check_owner(&path, &found, caller)?;
     let cover = acting_as(target, || found.barred_at()).map_err(broken)?;
-    let (disk, seen) = (owner(&caller), owner(target));
+    let (disk, seen) = (owner(caller), owner(target));
     let owners = if disk == seen { Owners::AsOnDisk } else { Owners::Mapped { disk, seen } };
     match (cover, owners) {
         (Some(0), _) => return Err(lost(&path, Lost::Barred(Errno::EACCES))),
@@ -40,7 +45,7 @@ pub fn prepare(path: PathBuf, caller: Actor, target: &Actor) -> Outcome<Entry> {
     let tree = Tree::clone_of(found.directory(), owners).map_err(|errno| unsupported("an id-mapped mount", errno))?;
     let enter = || Place::below(tree.as_fd(), Path::new(".")).open(OFlag::O_PATH | OFlag::O_DIRECTORY).map(drop);
     acting_as(target, enter).map_err(broken)?.map_err(|errno| lost(&path, Lost::Barred(errno)))?;
-    Ok(Entry { way: found.way, called: path, cover, tree, caller })
+    Ok(Entry { way: found.way, called: path, cover, tree, caller: caller.clone() })
 }
 
 fn owner(actor: &Actor) -> Owner {

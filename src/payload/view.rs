@@ -28,11 +28,22 @@ pub struct Entry {
     pub caller: Actor,
 }
 
-/// All of them.
+/// With whom a payload shares System V and POSIX IPC, and /dev/shm.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ipc {
+    /// With everybody.
+    #[default]
+    Shared,
+    /// With nobody.
+    Own,
+}
+
+/// All that a payload sees otherwise.
 #[derive(Debug, Default)]
 pub struct View {
     sandbox: Option<Entry>,
     temporary: Vec<Entry>,
+    ipc: Ipc,
 }
 
 /// The refusal where the system does not make a step of a view.
@@ -67,8 +78,8 @@ pub fn broken(errno: Errno) -> Refusal {
 
 impl View {
     /// A view in which the payload works in one directory and has others in the place of /tmp and its like.
-    pub fn new(sandbox: Option<Entry>, temporary: Vec<Entry>, target: &Actor) -> Outcome<View> {
-        let view = View { sandbox, temporary };
+    pub fn new(sandbox: Option<Entry>, temporary: Vec<Entry>, ipc: Ipc, target: &Actor) -> Outcome<View> {
+        let view = View { sandbox, temporary, ipc };
         if let Some((tree, path)) = view.inside() {
             let made = acting_as(target, || tree.make_all(&path)).map_err(broken)?;
             made.map_err(|errno| unsupported("the way to the sandbox in the payload's /tmp", errno))?;
@@ -108,10 +119,16 @@ impl View {
 
     /// Makes it the process's own: for the process that becomes the payload, just before it does.
     pub fn enter(&self, target: &Actor) -> Outcome<()> {
-        if self.entries().next().is_none() {
+        if self.entries().next().is_none() && self.ipc == Ipc::Shared {
             return Ok(());
         }
         mount::leave_shared_view().map_err(|errno| unsupported("a mount namespace", errno))?;
+        if self.ipc == Ipc::Own {
+            mount::leave_shared_ipc().map_err(|errno| {
+                let sentence = "the payload cannot be given IPC and a /dev/shm of its own";
+                Refusal::new(Reason::SandboxUnsupported, sentence).detail(errno.desc())
+            })?;
+        }
         self.temporary.iter().try_for_each(Entry::attach)?;
         match (&self.sandbox, self.inside()) {
             (Some(sandbox), Some((tree, path))) => {

@@ -9,6 +9,7 @@
 mod aftermath;
 mod faults;
 mod files;
+mod isolation;
 mod lifecycle;
 mod operation;
 mod process;

@@ -121,6 +121,10 @@ const STEPS: &[(&str, &str)] = &[
     ("touch a lease", "its holder has used it"),
     ("setresgid(-, target, -)", "acting as the target"),
     ("setresuid(-, target, -)", "acting as the target: no capability is in effect"),
+    (
+        "look at the directories for temporary files",
+        "can everybody use them? Else a batch system gave the job some of its own (private_tmp)",
+    ),
     ("look at the command", "with the target's permissions"),
     ("open the target proxy's directory", "with the target's permissions"),
     ("create the target proxy", "new, 0600, the target's own"),
@@ -270,6 +274,7 @@ fn looked_at(call: &Call) -> Option<String> {
     Some(match path.as_str() {
         "/proc/self/ns/user" => "ask the user namespace".into(),
         "/etc/nsswitch.conf" | "/" => "ask the name service".into(),
+        "/tmp" | "/var/tmp" => "look at the directories for temporary files".into(),
         "/etc/suid-debug" | "/etc/ld.so.preload" => "load libraries".into(),
         _ if path.starts_with("/proc/") => "ask who traces".into(),
         _ if path.starts_with("/etc/grid-security/gridmapdir/") => "look at a lease".into(),

@@ -61,7 +61,8 @@ fn quoted(text: &str) -> Vec<&str> {
 
 #[test]
 fn every_attack_has_its_row() {
-    let expected: Vec<String> = (1..=64).map(|n| n.to_string()).chain((1..=32).map(|n| format!("X{n}"))).collect();
+    let numbered = |letter: &str, last: u32| (1..=last).map(|n| format!("{letter}{n}")).collect::<Vec<_>>();
+    let expected = [numbered("", 64), numbered("X", 32), numbered("S", 10)].concat();
     assert_eq!(rows().into_iter().map(|row| row.number).collect::<Vec<_>>(), expected);
 }
 

@@ -240,7 +240,7 @@ fn a_site_can_give_every_payload_a_tmp_of_its_own() {
         let store = "/var/lib/glexec/tmp";
         assert_eq!(
             site.sh(&format!("cd {store}; stat -c '%n %U %a' . 2000 2000/alice 2000/alice/tmp 2000/alice/tmp/a")),
-            ". root 700\n2000 pilot 700\n2000/alice pilot 700\n2000/alice/tmp pilot 700\n2000/alice/tmp/a pilot 644\n"
+            ". root 711\n2000 pilot 700\n2000/alice pilot 700\n2000/alice/tmp pilot 700\n2000/alice/tmp/a pilot 644\n"
         );
         // Another caller's payload, of the same account too, has another one; other accounts look into none.
         site.caller("pilot001").credential("alice").glexec(["ls", "/tmp/a"]).exits(2);
@@ -270,5 +270,23 @@ fn a_sandbox_may_lie_in_the_jobs_own_tmp() {
             run.succeeds_with("/tmp/work/box\ninput\nbox\nalice\n");
         }
         assert_eq!(site.sh("stat -c %U:%G /tmp/work/box/output; ls /tmp/work"), "pilot:pilots\nbox\n");
+    }
+}
+
+// ---- IPC ----
+
+#[test]
+fn a_site_can_give_every_payload_ipc_of_its_own() {
+    for site in Site::in_both_modes() {
+        let pilot = site.pilot().credential("alice");
+        let script = "ipcmk -M 64 > /dev/null; ipcs -m | grep -c 0x; ls -A /dev/shm; echo $((16#$(stat -c %f /dev/shm))); touch /dev/shm/mine";
+        let shared = pilot.glexec(["/bin/bash", "-c", script]);
+        assert!(shared.exits(0).stdout().starts_with("1\n"), "{shared}");
+        assert!(site.exists("/dev/shm/mine"), "by default it is everybody's");
+        site.append("/etc/glexec.conf", "\n[isolation]\nprivate_ipc = true\n");
+        for _ in 0..2 {
+            pilot.glexec(["/bin/bash", "-c", script]).succeeds_with("1\n17407\n");
+        }
+        assert_eq!(site.sh("ls /dev/shm; ipcs -m | grep -c 0x"), "mine\n1\n");
     }
 }

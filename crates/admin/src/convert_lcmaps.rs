@@ -59,7 +59,7 @@ fn fate(module: &str) -> Fate {
         "glexec_tracking" | "process_tracking" => Fate::Succeeds(
             "linger = true ends what the payload leaves behind; tracking_groupid keeps a batch system's group",
         ),
-        "mount_under_scratch" => Fate::Succeeds("LOOK: no private /tmp; let the batch system make one"),
+        "mount_under_scratch" => Fate::Succeeds("private_tmp in [isolation] does it"),
         "afs" => Fate::Succeeds("LOOK: no AFS tokens"),
         "scas_client" | "gums_client" | "saz_client" | "c_pep" => Fate::Fails(CALL_OUT),
         "pilot_sub_proxy" => Fate::Fails("no users without certificates: give them proxies of their own"),
@@ -117,6 +117,11 @@ pub fn write(database: &Database, out: &mut Output) {
                 out.set("type", "\"dummy_bad\"");
             }
         }
+    }
+    if database.variables.iter().any(|variable| module(variable) == "mount_under_scratch") {
+        out.table("[isolation]");
+        out.comment("a /tmp and a /var/tmp of each payload's own, as mount_under_scratch made them");
+        out.set("private_tmp", "\"always\"");
     }
     if !database.policies.is_empty() {
         out.table("[lcmaps.policies]");

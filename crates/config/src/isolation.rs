@@ -22,10 +22,12 @@ pub struct Isolation {
     pub sandbox: bool,
     /// When a payload has a /tmp of its own.
     pub private_tmp: PrivateTmp,
+    /// Whether it has System V and POSIX IPC, and a /dev/shm, of its own.
+    pub private_ipc: bool,
 }
 
 impl Default for Isolation {
     fn default() -> Self {
-        Isolation { sandbox: true, private_tmp: PrivateTmp::WhenNeeded }
+        Isolation { sandbox: true, private_tmp: PrivateTmp::WhenNeeded, private_ipc: false }
     }
 }

@@ -422,13 +422,22 @@ impl Directory {
         OpenFile::judged(path, fd, limit)
     }
 
-    /// Makes a directory for all to look into, where it is missing and its parent is trusted.
-    pub fn make(path: &Path) -> Result<(), FileError> {
+    /// Opens a directory that only root may write and all may go through, and makes it where it is missing and its parent is
+    /// trusted.
+    pub fn open_passage(path: &Path) -> Result<Self, FileError> {
+        let fail = |errno| file_error(path, errno);
         let (parent, name) = locate(path)?;
-        match mkdirat(&parent, name.as_os_str(), Mode::from_bits_truncate(0o755)) {
-            Ok(()) | Err(Errno::EEXIST) => Ok(()),
-            Err(errno) => Err(file_error(path, errno)),
+        let made = match mkdirat(&parent, name.as_os_str(), Mode::S_IRWXU) {
+            Ok(()) => true,
+            Err(Errno::EEXIST) => false,
+            Err(errno) => return Err(fail(errno)),
+        };
+        let fd = openat(&parent, name.as_os_str(), DIRECTORY, Mode::empty()).map_err(fail)?;
+        check_writers(path, &fstat(&fd).map_err(fail)?, Writers::RootOnly)?;
+        if made {
+            fchmod(&fd, Mode::S_IRWXU | Mode::S_IXGRP | Mode::S_IXOTH).map_err(fail)?;
         }
+        Ok(Directory { fd, path: path.into() })
     }
 
     /// Opens a directory of root's that nobody else may enter, and makes it where it is missing and its parent is trusted.
@@ -603,12 +612,6 @@ impl Directory {
         }
         ftruncate(&fd, 0)?;
         File::from(fd).write_all(content).map_err(|error| errno_of(&error))
-    }
-}
-
-impl AsFd for Directory {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
     }
 }
 

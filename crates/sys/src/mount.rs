@@ -140,7 +140,7 @@ impl Tree {
     /// Covers a directory of the process's own mount namespace: instead of what is in it there are only these directories,
     /// one in the other, root's, which nobody can change. Returns the innermost.
     pub fn cover(place: BorrowedFd<'_>, names: &[OsString]) -> Result<OwnedFd, Errno> {
-        let tree = Tree(empty_file_system()?);
+        let tree = Tree(file_system(c"tmpfs", &[(c"mode", c"0755"), (c"size", c"64k")])?);
         let old = umask(Mode::empty());
         let made = tree.make_all(&names.iter().collect::<PathBuf>());
         umask(old);
@@ -160,17 +160,16 @@ fn set_attributes(tree: BorrowedFd<'_>, attributes: &Attributes) -> Result<(), E
     number(rc).map(drop)
 }
 
-/// A new tmpfs, mounted nowhere: root's, for all to look into.
-fn empty_file_system() -> Result<OwnedFd, Errno> {
+/// A new file system, mounted nowhere: root's, nosuid, nodev, noexec.
+fn file_system(kind: &CStr, options: &[(&CStr, &CStr)]) -> Result<OwnedFd, Errno> {
     // SAFETY: a C string; the kernel makes a descriptor.
-    let context = descriptor(unsafe { libc::syscall(libc::SYS_fsopen, c"tmpfs".as_ptr(), FSOPEN_CLOEXEC) })?;
+    let context = descriptor(unsafe { libc::syscall(libc::SYS_fsopen, kind.as_ptr(), FSOPEN_CLOEXEC) })?;
     let configure = |command: libc::c_uint, pair: Option<(&CStr, &CStr)>| {
         let (key, value) = pair.map_or((std::ptr::null(), std::ptr::null()), |(k, v)| (k.as_ptr(), v.as_ptr()));
         // SAFETY: C strings, or null pointers where the command takes none.
         number(unsafe { libc::syscall(libc::SYS_fsconfig, context.as_raw_fd(), command, key, value, 0) }).map(drop)
     };
-    configure(FSCONFIG_SET_STRING, Some((c"mode", c"0755")))?;
-    configure(FSCONFIG_SET_STRING, Some((c"size", c"64k")))?;
+    options.iter().try_for_each(|option| configure(FSCONFIG_SET_STRING, Some(*option)))?;
     configure(FSCONFIG_CMD_CREATE, None)?;
     let attributes = ATTR_NOSUID | ATTR_NODEV | ATTR_NOEXEC;
     // SAFETY: numbers; the kernel makes a descriptor.
@@ -186,6 +185,25 @@ pub fn leave_shared_view() -> Result<(), Errno> {
     // SAFETY: C strings, or null pointers, which this change of propagation does not look at.
     let rc = unsafe { libc::mount(std::ptr::null(), c"/".as_ptr(), std::ptr::null(), flags, std::ptr::null()) };
     Errno::result(rc).map(drop)
+}
+
+/// Gives the process System V and POSIX IPC of its own, with what shows them: /dev/shm and /dev/mqueue, where they are. To be
+/// called in a mount namespace of its own. Needs CAP_SYS_ADMIN.
+pub fn leave_shared_ipc() -> Result<(), Errno> {
+    // SAFETY: a number.
+    Errno::result(unsafe { libc::unshare(libc::CLONE_NEWIPC) })?;
+    replace("/dev/shm", c"tmpfs", &[(c"mode", c"1777")])?;
+    replace("/dev/mqueue", c"mqueue", &[])
+}
+
+/// Mounts a new file system on a directory of root's, where there is one.
+fn replace(directory: &str, kind: &CStr, options: &[(&CStr, &CStr)]) -> Result<(), Errno> {
+    let hold = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    match nix::fcntl::open(directory, hold, Mode::empty()) {
+        Ok(place) => Tree(file_system(kind, options)?).attach(place.as_fd()),
+        Err(Errno::ENOENT) => Ok(()),
+        Err(errno) => Err(errno),
+    }
 }
 
 /// A user namespace in which `disk` stands for `seen` and no other id means anything. Nobody is in it.

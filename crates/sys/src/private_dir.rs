@@ -46,12 +46,13 @@ pub fn given(parent: BorrowedFd<'_>, name: &OsStr, owner: Owner) -> Result<Owned
     if is_private(&fstat(&directory)?, owner) { Ok(directory) } else { Err(Errno::EPERM) }
 }
 
-/// Where private directories of calls are kept, root's alone; made where it is missing.
+/// Where private directories are kept: root's, to be gone through by all and listed by nobody else; made where it is missing,
+/// and the directory above.
 pub fn store(path: &Path) -> Result<Directory, FileError> {
     if let Some(above) = path.parent() {
-        Directory::make(above)?;
+        Directory::open_passage(above)?;
     }
-    Directory::open_private(path)
+    Directory::open_passage(path)
 }
 
 /// Whether the effective identity may make files in a directory and look them up.
