@@ -12,3 +12,5 @@ mod service;
 #[path = "../system/site.rs"]
 #[allow(dead_code)] // the language of the system tests, of which these need a part
 mod site;
+mod status;
+mod xacml;

@@ -6,6 +6,7 @@ use serde_json::Value;
 /// The site's policy, as `tests/site/root/etc/glexec.conf` has it, and who may ask.
 pub const CONFIGURATION: &str = r#"
 listen      = "127.0.0.1:0"
+status      = "127.0.0.1:0"
 [engine]
 type = "gridmapdir"
 [[node]]
@@ -73,6 +74,8 @@ pub struct Service<'s> {
     /// Where it is asked.
     pub server: String,
     log: String,
+    /// Where people look.
+    pub status: String,
 }
 
 impl<'s> Service<'s> {
@@ -88,8 +91,10 @@ impl<'s> Service<'s> {
         let text = site.read(&log);
         let port = text.lines().rev().find_map(|line| line.strip_prefix("event=start listen=127.0.0.1:"));
         let port = port.unwrap_or_else(|| panic!("{host} did not start: {text}"));
+        let status = log_value(&text, "status");
         Service {
             running,
+            status,
             site,
             server: format!("https://{host}.example.org:{}", port.split(' ').next().unwrap()),
             log,
@@ -100,6 +105,12 @@ impl<'s> Service<'s> {
     pub fn log(&self) -> String {
         self.site.read(&self.log)
     }
+}
+
+/// A value of the line in which a service says where it listens.
+pub fn log_value(log: &str, name: &str) -> String {
+    let line = log.lines().rev().find(|line| line.starts_with("event=start ")).unwrap();
+    line.split_once(&format!(" {name}=")).unwrap().1.split(' ').next().unwrap().to_owned()
 }
 
 /// Asks services with the certificate and key of `/root` that `who` names.

@@ -18,6 +18,8 @@ use toml::Spanned;
 struct File {
     #[serde(default = "listen")]
     listen: SocketAddr,
+    #[serde(default = "status")]
+    status: SocketAddr,
     #[serde(default = "certificate")]
     certificate: AbsolutePath,
     #[serde(default = "key")]
@@ -27,6 +29,7 @@ struct File {
     #[serde(default = "service_user")]
     service_user: String,
     engine: Spanned<Engine>,
+    xacml: Option<Xacml>,
     #[serde(default)]
     node: Vec<Node>,
     #[serde(default)]
@@ -41,6 +44,10 @@ struct File {
 
 fn listen() -> SocketAddr {
     SocketAddr::from(([0, 0, 0, 0], 8444))
+}
+
+fn status() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 8445))
 }
 
 fn certificate() -> AbsolutePath {
@@ -78,6 +85,14 @@ pub enum Engine {
         /// Hosts, database and user, as libpq writes them.
         connect: String,
     },
+}
+
+/// `[xacml]`: for clients of SCAS, GUMS and Argus.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Xacml {
+    /// Where they ask.
+    pub listen: SocketAddr,
 }
 
 /// `[[node]]`: hosts that may ask.
@@ -126,6 +141,8 @@ pub struct Operator {
 pub struct SiteService {
     /// Where nodes ask.
     pub listen: SocketAddr,
+    /// Where people and monitoring look.
+    pub status: SocketAddr,
     /// The host's certificate.
     pub certificate: AbsolutePath,
     /// Its key.
@@ -136,6 +153,8 @@ pub struct SiteService {
     pub service_user: String,
     /// Where leases are kept.
     pub engine: Engine,
+    /// For clients of SCAS, GUMS and Argus.
+    pub xacml: Option<Xacml>,
     /// Hosts that may ask.
     pub nodes: Vec<Node>,
     /// People that may ban.
@@ -181,11 +200,13 @@ fn check(file: File) -> Result<SiteService, ConfigError> {
     }
     Ok(SiteService {
         listen: file.listen,
+        status: file.status,
         certificate: file.certificate,
         key: file.key,
         certdir: file.certdir,
         service_user: file.service_user,
         engine: file.engine.into_inner(),
+        xacml: file.xacml,
         nodes: file.node,
         operators: file.operator,
         credentials: file.credentials,
@@ -238,7 +259,7 @@ default = ["local"]
                 "belongs in glexec.conf",
             ),
             (GOOD.replace("[lcmaps.policies]", tracking).replace("gid = [1]\n", ""), "belongs in glexec.conf"),
-            (GOOD.replace("[engine]", "[xacml]\nlisten = \"0.0.0.0:8443\"\n[engine]"), "xacml"),
+            (GOOD.replace("[engine]", "[argus]\nlisten = \"0.0.0.0:8443\"\n[engine]"), "argus"),
         ] {
             assert!(says(&bad).contains(message), "{}", says(&bad));
         }

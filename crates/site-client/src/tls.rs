@@ -3,15 +3,15 @@
 use crate::peer::Rules;
 use glexec_verify::x509::certificate::Certificate;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring, verify_tls13_signature_with_raw_key};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature_with_raw_key};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::version::TLS13;
+use rustls::version::{TLS12, TLS13};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, OtherError, PeerIncompatible,
-    ServerConfig, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, OtherError, ServerConfig,
+    SignatureScheme, SupportedProtocolVersion,
 };
 use std::sync::Arc;
 
@@ -54,12 +54,26 @@ impl Own {
     }
 }
 
+/// Which versions of TLS a service speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speaks {
+    /// TLS 1.3, as all of our own do.
+    Tls13,
+    /// TLS 1.2 as well, for clients of other services.
+    Tls12,
+}
+
 /// The settings of a service whose clients must have a certificate that `rules` accept.
-pub fn server(own: Own, rules: Arc<Rules>) -> Result<ServerConfig, Unusable> {
+pub fn server(own: &Own, rules: Arc<Rules>, speaks: Speaks) -> Result<ServerConfig, Unusable> {
     let provider = Arc::new(ring::default_provider());
     let judges = Arc::new(Judges { rules, provider: Arc::clone(&provider) });
-    let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(&[&TLS13])?;
-    let mut config = builder.with_client_cert_verifier(judges).with_single_cert(own.certificates, own.key)?;
+    let versions: &[&SupportedProtocolVersion] = match speaks {
+        Speaks::Tls13 => &[&TLS13],
+        Speaks::Tls12 => &[&TLS13, &TLS12],
+    };
+    let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(versions)?;
+    let (certificates, key) = (own.certificates.clone(), own.key.clone_key());
+    let mut config = builder.with_client_cert_verifier(judges).with_single_cert(certificates, key)?;
     // Whoever comes back is judged again: its certificate may have been revoked meanwhile.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
@@ -110,11 +124,6 @@ impl Judges {
     }
 }
 
-/// TLS 1.2 is not offered.
-fn too_old() -> Result<HandshakeSignatureValid, Error> {
-    Err(PeerIncompatible::Tls12NotOfferedOrEnabled.into())
-}
-
 impl ClientCertVerifier for Judges {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         // Without a list the client sends what it has.
@@ -132,11 +141,11 @@ impl ClientCertVerifier for Judges {
 
     fn verify_tls12_signature(
         &self,
-        _message: &[u8],
-        _leaf: &CertificateDer<'_>,
-        _signed: &DigitallySignedStruct,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        too_old()
+        verify_tls12_signature(message, leaf, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -172,11 +181,11 @@ impl ServerCertVerifier for Judges {
 
     fn verify_tls12_signature(
         &self,
-        _message: &[u8],
-        _leaf: &CertificateDer<'_>,
-        _signed: &DigitallySignedStruct,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        too_old()
+        verify_tls12_signature(message, leaf, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(

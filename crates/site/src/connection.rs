@@ -2,8 +2,11 @@
 
 use crate::decision::{Known, decide};
 use crate::engine::{Changed, Engine};
+use crate::figures::End;
 use crate::record::Record;
 use crate::shared::Shared;
+use crate::xacml;
+use crate::xml::MAX_DOCUMENT;
 use bytes::Bytes;
 use glexec_config::site_service::SiteService;
 use glexec_core::reason::{Outcome, Reason, Refusal, Retry};
@@ -17,8 +20,10 @@ use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Request, Response, StatusCode};
 use serde::Serialize;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// After this time a peer's certificate is judged again: it may have been revoked since.
 const TRUSTED_FOR: Duration = Duration::from_secs(600);
@@ -35,6 +40,12 @@ pub struct Connection {
     certificates: Vec<Vec<u8>>,
     judged: Mutex<Option<(Instant, Peer)>>,
     address: String,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.shared.figures.connections.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// What a peer may do, by its certificate.
@@ -60,6 +71,18 @@ fn json(value: &impl Serialize) -> Reply {
         }
         Err(_) => reply(StatusCode::INTERNAL_SERVER_ERROR, "the answer could not be written\n"),
     }
+}
+
+fn soap(status: StatusCode, text: String) -> Reply {
+    let mut reply = reply(status, text);
+    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/xml; charset=utf-8"));
+    reply
+}
+
+/// The right to have a question worked on; given back when it is dropped.
+struct Turn {
+    _permit: OwnedSemaphorePermit,
+    began: Instant,
 }
 
 /// What the service cannot do at the moment.
@@ -94,6 +117,7 @@ fn busy() -> Reply {
 impl Connection {
     /// A connection from an address with a peer that has shown these certificates, leaf first.
     pub fn new(shared: Arc<Shared>, certificates: Vec<Vec<u8>>, address: String) -> Self {
+        shared.figures.connections.fetch_add(1, Ordering::Relaxed);
         Connection { shared, certificates, judged: Mutex::default(), address }
     }
 
@@ -143,12 +167,13 @@ impl Connection {
 
     /// Refuses whoever may not ask, and says so to the log.
     fn turned_away(&self, subject: Option<&str>, why: &str) -> Reply {
+        self.shared.figures.turned_away.fetch_add(1, Ordering::Relaxed);
         Record::new("turned-away").with("from", &self.address).maybe("peer", subject).with("reason", why).write();
         reply(StatusCode::FORBIDDEN, format!("{why}\n"))
     }
 
     async fn map(&self, node: String, request: Request<Incoming>) -> Reply {
-        let Ok(turn) = Arc::clone(&self.shared.turns).try_acquire_owned() else { return busy() };
+        let Some(turn) = self.turn() else { return busy() };
         let body = match body(request, MAX_QUESTION).await {
             Ok(body) => body,
             Err(reply) => return reply,
@@ -157,18 +182,65 @@ impl Connection {
             Ok(question) => question,
             Err(why) => return reply(StatusCode::BAD_REQUEST, format!("not a question: {why}\n")),
         };
+        match self.decide(turn, node, question).await {
+            Some(answer) => json(&answer),
+            None => reply(StatusCode::INTERNAL_SERVER_ERROR, "the question could not be answered\n"),
+        }
+    }
+
+    /// The right to have a question worked on, unless too many are.
+    fn turn(&self) -> Option<Turn> {
+        let permit = Arc::clone(&self.shared.turns).try_acquire_owned().ok();
+        if permit.is_none() {
+            self.shared.figures.busy.fetch_add(1, Ordering::Relaxed);
+        }
+        permit.map(|permit| Turn { _permit: permit, began: Instant::now() })
+    }
+
+    async fn decide(&self, turn: Turn, node: String, question: Question) -> Option<Answer> {
         let shared = Arc::clone(&self.shared);
         let answered = tokio::task::spawn_blocking(move || {
             let mut known = Known::default();
             let bans = shared.bans.borrow().clone();
             let decided = bans.and_then(|bans| decide(&question, &shared.site, &shared.engine, &bans, &mut known));
             record(&node, &known, &decided);
-            drop(turn);
+            let end = decided.as_ref().map_or_else(|refusal| End::Deny(refusal.reason().code()), |_| End::Permit);
+            shared.figures.count(&node, end, turn.began.elapsed(), now().unwrap_or(0));
             answer(decided)
         });
-        match answered.await {
-            Ok(answer) => json(&answer),
-            Err(_) => reply(StatusCode::INTERNAL_SERVER_ERROR, "the question could not be answered\n"),
+        answered.await.ok()
+    }
+
+    /// Answers one request of a client of SCAS, GUMS or Argus.
+    pub async fn answer_xacml(&self, request: Request<Incoming>) -> Reply {
+        let peer = match self.peer() {
+            Ok(peer) => peer,
+            Err(refusal) => return self.turned_away(None, &refusal.for_log()),
+        };
+        let Role { node: Some(node), .. } = role(&peer, false, &self.shared.site) else {
+            let why = "no [[node]] of the service's configuration fits this certificate";
+            return self.turned_away(Some(peer.subject.as_str()), why);
+        };
+        if request.method() != Method::POST {
+            return reply(StatusCode::METHOD_NOT_ALLOWED, "questions come with POST\n");
+        }
+        let Some(turn) = self.turn() else { return busy() };
+        let body = match body(request, MAX_DOCUMENT).await {
+            Ok(body) => body,
+            Err(reply) => return reply,
+        };
+        // SOAP 1.1 section 6.2: a fault has the status of an error.
+        let fault = |why: &str| soap(StatusCode::INTERNAL_SERVER_ERROR, xacml::fault(why));
+        let asked = match xacml::asked(&body) {
+            Ok(asked) => asked,
+            Err(why) => return fault(why),
+        };
+        match (self.decide(turn, node, asked.question.clone()).await, glexec_sys::random::<16>(), now()) {
+            (Some(answer), Ok(id), Ok(now)) => {
+                let id = format!("{:032x}", u128::from_ne_bytes(id));
+                soap(StatusCode::OK, xacml::answered(&asked, &answer, &id, now))
+            }
+            _ => fault("the question could not be answered"),
         }
     }
 

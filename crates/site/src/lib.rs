@@ -5,10 +5,15 @@
 mod connection;
 mod decision;
 mod engine;
+mod figures;
 mod names;
+mod page;
 mod record;
 mod server;
 mod service;
 mod shared;
+mod status;
+mod xacml;
+mod xml;
 
 pub use service::main;

@@ -25,8 +25,17 @@ const MAX_CONNECTIONS: usize = 40_000;
 /// Most questions that are worked on or wait for a processor.
 pub const MAX_TURNS: usize = 512;
 
+/// In which form is asked and answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// The service's own.
+    Json,
+    /// That of SCAS, GUMS and Argus.
+    Xacml,
+}
+
 /// Keeps the bans up to date: another service host may have changed them.
-async fn follow(shared: Arc<Shared>) {
+pub async fn follow(shared: Arc<Shared>) {
     let mut ready = false;
     loop {
         let again = Arc::clone(&shared);
@@ -43,11 +52,16 @@ async fn follow(shared: Arc<Shared>) {
 }
 
 /// Serves until `stop` is done; what is being answered then is answered.
-pub async fn serve(listener: TcpListener, tls: ServerConfig, shared: Arc<Shared>, stop: impl Future<Output = ()>) {
+pub async fn serve(
+    listener: TcpListener,
+    tls: ServerConfig,
+    form: Form,
+    shared: Arc<Shared>,
+    stop: impl Future<Output = ()>,
+) {
     let acceptor = TlsAcceptor::from(Arc::new(tls));
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     tokio::pin!(stop);
-    let follower = tokio::spawn(follow(Arc::clone(&shared)));
     loop {
         let accepted = tokio::select! {
             () = &mut stop => break,
@@ -61,19 +75,24 @@ pub async fn serve(listener: TcpListener, tls: ServerConfig, shared: Arc<Shared>
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
         let (acceptor, shared) = (acceptor.clone(), Arc::clone(&shared));
         tokio::spawn(async move {
-            if let Err(why) = talk(stream, address.ip().to_string(), acceptor, shared).await {
+            if let Err(why) = talk(stream, address.ip().to_string(), acceptor, form, shared).await {
                 Record::new("connection").with("from", &address.ip().to_string()).with("reason", &why).write();
             }
             drop(place);
         });
     }
-    follower.abort();
     // Every turn back is every question answered.
     let all = u32::try_from(MAX_TURNS).unwrap_or(u32::MAX);
     let _ = tokio::time::timeout(PATIENCE, shared.turns.acquire_many(all)).await;
 }
 
-async fn talk(stream: TcpStream, address: String, acceptor: TlsAcceptor, shared: Arc<Shared>) -> Result<(), String> {
+async fn talk(
+    stream: TcpStream,
+    address: String,
+    acceptor: TlsAcceptor,
+    form: Form,
+    shared: Arc<Shared>,
+) -> Result<(), String> {
     stream.set_nodelay(true).map_err(|error| error.to_string())?;
     let accepted = tokio::time::timeout(PATIENCE, acceptor.accept(stream)).await;
     let stream = accepted.map_err(|_| "the TLS handshake took too long")?.map_err(|error| error.to_string())?;
@@ -82,7 +101,12 @@ async fn talk(stream: TcpStream, address: String, acceptor: TlsAcceptor, shared:
     let connection = Arc::new(Connection::new(shared, certificates, address));
     let service = service_fn(move |request| {
         let connection = Arc::clone(&connection);
-        async move { Ok::<_, Infallible>(connection.answer(request).await) }
+        async move {
+            Ok::<_, Infallible>(match form {
+                Form::Json => connection.answer(request).await,
+                Form::Xacml => connection.answer_xacml(request).await,
+            })
+        }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(IDLE).max_buf_size(64 * 1024);

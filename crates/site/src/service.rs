@@ -1,21 +1,23 @@
 //! Starting: everything that needs root is read, then it is given up, then the first connection is taken.
 
 use crate::engine::{Engine, unavailable};
+use crate::figures::Figures;
 use crate::record::Record;
-use crate::server::{MAX_TURNS, serve};
+use crate::server::{Form, MAX_TURNS, follow, serve};
 use crate::shared::Shared;
+use crate::status;
 use clap::{Arg, ArgAction, Command, ValueHint, value_parser};
 use glexec_config::site_service::{Engine as Configured, SiteService, parse};
 use glexec_machine::accounts::Nss;
 use glexec_policy::accounts::AccountDatabase;
 use glexec_site_client::peer::Rules;
-use glexec_site_client::tls::{self, Own};
+use glexec_site_client::tls::{self, Own, Speaks};
 use glexec_sys::dir::read_trusted;
 use glexec_sys::identity::{Actor, FilesOfRoot, become_service};
 use glexec_sys::start;
 use nix::unistd::{Gid, Uid};
 use std::io::{Write, stderr, stdout};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
@@ -92,15 +94,23 @@ fn migrate(path: &Path) -> Result<(), String> {
     Engine::start(&site.engine, runtime.handle().clone())?.prepare().map_err(|refusal| refusal.for_log())
 }
 
+fn listen(address: SocketAddr) -> Result<TcpListener, String> {
+    let failed = |error: std::io::Error| format!("listening on {address}: {error}");
+    let listener = TcpListener::bind(address).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    Ok(listener)
+}
+
 fn run(path: &Path) -> Result<(), String> {
     let site = load(path)?;
     let own = Own::read(&trusted(site.certificate.as_path())?, &trusted(site.key.as_path())?);
     let certificates = own.map_err(|error| error.to_string())?;
     let own = certificates.leaf().to_vec();
     let rules = Arc::new(Rules::new(&site.credentials, &site.certdir));
-    let tls = tls::server(certificates, Arc::clone(&rules)).map_err(|error| error.to_string())?;
-    let listener = TcpListener::bind(site.listen).map_err(|error| format!("listening on {}: {error}", site.listen))?;
-    listener.set_nonblocking(true).map_err(|error| error.to_string())?;
+    let tls = |speaks| tls::server(&certificates, Arc::clone(&rules), speaks).map_err(|error| error.to_string());
+    let (ours, theirs) = (tls(Speaks::Tls13)?, tls(Speaks::Tls12)?);
+    let (listener, status) = (listen(site.listen)?, listen(site.status)?);
+    let xacml = site.xacml.as_ref().map(|xacml| listen(xacml.listen)).transpose()?;
     give_up_root(&site)?;
 
     // From here on there are threads, and nothing changes who they are.
@@ -108,20 +118,32 @@ fn run(path: &Path) -> Result<(), String> {
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string())?;
     let engine = Engine::start(&site.engine, runtime.handle().clone())?;
     let bans = watch::Sender::new(Err(unavailable("it was not asked yet")));
-    let shared = Arc::new(Shared { site, engine, rules, own, turns: Arc::new(Semaphore::new(MAX_TURNS)), bans });
+    let (turns, figures) = (Arc::new(Semaphore::new(MAX_TURNS)), Figures::default());
+    let shared = Arc::new(Shared { site, engine, rules, own, turns, figures, bans });
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| error.to_string())?;
         let mut end = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
         let address = listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
-        Record::new("start").with("listen", &address).write();
+        let status = tokio::net::TcpListener::from_std(status).map_err(|error| error.to_string())?;
+        let seen_at = status.local_addr().map(|address| address.to_string()).unwrap_or_default();
+        let line = Record::new("start").with("listen", &address).with("status", &seen_at);
+        tokio::spawn(follow(Arc::clone(&shared)));
+        let xacml = xacml.map(tokio::net::TcpListener::from_std).transpose().map_err(|error| error.to_string())?;
+        let asked_at = xacml.as_ref().and_then(|xacml| xacml.local_addr().ok()).map(|address| address.to_string());
+        line.maybe("xacml", asked_at.as_deref()).write();
+        if let Some(xacml) = xacml {
+            // It ends with the process, as the other does.
+            tokio::spawn(serve(xacml, theirs, Form::Xacml, Arc::clone(&shared), std::future::pending()));
+        }
+        tokio::spawn(status::serve(status, Arc::clone(&shared)));
         let stop = async {
             tokio::select! {
                 _ = end.recv() => {}
                 _ = interrupt.recv() => {}
             }
         };
-        serve(listener, tls, shared, stop).await;
+        serve(listener, ours, Form::Json, shared, stop).await;
         Record::new("stop").write();
         Ok(())
     })

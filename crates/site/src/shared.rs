@@ -1,6 +1,7 @@
 //! What all connections have in common: the configuration, the engine, and the bans as they were last read.
 
 use crate::engine::Engine;
+use crate::figures::Figures;
 use crate::record::Record;
 use glexec_config::site_service::SiteService;
 use glexec_core::reason::{Outcome, Refusal};
@@ -21,6 +22,8 @@ pub struct Shared {
     pub own: Vec<u8>,
     /// Questions that may still be begun.
     pub turns: Arc<Semaphore>,
+    /// What was counted.
+    pub figures: Figures,
     /// The bans as they were last read, or why they could not be.
     pub bans: watch::Sender<Outcome<Arc<List>>>,
 }

@@ -6,13 +6,16 @@ mod postgresql;
 
 pub use answer::{Changed, unavailable};
 use ban_file::BanFile;
+use glexec_config::lcmaps::{Plan, Plugin};
 use glexec_config::site_service::Engine as Configured;
 use glexec_core::reason::{Outcome, Refusal};
-use glexec_machine::gridmapdir::Leasing;
+use glexec_machine::gridmapdir::{Leasing, Standing, View};
 use glexec_policy::leases::Leases;
 use glexec_site_client::accounts::Account;
 use glexec_site_client::bans::{Change, List};
 use postgresql::Database;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use tokio::runtime::Handle;
 
 /// The engine that the site has chosen.
@@ -72,12 +75,40 @@ impl Engine {
         }
     }
 
+    /// Each pool of accounts, by what their names have before the number: all of them, and how many are leased.
+    pub fn pools(&self, plan: &Plan) -> Outcome<BTreeMap<String, (u64, u64)>> {
+        let mut pools: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+        match self {
+            Engine::Gridmapdir(..) => {
+                let directories: BTreeSet<&Path> = plan.plugins.values().filter_map(directory).collect();
+                for directory in directories {
+                    for account in View::open(directory)?.accounts()? {
+                        let pool = pools.entry(account.name.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned());
+                        let (all, leased) = pool.or_default();
+                        *all = all.saturating_add(1);
+                        *leased = leased.saturating_add(u64::from(account.standing != Standing::Free));
+                    }
+                }
+            }
+            Engine::Postgresql(database) => pools.extend(database.pools()?),
+        }
+        Ok(pools)
+    }
+
     /// Takes accounts with their leases over, all or none; how many of them are new.
     pub fn import(&self, accounts: &[Account]) -> Outcome<u64> {
         match self {
             Engine::Gridmapdir(..) => Err(in_directory()),
             Engine::Postgresql(database) => database.import(accounts),
         }
+    }
+}
+
+fn directory(plugin: &Plugin) -> Option<&Path> {
+    match plugin {
+        Plugin::Poolaccount(plugin) => Some(plugin.pools.gridmapdir.as_path()),
+        Plugin::VomsPoolaccount(plugin) => Some(plugin.pools.gridmapdir.as_path()),
+        _ => None,
     }
 }
 

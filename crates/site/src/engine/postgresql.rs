@@ -182,6 +182,17 @@ impl Database {
         })
     }
 
+    /// Pools by name: all accounts, and how many are leased.
+    pub fn pools(&self) -> Outcome<Vec<(String, (u64, u64))>> {
+        self.run(async |transaction| {
+            let select =
+                "select regexp_replace(account, '[0-9]+$', ''), count(*), count(lease) from glexec_account group by 1";
+            let number = |row: &Row, column: usize| u64::try_from(row.get::<_, i64>(column)).unwrap_or(0);
+            let rows = transaction.query(select, &[]).await?;
+            Ok(rows.iter().map(|row| (row.get(0), (number(row, 1), number(row, 2)))).collect())
+        })
+    }
+
     /// Accounts after this one.
     pub fn accounts(&self, after: &str) -> Outcome<Vec<Account>> {
         let limit = i64::try_from(MAX_ACCOUNTS).unwrap_or(i64::MAX);
