@@ -1,7 +1,7 @@
 //! Which cgroup v2 each process of a lingering call is in: the payload in one of its own, the monitor in glexec's, where
 //! nobody finds it who kills the caller's; the front stays where the caller is.
 
-use super::failed;
+use super::failure::failed;
 use crate::call::Call;
 use glexec_config::glexec::Glexec;
 use glexec_config::values;

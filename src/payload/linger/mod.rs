@@ -18,6 +18,7 @@
 
 pub mod cgroups;
 pub mod epilogue;
+mod failure;
 pub mod front;
 mod line;
 pub mod monitor;
@@ -29,6 +30,7 @@ use crate::payload::becoming::{Watched, become_payload};
 use crate::payload::switch::Prepared;
 use cgroups::{Cgroups, Place};
 use epilogue::Epilogue;
+use failure::failed;
 use glexec_config::glexec::Glexec;
 use glexec_core::reason::{self, Reason, Refusal};
 use glexec_policy::mapping::Mapping;
@@ -60,13 +62,6 @@ pub struct Lingering<'a> {
     pub cgroups: Option<Cgroups>,
     /// What is to be run afterwards.
     pub epilogue: Option<Epilogue>,
-}
-
-fn failed(what: &'static str) -> impl Fn(Errno) -> Refusal {
-    move |errno| {
-        let sentence = "the system refused what supervising a payload needs; nothing was run";
-        Refusal::new(Reason::SystemFailed, sentence).detail(format!("{what}: {errno}"))
-    }
 }
 
 /// Splits into the three processes. Ends each of them itself; returns only when the split did not work.
