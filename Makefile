@@ -21,6 +21,9 @@ ADMIN_PROGRAM = $(TARGET)/release/glexec-admin
 # What judges credentials; glexec looks for it where it is installed with PREFIX=/usr.
 VERIFIER = $(TARGET)/release/glexec-verifier
 AGENT = $(TARGET)/release/glexec-agent
+# What glexec-admin asks the site's service with; the service itself is for a host of its own: install-site.
+SITE_REQUEST = $(TARGET)/release/glexec-site-request
+SITE_SERVICE = $(TARGET)/release/glexec-site
 
 # Only what makes a test site needs root. cargo stays the user's own: also under `sudo make`, where root may not have one.
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
@@ -30,7 +33,7 @@ CARGO = $(BUILDER) cargo
 
 SCRIPTS = .ci/run benches/run demo/run $(SHELL_COMPANIONS) $(addprefix packaging/,build-deb build-python build-rpm install-missing lint-python rust-version source-tree) tests/debian/run $(addprefix tests/site/,enter make-pki make-root prepare) packaging/linked-crates tests/attacks/faults.sh
 
-.PHONY: all bench build deb demo test test-debian fuzz faults supply-chain sanitize mutants lint format-check fmt install install-python python rpm clean help packages packages-demo rust rust-tools
+.PHONY: all bench build deb demo install-site test test-debian test-site fuzz faults supply-chain sanitize mutants lint format-check fmt install install-python python rpm clean help packages packages-demo rust rust-tools
 .NOTPARALLEL: # what a target needs is done in the order it is written
 
 all: build
@@ -58,6 +61,10 @@ DEBIAN_ROOTS = $(TARGET)/debian
 test-debian:  ## make demo and make test on bare systems made with debootstrap (root or sudo): DEBIAN="12 13"
 	@packaging/install-missing test-debian
 	@for release in $(DEBIAN); do $(SUDO) env PATH="$$PATH" tests/debian/run $(DEBIAN_ROOTS) $$release || exit 1; done
+
+test-site: rust packages build  ## the site's mapping service, with a real PostgreSQL and its standby (root or sudo)
+	@packaging/install-missing test-site
+	@$(SUDO) env GLEXEC_UNDER_TEST=$(PROGRAM) $(call test-binary,service) --include-ignored
 
 ROUNDS = 100
 PART =
@@ -147,6 +154,7 @@ else
 endif
 	install -d $(DESTDIR)$(PREFIX)/libexec/glexec
 	install -m 755 $(VERIFIER) $(DESTDIR)$(PREFIX)/libexec/glexec/verifier
+	install -m 755 $(SITE_REQUEST) $(DESTDIR)$(PREFIX)/libexec/glexec/site-request
 	install -m 755 $(COMPANIONS) $(SHELL_COMPANIONS) $(DESTDIR)$(PREFIX)/sbin/
 	install -m 755 $(AGENT) $(DESTDIR)$(PREFIX)/sbin/glexec-agent
 	ln -sf glexec_wrapenv $(DESTDIR)$(PREFIX)/sbin/glexec_wrapenv.pl
@@ -173,6 +181,13 @@ endif
 	install -m 644 docs/*.md docs/*.svg $(DESTDIR)$(DOC)/docs/
 	install -m 644 docs/frameworks/*.md $(DESTDIR)$(DOC)/docs/frameworks/
 	install -m 644 docs/plugins/* $(DESTDIR)$(DOC)/docs/plugins/
+
+install-site:  ## install the site's mapping service on a host for it, after `make install`: PREFIX=/usr DESTDIR=
+	@test -x $(SITE_SERVICE) || { echo "install-site: nothing built yet; run make first" >&2; exit 1; }
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)/etc
+	install -m 755 $(SITE_SERVICE) $(DESTDIR)$(PREFIX)/sbin/glexec-site
+	install -m 644 packaging/glexec-site.service $(DESTDIR)$(PREFIX)/lib/systemd/system/
+	test -e $(DESTDIR)/etc/glexec-site.toml || install -m 600 etc/glexec-site.toml $(DESTDIR)/etc/glexec-site.toml
 
 # Debian's place for modules; elsewhere the wheel says where.
 PYTHON_MODULES = $(PREFIX)/lib/python3/dist-packages

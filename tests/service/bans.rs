@@ -136,7 +136,7 @@ fn whoever_waits_for_news_has_them_at_once() {
     };
     let now = version();
     let waiting = site.caller("root").env("PATH", "/usr/sbin:/usr/bin").start(
-        "/usr/sbin/glexec-site-request",
+        "/usr/libexec/glexec/site-request",
         [
             "--certificate",
             "/root/wn1.pem",

@@ -101,7 +101,7 @@ fn garbage_is_refused_and_the_service_goes_on() {
         (r#"{"version":1,"user":["AAAA"],"mode":"root"}"#, "not a question"),
     ] {
         let run = site.caller("root").stdin(garbage).run(
-            "/usr/sbin/glexec-site-request",
+            "/usr/libexec/glexec/site-request",
             [
                 "--certificate",
                 "/root/wn1.pem",
@@ -118,7 +118,7 @@ fn garbage_is_refused_and_the_service_goes_on() {
     }
     // A question in form whose certificates are none.
     let run = site.caller("root").stdin(r#"{"version":1,"user":["AAAA"],"mode":"get_account"}"#).run(
-        "/usr/sbin/glexec-site-request",
+        "/usr/libexec/glexec/site-request",
         ["--certificate", "/root/wn1.pem", "--key", "/root/voms.key", "--server", &service.server, "post", "/v1/map"],
     );
     assert!(run.stdout().contains("credential.malformed"), "{run}");

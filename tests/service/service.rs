@@ -33,9 +33,11 @@ default = ["vomsgroups -> vomspool | localaccount"]
 /// A site with the service's programs and certificates for hosts; none of it runs yet.
 pub fn site() -> Site {
     let site = Site::new();
-    for name in ["glexec-site", "glexec-site-request"] {
-        site.write(&format!("/root/{name}"), std::fs::read(built(name)).unwrap());
-        site.sh(&format!("install -m 755 /root/{name} /usr/sbin/{name}"));
+    for (name, installed) in
+        [("glexec-site", "sbin/glexec-site"), ("glexec-site-request", "libexec/glexec/site-request")]
+    {
+        site.write("/root/program", std::fs::read(built(name)).unwrap());
+        site.sh(&format!("install -D -m 755 /root/program /usr/{installed}; rm /root/program"));
     }
     for name in [
         "certs/root-ca.pem",
@@ -119,7 +121,7 @@ pub fn request<'s>(site: &'s Site, servers: &[&str], who: (&str, &str), what: &[
     let mut arguments = vec!["--certificate", &certificate, "--key", &key];
     arguments.extend(servers.iter().flat_map(|server| ["--server", server]));
     arguments.extend(what);
-    site.caller("root").env("PATH", "/usr/sbin:/usr/bin").run("/usr/sbin/glexec-site-request", arguments)
+    site.caller("root").env("PATH", "/usr/sbin:/usr/bin").run("/usr/libexec/glexec/site-request", arguments)
 }
 
 /// A node of this name asks for the holder of a proxy (`tests/site/make-pki` lists them).

@@ -55,7 +55,7 @@ fn chain(proxy: &str) -> String {
 fn send<'s>(site: &'s Site, server: &str, who: &str, body: &str) -> Run<'s> {
     let certificate = format!("/root/{who}.pem");
     let options = ["--certificate", &certificate, "--key", "/root/voms.key", "--server", server, "post", "/authz"];
-    site.caller("root").stdin(body).run("/usr/sbin/glexec-site-request", options)
+    site.caller("root").stdin(body).run("/usr/libexec/glexec/site-request", options)
 }
 
 #[test]

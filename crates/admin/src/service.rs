@@ -1,4 +1,4 @@
-//! Asking the site's mapping service: `glexec-site-request` does, which has the network and TLS that this program has not.
+//! Asking the site's mapping service: `site-request` does, which has the network and TLS that this program has not.
 
 use clap::{Arg, ArgAction, ArgMatches, ValueHint, value_parser};
 use glexec_sys::plain;
@@ -6,7 +6,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 /// The program.
-const PROGRAM: &str = "/usr/sbin/glexec-site-request";
+const PROGRAM: &str = "/usr/libexec/glexec/site-request";
 /// Longest answer in bytes.
 const MAX_ANSWER: u64 = 16 * 1024 * 1024;
 /// The options that say which service, and with which certificate.

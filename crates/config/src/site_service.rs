@@ -238,6 +238,12 @@ default = ["local"]
     }
 
     #[test]
+    fn the_example_that_is_installed_can_be_used() {
+        let example = include_str!("../../../etc/glexec-site.toml");
+        assert_eq!(parse(example).unwrap().nodes.len(), 1);
+    }
+
+    #[test]
     fn a_small_configuration_will_do() {
         let site = parse(GOOD).unwrap();
         assert_eq!(site.listen.port(), 8444);
