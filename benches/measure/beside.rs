@@ -2,7 +2,7 @@
 
 use crate::case::{Callers, Case, Who, measure, order};
 use crate::figures::Group;
-use crate::site::{GRIDMAPDIR, Site, forget};
+use crate::site::{self, GRIDMAPDIR, Site, forget};
 use std::fs;
 use std::path::Path;
 
@@ -17,6 +17,7 @@ pub const PEER_BUNDLE: &str = "C stack, VOMS, existing lease, system CA bundle";
 pub const DN: &str = "glexec, DN";
 pub const LEASE: &str = "glexec, VOMS, existing lease";
 pub const LINGER: &str = "glexec, VOMS, existing lease, linger";
+pub const SANDBOX: &str = "glexec, VOMS, existing lease, --sandbox";
 
 /// The C stack reads this at every call with a VOMS proxy, where it is there (Debian: ca-certificates).
 const BUNDLE: &str = "/etc/ssl/certs";
@@ -39,6 +40,11 @@ fn cases(site: &Site) -> Vec<Case> {
         before: Box::new(move || bundle(there)),
         ..other(name, &["/usr/sbin/peer", policy, TRUE], credential)
     };
+    let isolated = |name: &str, line: &str| Case {
+        config: format!("{}\n[isolation]\n{line}\n", site.config),
+        ..glexec(name, "bob")
+    };
+    let sandbox = site::make_sandbox();
     let linger = site.with(&[("linger = false", "linger = true")]);
     vec![
         other(TRUE, &[TRUE], "bob"),
@@ -59,6 +65,9 @@ fn cases(site: &Site) -> Vec<Case> {
             ..glexec("glexec, VOMS, first lease", "alice-voms")
         },
         Case { expected: 201, ..glexec("glexec, refused (expired)", "alice-expired") },
+        other(SANDBOX, &["/usr/sbin/glexec", "--sandbox", sandbox, TRUE], "bob"),
+        isolated("glexec, VOMS, existing lease, private_tmp = \"always\"", "private_tmp = \"always\""),
+        isolated("glexec, VOMS, existing lease, private_ipc", "private_ipc = true"),
         Case { config: linger.clone(), ..glexec("glexec, DN, linger", "alice") },
         Case { config: linger, ..glexec(LINGER, "bob") },
     ]

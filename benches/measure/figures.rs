@@ -54,6 +54,11 @@ impl Group {
 }
 
 impl Case {
+    /// What it takes more, in milliseconds.
+    pub fn above(&self, other: &Case) -> Spread {
+        Spread::of(&self.ms.iter().zip(&other.ms).map(|(own, other)| own - other).collect::<Vec<_>>())
+    }
+
     pub fn ratio(&self, to: &Case) -> Spread {
         let ratios: Vec<f64> = self.ms.iter().zip(&to.ms).map(|(own, other)| own / other).collect();
         Spread::of(&ratios)

@@ -48,6 +48,16 @@ pub fn give(name: &str, bytes: &[u8]) {
     chown(&path, Some(PILOT), Some(PILOT)).unwrap();
 }
 
+/// Makes a sandbox of the pilot's, and tells where.
+pub fn make_sandbox() -> &'static str {
+    for path in ["/home/pilot/work", "/home/pilot/work/box"] {
+        fs::create_dir_all(path).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o700)).unwrap();
+        chown(path, Some(PILOT), Some(PILOT)).unwrap();
+    }
+    "/home/pilot/work/box"
+}
+
 /// The leases in a gridmapdir.
 pub fn leases(gridmapdir: &str) -> Vec<String> {
     let names = fs::read_dir(gridmapdir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());

@@ -32,6 +32,10 @@ pub fn all(figures: &Figures) -> Vec<Target> {
     use Goal::{AtLeast, AtMost};
     let call = |to: &str| figures.beside.as_ref()?.first()?.ratio(beside::LEASE, to);
     let linger = || figures.beside.as_ref()?.first()?.ratio(beside::LINGER, beside::LEASE);
+    let sandbox = || {
+        let group = figures.beside.as_ref()?.first()?;
+        Some(group.case(beside::SANDBOX)?.above(group.case(beside::LEASE)?))
+    };
     let grown = |group: &str, large: &str, small: &str| {
         figures.growth.as_ref()?.iter().find(|one| one.name == group)?.ratio(large, small)
     };
@@ -42,6 +46,7 @@ pub fn all(figures: &Figures) -> Vec<Target> {
         target("the same / the C stack, empty system CA bundle", AtMost(0.35), call(beside::PEER)),
         target("the same / `setpriv`", AtMost(2.0), call(beside::SETPRIV)),
         target("linger mode / exec mode", AtMost(1.35), linger()),
+        target("`--sandbox` on top, ms", AtMost(0.4), sandbox()),
         target("100,000-line map / 10 lines", AtMost(1.15), grown(growth::MAP, "100,000", "10")),
         target("10,000 accounts / 20", AtMost(1.10), grown(growth::POOL, "10,000", "20")),
         target("200 CAs / 5", AtMost(1.05), grown(growth::CAS, "200", "5")),
