@@ -10,7 +10,7 @@ use glexec_core::reason::{Outcome, Reason, Refusal};
 use glexec_sys::identity::{Actor, acting_as};
 use glexec_sys::mount::{Owner, Owners, Tree};
 use glexec_sys::private_dir::{self, is_common, is_usable};
-use glexec_sys::way::Found;
+use glexec_sys::way::{Found, Lost};
 use nix::errno::Errno;
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -39,27 +39,39 @@ pub fn prepare(when: PrivateTmp, account: &str, caller: &Actor, target: &Actor) 
         PrivateTmp::WhenNeeded => acting_as(target, || !is_usable(Path::new(path))),
         PrivateTmp::Always => Ok(true),
     };
-    let mut entries = Vec::new();
+    let mut entries: Vec<Entry> = Vec::new();
     for (path, name) in SEEN {
-        if wanted(path).map_err(broken)? {
-            // Where there is none, or a link to what is looked at itself, nothing is to be seen.
-            if let Ok(found) = acting_as(caller, || Found::at(Path::new(path))).map_err(broken)? {
-                entries.push(entry(found, name, account, caller, target)?);
-            }
+        if !wanted(path).map_err(broken)? {
+            continue;
+        }
+        let found = match acting_as(caller, || Found::behind(Path::new(path))).map_err(broken)? {
+            Ok(found) => found,
+            // Nobody has one.
+            Err(Lost::NotADirectory | Lost::Barred(Errno::ENOENT)) => continue,
+            Err(why) => return Err(failed(&format!("{path}: {why:?}"))),
+        };
+        // Where one is a symbolic link it may lead to, or into, the other.
+        match entries.iter_mut().find(|entry| found.way.path().starts_with(entry.way.path())) {
+            Some(entry) if found.way.path() == entry.way.path() => entry.called.push(path.into()),
+            Some(_) => {}
+            None => entries.push(entry((path, found), name, account, caller, target)?),
         }
     }
     Ok(entries)
 }
 
-fn entry(found: Found, name: &str, account: &str, caller: &Actor, target: &Actor) -> Outcome<Entry> {
+fn entry((path, found): (&str, Found), name: &str, account: &str, caller: &Actor, target: &Actor) -> Outcome<Entry> {
+    if caller.uid.is_root() || caller.gid.as_raw() == 0 {
+        // The payload could leave a setuid program of root's there.
+        return Err(failed("what is root's, or of root's group, is never shown as somebody else's"));
+    }
     let room = room(account, caller)?;
     let directory = acting_as(caller, || private_dir::own(room.as_fd(), OsStr::new(name))).map_err(broken)?;
     let directory = directory.map_err(|errno| failed(errno.desc()))?;
     let (disk, seen) = (owner(caller), owner(target));
     let owners = if disk == seen { Owners::AsOnDisk } else { Owners::Mapped { disk, seen } };
     let tree = Tree::clone_of(directory.as_fd(), owners).map_err(|errno| failed(errno.desc()))?;
-    let called = found.way.path();
-    Ok(Entry { way: found.way, called, cover: None, tree, caller: caller.clone() })
+    Ok(Entry { way: found.way, called: vec![path.into()], cover: None, tree, caller: caller.clone() })
 }
 
 fn owner(actor: &Actor) -> Owner {
@@ -78,7 +90,7 @@ fn room(account: &str, caller: &Actor) -> Outcome<OwnedFd> {
         return Err(failed("the account has a name that no directory can have"));
     }
     let refused = |errno: Errno| failed(errno.desc());
-    let tmp = acting_as(caller, || Found::at(Path::new(TMP))).map_err(broken)?;
+    let tmp = acting_as(caller, || Found::behind(Path::new(TMP))).map_err(broken)?;
     let is_callers = |tmp: &Found| {
         tmp.standing().is_ok_and(|standing| {
             let (uid, gid) = (caller.uid.as_raw(), caller.gid.as_raw());

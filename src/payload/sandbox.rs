@@ -45,7 +45,7 @@ pub fn prepare(path: PathBuf, caller: &Actor, target: &Actor, config: &Isolation
     let tree = Tree::clone_of(found.directory(), owners).map_err(|errno| unsupported("an id-mapped mount", errno))?;
     let enter = || Place::below(tree.as_fd(), Path::new(".")).open(OFlag::O_PATH | OFlag::O_DIRECTORY).map(drop);
     acting_as(target, enter).map_err(broken)?.map_err(|errno| lost(&path, Lost::Barred(errno)))?;
-    Ok(Entry { way: found.way, called: path, cover, tree, caller: caller.clone() })
+    Ok(Entry { way: found.way, called: vec![path], cover, tree, caller: caller.clone() })
 }
 
 fn owner(actor: &Actor) -> Owner {

@@ -48,7 +48,7 @@ pub fn write(
     match target {
         TargetProxy::None => Ok(None),
         TargetProxy::Default => {
-            let prefix = PathBuf::from(format!("/tmp/x509up_u{uid}.glexec."));
+            let prefix = view.path(Path::new(&format!("/tmp/x509up_u{uid}.glexec.")));
             let written = target_file::create_new(&view.place(&prefix), bytes).map_err(|why| refusal(&prefix, &why))?;
             let path = prefix.with_file_name(written.name());
             Ok(Some(Copy { path, lifetime: Lifetime::Temporary, written }))

@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 pub struct Entry {
     /// The way to it, as the caller goes it.
     pub way: Way,
-    /// The path by which the caller calls it.
-    pub called: PathBuf,
+    /// The paths by which the caller calls it.
+    pub called: Vec<PathBuf>,
     /// After how many steps of the way the target may not look any further. What is there is covered, for the payload.
     pub cover: Option<usize>,
     /// What the payload sees there.
@@ -104,7 +104,10 @@ impl View {
 
     /// The path that the payload has for what the caller calls so: the same, but for symbolic links above an entry.
     pub fn path(&self, path: &Path) -> PathBuf {
-        let below = |entry: &Entry| path.strip_prefix(&entry.called).ok().map(|rest| entry.way.path().join(rest));
+        let below = |entry: &Entry| {
+            let rest = entry.called.iter().find_map(|called| path.strip_prefix(called).ok())?;
+            Some(entry.way.path().join(rest))
+        };
         self.entries().find_map(below).unwrap_or_else(|| path.into())
     }
 
@@ -134,7 +137,7 @@ impl View {
             (Some(sandbox), Some((tree, path))) => {
                 let hold = OFlag::O_PATH | OFlag::O_DIRECTORY;
                 let place = acting_as(target, || Place::below(tree.as_fd(), &path).open(hold)).map_err(broken)?;
-                let place = place.map_err(|errno| lost(&sandbox.called, Lost::Barred(errno)))?;
+                let place = place.map_err(|errno| lost(&sandbox.way.path(), Lost::Barred(errno)))?;
                 sandbox.tree.attach(place.as_fd()).map_err(|errno| unsupported("mounting", errno))
             }
             (Some(sandbox), None) => sandbox.attach(),
@@ -154,7 +157,7 @@ impl Entry {
         let failed = |errno| unsupported("mounting", errno);
         let depth = self.cover.unwrap_or(self.way.length());
         let place = acting_as(&self.caller, || self.way.again(depth)).map_err(failed)?;
-        let place = place.map_err(|why| lost(&self.called, why))?;
+        let place = place.map_err(|why| lost(&self.way.path(), why))?;
         match self.cover {
             None => self.tree.attach(place.as_fd()),
             Some(depth) => Tree::cover(place.as_fd(), &self.way.names_from(depth))

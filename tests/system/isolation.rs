@@ -251,6 +251,41 @@ fn a_site_can_give_every_payload_a_tmp_of_its_own() {
 }
 
 #[test]
+fn a_tmp_of_the_payloads_own_is_there_too_where_the_sites_is_a_symbolic_link() {
+    for (links, seen) in [
+        ("rm -rf /tmp; mkdir -m 1777 /disk; ln -s /disk /tmp", "/tmp:\n\n/var/tmp:\n"),
+        ("rm -rf /var/tmp; ln -s ../tmp /var/tmp", "/tmp:\n\n/var/tmp:\n"),
+    ] {
+        let site = Site::with(|site| site.append("/etc/glexec.conf", "\n[isolation]\nprivate_tmp = \"always\"\n"));
+        site.sh(links);
+        site.caller("mallory").sh("touch /tmp/planted /var/tmp/planted").exits(0);
+        let pilot = site.pilot().credential("alice");
+        let none = pilot.clone().env("GLEXEC_TARGET_PROXY", "/dev/null");
+        none.glexec(["sh", "-c", "ls -A /tmp/ /var/tmp/ | sed 's,/:,:,'; echo 1 > /tmp/a"]).succeeds_with(seen);
+        none.glexec(["cat", "/tmp/a"]).succeeds_with("1\n");
+        let script = "stat -c %U:%a $X509_USER_PROXY";
+        pilot.glexec(["sh", "-c", script]).succeeds_with("alice:600\n");
+        for proxy in ["/tmp/proxy", "/var/tmp/proxy"] {
+            let named = pilot.clone().env("GLEXEC_TARGET_PROXY", proxy);
+            named.glexec(["sh", "-c", script]).succeeds_with("alice:600\n");
+            named.glexec::<&str>([]).succeeds_with("");
+        }
+        assert!(!site.sh("ls -A /tmp/ /var/tmp/").contains("proxy"), "{links}: nothing of the payload's is outside");
+    }
+}
+
+#[test]
+fn no_payload_is_shown_what_is_roots_on_disk_as_its_tmp() {
+    let site = Site::with(|site| {
+        site.append("/etc/glexec.conf", "\n[isolation]\nprivate_tmp = \"always\"\n");
+        site.configure(|text| text.replace("[\"pilot\"", "[\"root\", \"pilot\""));
+    });
+    let root = site.caller("root").credential("alice");
+    root.glexec(["cp", "/bin/id", "/tmp/id"]).refused(202, "sandbox.unsupported");
+    site.sh("test ! -e /var/lib/glexec/tmp/0");
+}
+
+#[test]
 fn a_site_can_leave_tmp_as_it_is() {
     let site = Site::with(|site| site.append("/etc/glexec.conf", "\n[isolation]\nprivate_tmp = \"never\"\n"));
     with_tmp_of_the_job(&site);

@@ -14,6 +14,8 @@ type Identity = (libc::dev_t, libc::ino_t);
 
 /// Directories are held, not opened: that needs no permission on themselves.
 const HOLD: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY).union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
+/// The same through a symbolic link.
+const HOLD_BEHIND: OFlag = HOLD.difference(OFlag::O_NOFOLLOW);
 
 /// Why there is no way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +70,16 @@ impl Found {
     pub fn at(path: &Path) -> Result<Found, Lost> {
         // Without a slash at its end, which would have a link followed.
         let path: PathBuf = path.components().collect();
-        let directory = nix::fcntl::open(&path, HOLD, Mode::empty()).map_err(|errno| match errno {
+        Found::held_by(&path, HOLD)
+    }
+
+    /// The same, but that the last component may be a symbolic link, too.
+    pub fn behind(path: &Path) -> Result<Found, Lost> {
+        Found::held_by(path, HOLD_BEHIND)
+    }
+
+    fn held_by(path: &Path, flags: OFlag) -> Result<Found, Lost> {
+        let directory = nix::fcntl::open(path, flags, Mode::empty()).map_err(|errno| match errno {
             Errno::ENOTDIR | Errno::ELOOP => Lost::NotADirectory,
             errno => Lost::Barred(errno),
         })?;
