@@ -87,6 +87,8 @@ impl<'s> Service<'s> {
         let configuration = site.read("/etc/glexec-site.toml");
         let own = format!("certificate = \"/root/{host}.pem\"\nkey = \"/root/voms.key\"\n{configuration}");
         site.write(&format!("/root/{host}.toml"), own);
+        // What a service of before has said is not this one's.
+        site.sh(&format!("rm -f {log}"));
         let script = format!("exec glexec-site --config /root/{host}.toml 2>> {log}");
         let running = site.caller("root").env("PATH", "/usr/sbin:/usr/bin").start("/bin/bash", ["-c", &script]);
         site.wait_until(&format!("grep -q event= {log}"));
