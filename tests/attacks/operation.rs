@@ -87,8 +87,6 @@ const STEPS: &[(&str, &str)] = &[
     ("write to a pipe", "the question to the verifier; its verdict"),
     ("write to a socket", "a question about an account, and the helper's answer"),
     ("end the helper", "which waits for the next question, or hangs"),
-    ("look at /tmp", "might some account need one of its own there?"),
-    ("look at /var/tmp", "the same"),
     ("execve the verifier", "by its descriptor, with no environment"),
     ("fork", "a process with less"),
     ("wait for a child", "and reap it"),
