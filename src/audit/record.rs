@@ -167,6 +167,13 @@ impl Record {
         self.set(Field::Killed, killed.to_string().as_bytes(), MAX_TEXT);
     }
 
+    /// How a call ended that lost its monitor: how is not known, but that nothing is left.
+    pub fn lost(&mut self, payload: i32, killed: u64) {
+        self.payload(payload);
+        self.set(Field::Killed, killed.to_string().as_bytes(), MAX_TEXT);
+        self.set(Field::Lost, b"true", MAX_TEXT);
+    }
+
     /// How the site's epilogue ended, as one word.
     pub fn epilogue(&mut self, word: &str) {
         self.set(Field::Epilogue, word.as_bytes(), MAX_TEXT);

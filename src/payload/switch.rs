@@ -12,6 +12,7 @@ use glexec_core::reason::{Outcome, Reason, Refusal};
 use glexec_policy::mapping::Mapping;
 use glexec_sys::execute::execute;
 use glexec_sys::identity::{self, Actor};
+use glexec_sys::left_file::LeftFile;
 use glexec_sys::start::Limits;
 use glexec_sys::{lookup, terminal};
 use nix::errno::Errno;
@@ -177,6 +178,11 @@ impl Prepared {
         if let Some(copy) = self.copy.as_ref().filter(|copy| copy.lifetime == Lifetime::Temporary) {
             copy.remove();
         }
+    }
+
+    /// The files that [`Prepared::remove_temporary`] removes.
+    pub fn left_files(&self) -> Vec<LeftFile> {
+        self.copy.iter().filter_map(Copy::left).collect()
     }
 
     /// The payload's copy of the proxy, where there is one.

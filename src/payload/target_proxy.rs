@@ -5,6 +5,7 @@ use crate::payload::view::View;
 use glexec_core::escape::in_sentence;
 use glexec_core::lock::Mechanism;
 use glexec_core::reason::{Outcome, Reason, Refusal};
+use glexec_sys::left_file::LeftFile;
 use glexec_sys::target_file::{self, Refused, Written};
 use std::path::{Path, PathBuf};
 
@@ -33,6 +34,13 @@ impl Copy {
     pub fn remove(&self) {
         // There is nobody left to tell: the call is being refused for another reason.
         let _ = self.written.remove();
+    }
+}
+
+impl Copy {
+    /// Where it lies, for whoever removes it when nobody of the call is left to do so.
+    pub fn left(&self) -> Option<LeftFile> {
+        self.written.left().filter(|_| self.lifetime == Lifetime::Temporary)
     }
 }
 

@@ -149,6 +149,14 @@ const STEPS: &[(&str, &str)] = &[
         "from front to monitor, and from there to the payload: nothing of the caller's is held any more, begin; from monitor to front: how it ended",
     ),
     ("ask what children used", "for the end record"),
+    ("ask where the target proxy lies", "for whoever removes it from outside the job's mount namespace"),
+    ("make /run/glexec", "what calls of this machine share, root's alone"),
+    ("make /run/glexec/calls", "what has to be done should a whole call be killed"),
+    ("create a call's remains, which have no name yet", "whoever is killed meanwhile leaves nothing behind"),
+    ("write a call's remains, which have no name yet", "processes, target proxy, epilogue"),
+    ("lock a call's remains, which have no name yet", "as long as the monitor lives it looks after its call"),
+    ("link a call's remains", "glexec-admin sweep finds it from here on"),
+    ("remove a call's remains", "everything is done"),
     ("look for a cgroup v2", "for the monitor and for the payload, where the system has them"),
 ];
 
@@ -209,6 +217,9 @@ fn file(path: &str) -> Option<&'static str> {
         _ if below("/var/log/glexec/glexec.log") => "the log",
         _ if below("/tmp/x509up_u") => "the target proxy",
         _ if below("/etc/grid-security/gridmapdir/") => "an account's record",
+        "/run/glexec/calls" => "the calls",
+        _ if below("/run/glexec/calls/.") || below("/run/glexec/calls/#") => "a call's remains, which have no name yet",
+        _ if below("/run/glexec/calls/") => "a call's remains",
         "/run/glexec/." => "a file without a name",
         _ if below("/run/glexec/#") => "a file without a name",
         _ if below("/run/glexec/lease-") => "a note",
@@ -249,6 +260,7 @@ fn opened(call: &Call) -> String {
         "/proc/self/status" => return "ask the own status".into(),
         "/proc/self/stat" => return "ask the own terminal".into(),
         "/dev/null" => return "open /dev/null".into(),
+        _ if path.starts_with("/proc/self/fdinfo/") => return "ask where the target proxy lies".into(),
         "/etc/grid-security/certificates" if !flag("O_PATH") => return "open the CA directory".into(),
         "/etc/grid-security/vomsdir" if !flag("O_PATH") => return "open the VOMS directory".into(),
         GRIDMAPDIR if !flag("O_PATH") => return "open the gridmapdir".into(),
@@ -661,6 +673,11 @@ const PRIVILEGED: &[&str] = &[
     "/var/log/glexec",
     "/var/log/glexec/glexec.log",
     "/dev/null",
+    // What has to be done should a whole call be killed.
+    "/run",
+    "/run/glexec",
+    "/run/glexec/calls",
+    "/run/glexec/calls/.",
     // The account database, by the C library; the NSS modules are those of nsswitch.conf.
     "/etc/nsswitch.conf",
     "/etc/passwd",
@@ -746,7 +763,12 @@ fn keeps_to_its_files(call: &Call) {
         }
         "rename" | "renameat" | "renameat2" | "link" | "linkat" | "unlink" | "unlinkat" | "symlink" | "symlinkat"
         | "mkdir" | "mkdirat" | "chmod" | "fchmodat" | "chown" | "fchownat" | "truncate" | "mknod" | "mknodat" => {
-            let ours = paths.iter().all(|path| path.starts_with("/etc/grid-security/gridmapdir/"));
+            let ours = |path: &String| {
+                let below = ["/etc/grid-security/gridmapdir/", "/run/glexec/calls/", "/proc/self/fd/"];
+                ["/run/glexec", "/run/glexec/calls"].contains(&path.as_str())
+                    || below.iter().any(|part| path.starts_with(part))
+            };
+            let ours = paths.iter().all(ours);
             assert!(call.users[1] != 0 || ours, "changed with privileges: {call:?}");
         }
         "socket" => assert!(call.arguments.starts_with("AF_UNIX"), "{call:?}"),

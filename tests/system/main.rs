@@ -32,6 +32,7 @@ mod robustness;
 mod sandbox;
 mod site;
 mod site_itself;
+mod sweep;
 mod switch;
 mod target_proxy;
 mod tutorial;

@@ -22,6 +22,7 @@ mod reading;
 mod service;
 mod show;
 mod site_files;
+mod sweep;
 
 use clap::{Arg, ArgMatches, Command, ValueHint, value_parser};
 use glexec_config::parse::parse;
@@ -45,6 +46,7 @@ pub fn definition() -> Command {
         .subcommand(log::definition())
         .subcommand(leases::definition())
         .subcommand(ban::definition())
+        .subcommand(sweep::definition())
         .subcommand(pools_definition())
 }
 
@@ -106,6 +108,9 @@ fn run(inherited: Inherited, failed: u8) -> Result<u8, String> {
         },
         Some(("ban", matches)) => ban::run(matches, look).map(|said| say(&said, failed)),
         Some(("leases", matches)) => leases::run(matches, look).map(|said| say(&said, failed)),
+        Some(("sweep", matches)) => {
+            sweep::run(matches).map(|(text, code)| say(&Said { text: text.into(), code }, failed))
+        }
         Some(("log", matches)) => log::run(matches, look, &mut out, &mut stderr()).map(|said| said.code),
         _ => Err("no command".to_owned()),
     }

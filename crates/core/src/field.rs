@@ -73,6 +73,7 @@ catalogue! {
     MaxRss      "max_rss"     "The largest resident memory that one process of them had, in KiB.";
     Killed      "killed"      "How many processes the payload left behind that had to be killed.";
     Epilogue    "epilogue"    "How the site's epilogue ended, where there is one.";
+    Lost        "lost"        "`true` where front, monitor and payload were ended at once and `glexec-admin sweep` wrote the record: how the payload ended is not known.";
 }
 
 impl fmt::Display for Field {

@@ -7,7 +7,7 @@ use crate::dir::{Directory, FileError, Writers};
 use crate::start::proc_text;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2};
-use nix::sys::stat::{Mode, fchmod, mkdirat};
+use nix::sys::stat::{Mode, fchmod, fstat, mkdirat};
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, fstatfs, statfs};
 use nix::unistd::{Pid, UnlinkatFlags, getpid, unlinkat, write};
 use std::ffi::{OsStr, OsString};
@@ -148,6 +148,20 @@ impl Cgroup {
     /// Whether nobody is in it, zombies aside; what somebody has removed is empty.
     pub fn is_empty(&self) -> bool {
         !text(&self.own, "cgroup.events").lines().any(|line| line == "populated 1")
+    }
+
+    /// Finds one again by its path and inode.
+    pub fn find(path: &Path, inode: u64) -> Option<Cgroup> {
+        let (parent, name) = (Directory::open_trusted(path.parent()?, Writers::RootOnly).ok()?, path.file_name()?);
+        let own =
+            parent.subdirectory(name).ok().filter(|own| fstat(own.as_fd()).is_ok_and(|stat| stat.st_ino == inode))?;
+        let kill = for_writing(&own, "cgroup.kill").ok()?;
+        Some(Cgroup { parent, name: name.into(), own, kill })
+    }
+
+    /// Its path and inode.
+    pub fn place(&self) -> (&Path, u64) {
+        (self.own.path(), fstat(self.own.as_fd()).map_or(0, |stat| stat.st_ino))
     }
 
     /// Removes it, before anybody has been in it.

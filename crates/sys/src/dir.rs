@@ -523,6 +523,32 @@ impl Directory {
         }
     }
 
+    /// Makes a file (mode 0600) that this process holds locked from the moment it has its name, which must be free.
+    pub fn put_locked(&self, name: &OsStr, content: &[u8]) -> Result<File, Errno> {
+        let flags = OFlag::O_TMPFILE | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
+        let mut file = File::from(openat(&self.fd, ".", flags, Mode::S_IRUSR | Mode::S_IWUSR)?);
+        file.write_all(content).map_err(|error| errno_of(&error))?;
+        lock::acquire(&file, Mechanism::Flock, Purpose::Replace)?;
+        let nameless = format!("/proc/self/fd/{}", file.as_raw_fd());
+        linkat(AT_FDCWD, nameless.as_str(), &self.fd, name, AtFlags::AT_SYMLINK_FOLLOW)?;
+        Ok(file)
+    }
+
+    /// Locks and reads a file of this name; `None` where somebody has it locked, or has removed it.
+    pub fn read_if_unlocked(&self, name: &OsStr, limit: u64) -> Result<Option<(File, Vec<u8>)>, FileError> {
+        let file = match self.open_file(name, limit) {
+            Err(FileError::Missing(_)) => return Ok(None),
+            file => file?,
+        };
+        let held = lock::wait(file.file.as_fd(), Mechanism::Flock, Purpose::Replace, Duration::ZERO).is_ok();
+        let is_there = self.identity(name) == Some((file.stat.st_dev, file.stat.st_ino));
+        if !held || !is_there {
+            return Ok(None);
+        }
+        let bytes = file.read()?;
+        Ok(Some((file.file, bytes)))
+    }
+
     /// Device and inode of the file that a name leads to, symbolic links followed; `None` where that cannot be told.
     pub fn identity(&self, name: &OsStr) -> Option<(libc::dev_t, libc::ino_t)> {
         fstatat(&self.fd, name, AtFlags::empty()).ok().map(|stat| (stat.st_dev, stat.st_ino))

@@ -18,6 +18,7 @@ pub mod identity;
 pub mod inherited;
 pub mod kernel;
 mod landlock;
+pub mod left_file;
 pub mod lock;
 pub mod lookup;
 pub mod mount;

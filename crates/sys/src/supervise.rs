@@ -324,6 +324,11 @@ impl Held {
         Some(Held { pid, fd })
     }
 
+    /// Takes hold of the process that had the number and was started then, as [`started`] told; `None` where it has ended.
+    pub fn started_then(pid: Pid, then: &str) -> Option<Held> {
+        Held::new(pid).filter(|_| !then.is_empty() && started(pid) == then)
+    }
+
     /// Its number.
     pub fn pid(&self) -> Pid {
         self.pid
@@ -446,6 +451,18 @@ pub struct Place {
 pub fn place(pid: Pid) -> Place {
     let none = Pid::from_raw(0);
     Place { pid, group: getpgid(Some(pid)).unwrap_or(none), session: getsid(Some(pid)).unwrap_or(none) }
+}
+
+/// When a process was started, in the kernel's words: until the machine is started again no other one of its number has the same.
+pub fn started(pid: Pid) -> String {
+    stat(pid).started
+}
+
+/// This start of the machine, in a word that no other one has, and this process's pid namespace.
+pub fn world() -> String {
+    let boot = proc_text("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let namespace = nix::fcntl::readlink("/proc/self/ns/pid").unwrap_or_default();
+    format!("{} {}", boot.trim(), namespace.to_string_lossy())
 }
 
 /// Whether a process is stopped: state `T`.

@@ -1,6 +1,7 @@
 //! A file that becomes the target account's: created or replaced atomically while acting as the target.
 
 use crate::dir::kind;
+use crate::left_file::LeftFile;
 use crate::lock::{self, Mechanism, Purpose};
 use crate::place::Place;
 use crate::{errno_of, random};
@@ -44,6 +45,11 @@ impl Written {
     /// The file's name, without its directory.
     pub fn name(&self) -> &OsStr {
         &self.name
+    }
+
+    /// Where it lies, for whoever removes it later; `None` where it replaced another one, or lies where nobody else gets to.
+    pub fn left(&self) -> Option<LeftFile> {
+        LeftFile::in_directory(&self.dir, &self.name).filter(|_| !self.replaced)
     }
 
     /// Removes the file again, unless it replaced another one: that may be in use, and is gone. To be called while acting

@@ -131,6 +131,42 @@ impl Epilogue {
         }
     }
 
+    /// Writes it down, name by name, so that [`Epilogue::read`] has it again.
+    pub fn write(&self, line: &mut dyn FnMut(&str, &[u8])) {
+        let run_as = match &self.run_as {
+            RunAs::Root(gid) => format!("0 {gid}"),
+            RunAs::Account(actor) => format!("{} {}", actor.uid, actor.gid),
+        };
+        let times = format!("{} {}", self.timeout.as_secs(), self.grace.as_secs());
+        line("epilogue", self.program.as_bytes());
+        line("epilogue-as", run_as.as_bytes());
+        line("epilogue-times", times.as_bytes());
+        self.environment.iter().for_each(|variable| line("epilogue-env", variable.as_bytes()));
+    }
+
+    /// Finds one among lines that [`Epilogue::write`] has written.
+    pub fn read(lines: &[(&str, &[u8])]) -> Option<Epilogue> {
+        let all = |name: &'static str| lines.iter().filter(move |(other, _)| *other == name).map(|(_, value)| *value);
+        let numbers = |name: &'static str| {
+            let (one, other) = std::str::from_utf8(all(name).next()?).ok()?.split_once(' ')?;
+            Some((one.parse::<u32>().ok()?, other.parse::<u32>().ok()?))
+        };
+        let (uid, gid) = numbers("epilogue-as")?;
+        let (timeout, grace) = numbers("epilogue-times")?;
+        let gid = Gid::from_raw(gid);
+        let run_as = match uid {
+            0 => RunAs::Root(gid),
+            uid => RunAs::Account(Actor { uid: Uid::from_raw(uid), gid, groups: Some(Vec::new()) }),
+        };
+        Some(Epilogue {
+            program: CString::new(all("epilogue").next()?).ok()?,
+            run_as,
+            timeout: Duration::from_secs(timeout.into()),
+            grace: Duration::from_secs(grace.into()),
+            environment: all("epilogue-env").filter_map(|variable| CString::new(variable).ok()).collect(),
+        })
+    }
+
     /// Runs it to its end, and ends what it leaves behind. To be called when the monitor has no other child.
     pub fn run(mut self, signals: &SignalFd, ended: Ended) -> Done {
         let code = match ended {

@@ -22,6 +22,8 @@ mod failure;
 pub mod front;
 mod line;
 pub mod monitor;
+pub mod remains;
+pub mod sweep;
 pub mod teller;
 
 use crate::audit::record::Record;
@@ -43,6 +45,7 @@ use monitor::Tree;
 use nix::errno::Errno;
 use nix::sys::signalfd::SignalFd;
 use nix::unistd::{Gid, Pid, Uid, chdir, getpid};
+use remains::Kept;
 use std::time::{Duration, Instant};
 use teller::Teller;
 
@@ -267,7 +270,15 @@ fn watch(
     call.release_report();
     epilogue.iter_mut().for_each(|epilogue| epilogue.note(supervise::place(front), supervise::place(payload.main)));
     let grace = config.linger_grace.duration();
-    let (over, executed) = match let_go().and_then(|()| begin(line, &gate)) {
+    let mut kept = None;
+    let ready = let_go().and_then(|()| {
+        kept = Some(remains::keep(call.id(), front, &payload, &prepared, epilogue.as_ref()));
+        begin(line, &gate)
+    });
+    let kept = kept.and_then(|kept| {
+        kept.map_err(|why| call.note(&format!("should all of the call be killed, nobody can clean up: {why}"))).ok()
+    });
+    let (over, executed) = match ready {
         Ok(()) => {
             let over = monitor::watch(signals, line, front, &payload, grace);
             // An exec closes the other end without a word.
@@ -301,6 +312,9 @@ fn watch(
         }
     }
     call.record_end(&record, config);
+    if let Some(Err(why)) = kept.map(Kept::done) {
+        call.note(&format!("what is written down of the call cannot be removed: {why}"));
+    }
     tell(line, outcome);
     0
 }
