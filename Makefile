@@ -176,7 +176,7 @@ endif
 	install -m 644 packaging/sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/glexec.conf
 	install -m 644 packaging/tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/glexec.conf
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/share/glexec/batch
-	install -m 644 packaging/systemd/glexec-sweep.service packaging/systemd/glexec-sweep.timer $(DESTDIR)$(PREFIX)/lib/systemd/system/
+	install -m 644 packaging/systemd/glexec-agent.service packaging/systemd/glexec-agent.socket packaging/systemd/glexec-sweep.service packaging/systemd/glexec-sweep.timer $(DESTDIR)$(PREFIX)/lib/systemd/system/
 	install -m 755 packaging/batch/epilog $(DESTDIR)$(PREFIX)/share/glexec/batch/epilog
 	install -m 644 packaging/batch/htcondor.config $(DESTDIR)$(PREFIX)/share/glexec/batch/htcondor.config
 	install -d $(DESTDIR)$(PREFIX)/share/apparmor/extra-profiles

@@ -43,6 +43,7 @@ fn judge_files(user: &str, source: &str, certificates: &str, vomsdir: &str) {
         cas: Directory::open(Path::new(certificates)).unwrap(),
         voms: Some(Directory::open(Path::new(vomsdir)).unwrap()),
         host: String::new(),
+        ahead: None,
     };
     let policy = Credentials::default();
     let source = Some(source.as_slice()).filter(|source| !source.is_empty());

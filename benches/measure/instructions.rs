@@ -96,6 +96,7 @@ fn verify(config: &Config) -> Judged {
         cas: Directory::open(config.credentials.certdir.as_path()).unwrap(),
         voms: Some(Directory::open(config.credentials.vomsdir.as_path()).unwrap()),
         host: String::new(),
+        ahead: None,
     };
     let matter = glexec_verify::Matter { file: &proxy, holder: Holder::User, key: KeyRule::Required };
     judge(&matter, &config.credentials, &trust, time::now().unwrap()).unwrap()

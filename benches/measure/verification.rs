@@ -109,6 +109,7 @@ pub fn judge_file(user: &str, certificates: &str, vomsdir: &str, times: u32) {
         cas: Directory::open(Path::new(certificates)).unwrap(),
         voms: Some(Directory::open(Path::new(vomsdir)).unwrap()),
         host: String::new(),
+        ahead: None,
     };
     let matter = Matter { file: &user, holder: Holder::User, key: KeyRule::Required };
     let once = || judge(&matter, &Credentials::default(), &trust, NOW).unwrap();

@@ -4,9 +4,11 @@ use super::der::name;
 use super::*;
 use glexec_sys::dir::Directory;
 use glexec_verify::Trust;
+use glexec_verify::trust::ahead::Ahead;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Trust directories that vanish with the value.
@@ -94,6 +96,7 @@ impl Site {
             cas: Directory::open(&self.certificates()).unwrap(),
             voms: Some(Directory::open(&self.vomsdir()).unwrap()),
             host: "wn1.example.org".into(),
+            ahead: Some(Rc::new(Ahead::of_files_older_than(-2))),
         }
     }
 }

@@ -68,11 +68,22 @@ pub fn place() -> PathBuf {
 
 /// The trust directories, copied to where they belong to whoever runs this and nobody else can write.
 struct Site {
-    trust: Trust,
+    place: PathBuf,
     key: String,
 }
 
-// The directories are opened once and only read.
+impl Site {
+    fn trust(&self) -> Trust {
+        Trust {
+            cas: Directory::open(&self.place.join("certificates")).unwrap(),
+            voms: Some(Directory::open(&self.place.join("vomsdir")).unwrap()),
+            host: "wn1.example.org".into(),
+            ahead: None,
+        }
+    }
+}
+
+// The directories are made once and only read.
 fn site() -> &'static Site {
     static SITE: OnceLock<Site> = OnceLock::new();
     SITE.get_or_init(|| {
@@ -89,12 +100,7 @@ fn site() -> &'static Site {
         };
         copy("certificates", &place.join("certificates"));
         copy("vomsdir/testvo", &place.join("vomsdir/testvo"));
-        let trust = Trust {
-            cas: Directory::open(&place.join("certificates")).unwrap(),
-            voms: Some(Directory::open(&place.join("vomsdir")).unwrap()),
-            host: "wn1.example.org".into(),
-        };
-        Site { trust, key: std::fs::read_to_string(kept().join("trust/leaf.key")).unwrap() }
+        Site { place, key: std::fs::read_to_string(kept().join("trust/leaf.key")).unwrap() }
     })
 }
 
@@ -120,7 +126,7 @@ pub fn judged(data: &[u8]) -> Outcome<Judged> {
 fn judged_with(data: &[u8], policy: &Credentials) -> Outcome<Judged> {
     let text = as_file(data);
     let matter = Matter { file: text.as_bytes(), holder: Holder::User, key: KeyRule::Required };
-    judge(&matter, policy, &site().trust, NOW)
+    judge(&matter, policy, &site().trust(), NOW)
 }
 
 /// The whole judge: nobody becomes another person or gets more FQANs than the CA and the VOMS server ever signed.

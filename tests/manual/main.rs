@@ -23,8 +23,15 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 /// The pages; each has a text in docs/manual.
-const PAGES: [&str; 6] =
-    ["glexec.1", "glexec.conf.5", "glexec-admin.8", "glexec-plugins.7", "glexec_wrapenv.1", "mkgltempdir.1"];
+const PAGES: [&str; 7] = [
+    "glexec.1",
+    "glexec.conf.5",
+    "glexec-admin.8",
+    "glexec-agent.8",
+    "glexec-plugins.7",
+    "glexec_wrapenv.1",
+    "mkgltempdir.1",
+];
 /// Programs that share another one's page.
 const LINKS: [(&str, &str); 5] = [
     ("glexec_unwrapenv.1", "glexec_wrapenv.1"),
@@ -191,7 +198,7 @@ fn help(name: &str) -> String {
 
 fn program(name: &str) -> PathBuf {
     match name {
-        "glexec_wrapenv" | "glexec_unwrapenv" => built(name),
+        "glexec_wrapenv" | "glexec_unwrapenv" | "glexec-agent" => built(name),
         _ => path("crates/companions").join(name),
     }
 }
@@ -320,6 +327,7 @@ fn every_program_has_a_page() {
     for program in [
         "glexec",
         "glexec-admin",
+        "glexec-agent",
         "glexec_wrapenv",
         "glexec_unwrapenv",
         "glexec_wrapenv.pl",

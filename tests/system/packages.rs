@@ -294,9 +294,11 @@ fn versions_lie_side_by_side_behind_a_link() {
 }
 
 #[test]
-fn the_apparmor_profile_can_be_parsed() {
-    let profile = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/apparmor/usr.sbin.glexec");
-    // Without a kernel to load it into, without a cache.
-    let run = Command::new("/sbin/apparmor_parser").arg("-QTK").arg(profile).output().unwrap();
-    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+fn the_apparmor_profiles_can_be_parsed() {
+    for name in ["usr.sbin.glexec", "usr.sbin.glexec-agent"] {
+        let profile = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/apparmor").join(name);
+        // Without a kernel to load it into, without a cache.
+        let run = Command::new("/sbin/apparmor_parser").arg("-QTK").arg(profile).output().unwrap();
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    }
 }

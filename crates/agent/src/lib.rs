@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod learning;
 pub mod start;
 mod worker;
 mod zygote;

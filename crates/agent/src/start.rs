@@ -1,5 +1,6 @@
 //! The start: root's part, which ends before anything is parsed but glexec.conf.
 
+use crate::learning::Learning;
 use crate::zygote::Zygote;
 use glexec_config::Config;
 use glexec_machine::accounts::Nss;
@@ -19,10 +20,10 @@ use std::process::ExitCode;
 
 /// The command line, for `--help` and the manual page.
 pub const HELP: &str = "\
+usage: glexec-agent [-h | --help] [-v | --version]
+
 Judges credentials for glexec, warm: a call then costs less. Started as root it becomes service_user for good; [agent] in
 glexec.conf says where it listens.
-
-Usage: glexec-agent [-h | --help] [-v | --version]
 
   -h, --help     this help
   -v, --version  the version
@@ -63,7 +64,8 @@ fn run(inherited: &Inherited, given: Option<Listener>) -> Result<(), String> {
     };
     identity::become_for_good(&actor)?;
     listener.listen().map_err(|errno| format!("listening at {}: {errno}", path.display()))?;
-    Zygote::enter(listener, alone, config.agent.workers.number())?.serve()
+    let learning = Learning::new(config.credentials);
+    Zygote::enter(listener, alone, config.agent.workers.number(), learning)?.serve()
 }
 
 fn service_account(config: &Config) -> Result<Actor, String> {

@@ -5,9 +5,11 @@ use glexec_sys::answering::{Connection, Listener};
 use glexec_sys::sandbox;
 use glexec_sys::supervise::{self, Line};
 use glexec_verify::answer::{Given, answer};
+use glexec_verify::trust::ahead::Ahead;
 use nix::unistd::{Pid, getpid};
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// Longest life from the moment that a call is taken: judging takes milliseconds, and who asks has its own deadline.
@@ -20,7 +22,7 @@ pub fn taken(pid: Pid) -> [u8; 5] {
 }
 
 /// Waits for a call of root's and answers it.
-pub fn work(zygote: Pid, listener: Listener, line: Line) -> Result<(), String> {
+pub fn work(zygote: Pid, listener: Listener, line: Line, ahead: Rc<Ahead>) -> Result<(), String> {
     supervise::die_with(zygote)?;
     supervise::release_signals().map_err(|errno| format!("signals: {errno}"))?;
     sandbox::prepare()?;
@@ -36,7 +38,7 @@ pub fn work(zygote: Pid, listener: Listener, line: Line) -> Result<(), String> {
     let question = read(&mut call)?;
     let mut directory = |at: usize| given.get_mut(at).and_then(Option::take);
     let directories = Given { cas: directory(0), voms: directory(1) };
-    call.write_all(&answer(&question, directories)).map_err(|error| format!("answering: {error}"))
+    call.write_all(&answer(&question, directories, Some(ahead))).map_err(|error| format!("answering: {error}"))
 }
 
 fn take(listener: &Listener) -> Result<Connection, String> {

@@ -1,5 +1,6 @@
 //! The zygote: forks workers, knows which of them wait, and ends those that take too long.
 
+use crate::learning::Learning;
 use crate::worker;
 use glexec_sys::answering::Listener;
 use glexec_sys::sandbox;
@@ -11,12 +12,15 @@ use nix::unistd::{Pid, getpid};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// How many workers may be busy for each that waits: who takes a call and gets stuck must not keep others from being taken.
 const BUSY_FOR_EACH: usize = 8;
 /// When a busy worker is ended that should have ended itself.
 const LIFE: Duration = Duration::from_secs(20);
+/// How long it learns before it takes calls: what the first workers do not know they find out themselves.
+const FIRST: Duration = Duration::from_secs(1);
 /// How long the zygote sleeps at most.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -32,20 +36,23 @@ pub struct Zygote {
     wanted: usize,
     /// The workers that there are; since when they are busy, where they are.
     workers: BTreeMap<Pid, Option<Instant>>,
+    learning: Learning,
 }
 
 impl Zygote {
     /// Closes the sandbox around the process, which must be the service user's already.
-    pub fn enter(listener: Listener, alone: Option<File>, wanted: usize) -> Result<Self, String> {
+    pub fn enter(listener: Listener, alone: Option<File>, wanted: usize, learning: Learning) -> Result<Self, String> {
         let signals = supervise::hold_ends().map_err(|errno| format!("signals: {errno}"))?;
         let (ours, theirs) = Line::pair().map_err(|errno| format!("socketpair: {errno}"))?;
         sandbox::enter_as_parent()?;
-        Ok(Zygote { listener, _alone: alone, signals, ours, theirs, wanted, workers: BTreeMap::new() })
+        Ok(Zygote { listener, _alone: alone, signals, ours, theirs, wanted, workers: BTreeMap::new(), learning })
     }
 
     /// Serves until it is told to end.
     pub fn serve(mut self) -> Result<(), String> {
         let zygote = getpid();
+        let started = Instant::now();
+        while self.learning.go_on() && started.elapsed() < FIRST {}
         loop {
             match self.fork_workers() {
                 Ok(Side::Child) => self.live(zygote),
@@ -53,7 +60,8 @@ impl Zygote {
                 Ok(Side::Parent(_)) | Err(Errno::EAGAIN | Errno::ENOMEM) => {}
                 Err(errno) => return Err(format!("fork: {errno}")),
             }
-            let event = supervise::wait(&self.signals, &self.ours, Some(PATIENCE));
+            let patience = if self.learning.go_on() { Duration::ZERO } else { PATIENCE };
+            let event = supervise::wait(&self.signals, &self.ours, Some(patience));
             match event.map_err(|errno| format!("poll: {errno}"))? {
                 Event::Signal(arrived) if arrived.number != SIGCHLD => return Ok(()),
                 _ => self.note(),
@@ -76,8 +84,9 @@ impl Zygote {
 
     /// The life of a worker, which keeps nothing of the zygote's.
     fn live(self, zygote: Pid) -> ! {
-        let Zygote { listener, theirs, .. } = self;
-        let ended = std::panic::catch_unwind(AssertUnwindSafe(|| worker::work(zygote, listener, theirs)));
+        let Zygote { listener, theirs, learning, .. } = self;
+        let ahead = Rc::clone(&learning.ahead);
+        let ended = std::panic::catch_unwind(AssertUnwindSafe(|| worker::work(zygote, listener, theirs, ahead)));
         supervise::end(i32::from(!matches!(ended, Ok(Ok(())))))
     }
 

@@ -50,7 +50,7 @@ impl Rules {
         let cas = Directory::open_trusted(path, Writers::RootOnly).map_err(|error| {
             Refusal::new(Reason::TrustUnreadable, "the site's CA directory cannot be used").detail(error.to_string())
         })?;
-        let trust = Trust { cas, voms: None, host: String::new() };
+        let trust = Trust { cas, voms: None, host: String::new(), ahead: None };
         let file = Chain::new(certificates).to_pem();
         let matter = Matter { file: &file, holder: Holder::User, key: KeyRule::MayBeAbsent };
         let Identity { subject, form, .. } = judge(&matter, &self.policy, &trust, now()?)?.identity;

@@ -61,7 +61,7 @@ fn trust(site: &SiteService) -> Outcome<Trust> {
         voms => Some(voms.map_err(unusable)?),
     };
     // Attributes that are meant for certain hosts are not meant for a service that asks for all of them.
-    Ok(Trust { cas, voms, host: String::new() })
+    Ok(Trust { cas, voms, host: String::new(), ahead: None })
 }
 
 /// Decides. It may wait for files, and for others who lease: not for a thread that serves connections.

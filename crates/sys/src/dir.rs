@@ -122,7 +122,7 @@ fn steps(path: &Path) -> Vec<OsString> {
 }
 
 /// Checks that an open file is a regular one of at most `limit` bytes that only root may write.
-fn check_regular(path: &Path, fd: &OwnedFd, limit: u64) -> Result<FileStat, FileError> {
+fn check_regular(path: &Path, fd: impl AsFd, limit: u64) -> Result<FileStat, FileError> {
     let stat = fstat(fd).map_err(|errno| file_error(path, errno))?;
     let unusable = |why: String| FileError::Unusable { path: path.into(), why };
     if kind(&stat) != SFlag::S_IFREG {
@@ -137,12 +137,16 @@ fn check_regular(path: &Path, fd: &OwnedFd, limit: u64) -> Result<FileStat, File
 
 /// Reads at most `limit` bytes of a regular file that only root may write.
 fn read_regular(path: &Path, fd: OwnedFd, limit: u64) -> Result<(Vec<u8>, FileStat), FileError> {
+    read_open(path, &File::from(fd), limit)
+}
+
+fn read_open(path: &Path, file: &File, limit: u64) -> Result<(Vec<u8>, FileStat), FileError> {
     let fail = |errno| file_error(path, errno);
     let unusable = |why: String| FileError::Unusable { path: path.into(), why };
-    let stat = check_regular(path, &fd, limit)?;
+    let stat = check_regular(path, file, limit)?;
     let size = u64::try_from(stat.st_size).unwrap_or(u64::MAX);
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0).saturating_add(1));
-    let mut file = File::from(fd).take(limit.saturating_add(1));
+    let mut file = file.take(limit.saturating_add(1));
     file.read_to_end(&mut bytes).map_err(|error| fail(errno_of(&error)))?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > limit {
         return Err(unusable(format!("is larger than {limit} bytes")));
@@ -216,9 +220,12 @@ impl OpenFile {
 
     /// All of it, under the conditions of [`read_trusted`].
     pub fn read(&self) -> Result<Vec<u8>, FileError> {
-        let fd = self.file.as_fd().try_clone_to_owned();
-        let fd = fd.map_err(|error| file_error(&self.path, errno_of(&error)))?;
-        read_regular(&self.path, fd, self.limit).map(|(bytes, _)| bytes)
+        read_open(&self.path, &self.file, self.limit).map(|(bytes, _)| bytes)
+    }
+
+    /// All of it, piece by piece. Should it grow meanwhile, what is beyond the limit is not there.
+    pub fn stream(&self) -> impl Read + use<'_> {
+        (&self.file).take(self.limit)
     }
 
     /// So many bytes from a place on; `None` where they are not all there.
@@ -226,6 +233,12 @@ impl OpenFile {
         let mut bytes = vec![0; length];
         self.file.read_exact_at(&mut bytes, offset).ok().map(|()| bytes)
     }
+}
+
+/// When it was modified or changed last, in seconds since 1970.
+pub fn last_change(version: &Version) -> i64 {
+    let [.., modified, _, changed, _] = version;
+    i64::try_from(*modified.max(changed)).unwrap_or(i64::MAX)
 }
 
 fn version(stat: &FileStat) -> Version {
@@ -397,15 +410,6 @@ impl Directory {
         Ok(Directory { fd, path })
     }
 
-    /// Opens a file of at most `limit` bytes in this directory to be read piece by piece, under the conditions of
-    /// [`Directory::read`]. Should it grow meanwhile, what is beyond the limit is not there.
-    pub fn stream(&self, name: &OsStr, limit: u64) -> Result<impl Read + use<>, FileError> {
-        let path = self.path.join(name);
-        let fd = openat(&self.fd, name, READ, Mode::empty()).map_err(|e| file_error(&path, e))?;
-        check_regular(&path, &fd, limit)?;
-        Ok(File::from(fd).take(limit))
-    }
-
     /// Reads a file of at most `limit` bytes in this directory; symbolic links are followed, but the file must belong
     /// to root and be writable by nobody else.
     pub fn read(&self, name: &OsStr, limit: u64) -> Result<Vec<u8>, FileError> {
@@ -438,6 +442,18 @@ impl Directory {
             fchmod(&fd, Mode::S_IRWXU | Mode::S_IXGRP | Mode::S_IXOTH).map_err(fail)?;
         }
         Ok(Directory { fd, path: path.into() })
+    }
+
+    /// Opens a file in this directory to be read in parts, under the conditions of [`Directory::read`].
+    pub fn open_linked(&self, name: &OsStr, limit: u64) -> Result<OpenFile, FileError> {
+        let path = self.path.join(name);
+        let fd = openat(&self.fd, name, READ, Mode::empty()).map_err(|e| file_error(&path, e))?;
+        OpenFile::judged(path, fd, limit)
+    }
+
+    /// Which version of a file there is, symbolic links followed; `None` where there is none.
+    pub fn version(&self, name: &OsStr) -> Option<Version> {
+        fstatat(&self.fd, name, AtFlags::empty()).ok().map(|stat| version(&stat))
     }
 
     /// Opens a directory of root's that nobody else may enter, and makes it where it is missing and its parent is trusted.

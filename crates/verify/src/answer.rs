@@ -2,6 +2,7 @@
 
 use crate::describe::describe;
 use crate::judge::{Matter, judge};
+use crate::trust::ahead::Ahead;
 use crate::trust::{self, Trust};
 use crate::voms;
 use crate::whose::whose;
@@ -11,6 +12,7 @@ use glexec_core::surveyed::Surveyed;
 use glexec_core::verdict::{Refused, encode, failed, of_other_version};
 use glexec_sys::dir::Directory;
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 
 /// The trust directories that the process was given.
 #[derive(Debug, Default)]
@@ -22,7 +24,8 @@ pub struct Given {
 }
 
 /// Answers a question.
-pub fn answer(bytes: &[u8], given: Given) -> Vec<u8> {
+/// `ahead` is what is known from before.
+pub fn answer(bytes: &[u8], given: Given, ahead: Option<Rc<Ahead>>) -> Vec<u8> {
     let (question, file) = match question::decode(bytes) {
         Ok(asked) => asked,
         Err(NoQuestion::Version(other)) => return encode::<()>(Err(of_other_version(other))),
@@ -31,23 +34,23 @@ pub fn answer(bytes: &[u8], given: Given) -> Vec<u8> {
     let Question { asked, settings, .. } = &question;
     match asked {
         Asked::Judge { holder, key } => encode(
-            trusted(&question, given)
+            trusted(&question, given, ahead)
                 .and_then(|trust| judge(&Matter { file, holder: *holder, key: *key }, settings, &trust, question.now)),
         ),
         Asked::Whose { subject, issuer } => encode(Ok(whose(file, settings.max_chain, subject, issuer))),
         Asked::Describe => encode(Ok(describe(file, settings.max_chain))),
         Asked::Survey { later } => {
-            encode(trusted(&question, given).and_then(|trust| survey(&question, &trust, *later)))
+            encode(trusted(&question, given, ahead).and_then(|trust| survey(&question, &trust, *later)))
         }
     }
 }
 
 /// The trust directories, under the names that the site gave them.
-fn trusted(question: &Question, given: Given) -> Outcome<Trust> {
+fn trusted(question: &Question, given: Given, ahead: Option<Rc<Ahead>>) -> Outcome<Trust> {
     let Question { settings, host, .. } = question;
     let cas = given.cas.ok_or_else(|| failed("the CA directory was not handed over"))?;
     let voms = given.voms.map(|voms| Directory::at(voms, settings.vomsdir.as_path()));
-    Ok(Trust { cas: Directory::at(cas, settings.certdir.as_path()), voms, host: host.clone() })
+    Ok(Trust { cas: Directory::at(cas, settings.certdir.as_path()), voms, host: host.clone(), ahead })
 }
 
 fn survey(question: &Question, trust: &Trust, later: i64) -> Outcome<Surveyed> {

@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::trust::crl::kept::Crl;
+use crate::trust::crl::kept::Named;
 use crate::trust::{self, Trust};
 use crate::x509::certificate::{Algorithm, Certificate, Signed};
 use crate::x509::key::{self, Awaited, Fault, On};
@@ -56,7 +56,7 @@ impl Link {
 }
 
 /// CRLs whose signature was verified, by the key of their CA.
-type Verified = (Vec<u8>, Rc<Vec<Crl>>);
+type Verified = (Vec<u8>, Rc<Vec<Named>>);
 
 /// The surroundings of one judgement.
 pub struct Context<'a> {
@@ -104,7 +104,8 @@ impl<'a> Context<'a> {
         Ok(key::verify(signed, on, spki, self.policy))
     }
 
-    fn spend_signature(&self) -> Outcome<()> {
+    /// Counts a signature.
+    pub fn spend_signature(&self) -> Outcome<()> {
         let left = self.signatures.get().checked_sub(1).ok_or_else(|| {
             let text = format!("the credential needs more than {MAX_SIGNATURES} signatures to be verified");
             Refusal::new(Reason::CredentialChainTooLong, text)
@@ -124,19 +125,19 @@ impl<'a> Context<'a> {
         if let Some((_, known)) = self.authorities.borrow().iter().find(|(known, _)| known.der() == subject.der()) {
             return Ok(Rc::clone(known));
         }
-        let found = Rc::new(trust::authorities(&self.trust.cas, subject)?);
+        let found = Rc::new(trust::authorities(self.trust, subject)?);
         self.authorities.borrow_mut().push((subject.clone(), Rc::clone(&found)));
         Ok(found)
     }
 
     /// The verified CRLs of a CA that were kept.
-    pub fn crls(&self, ca: &Certificate) -> Option<Rc<Vec<Crl>>> {
+    pub fn crls(&self, ca: &Certificate) -> Option<Rc<Vec<Named>>> {
         let key = crl_key(ca);
         self.crls.borrow().iter().find(|(known, _)| *known == key).map(|(_, crls)| Rc::clone(crls))
     }
 
     /// Keeps the verified CRLs of a CA.
-    pub fn keep_crls(&self, ca: &Certificate, crls: Vec<Crl>) -> Rc<Vec<Crl>> {
+    pub fn keep_crls(&self, ca: &Certificate, crls: Vec<Named>) -> Rc<Vec<Named>> {
         let (key, crls) = (crl_key(ca), Rc::new(crls));
         let mut kept = self.crls.borrow_mut();
         kept.retain(|(known, _)| *known != key);
@@ -162,7 +163,7 @@ impl<'a> Context<'a> {
 }
 
 /// What a CA's CRLs are kept under: its key and its name.
-fn crl_key(ca: &Certificate) -> Vec<u8> {
+pub fn crl_key(ca: &Certificate) -> Vec<u8> {
     [ca.spki.as_slice(), ca.subject.der()].concat()
 }
 

@@ -37,7 +37,7 @@ fn run() -> Result<(), String> {
     drop(readable);
     let mut take = |at: usize| given.get_mut(at).and_then(Option::take);
     let directories = Given { cas: take(0), voms: take(1) };
-    let verdict = answer(&read()?, directories);
+    let verdict = answer(&read()?, directories, None);
     let mut output = std::io::stdout();
     output.write_all(&verdict).and_then(|()| output.flush()).map_err(|error| format!("answering: {error}"))
 }

@@ -9,9 +9,11 @@
 
 #![forbid(unsafe_code)]
 
+pub mod ahead;
 pub mod crl;
 pub mod namespaces;
 mod regex;
+pub mod round;
 pub mod signing_policy;
 pub mod survey;
 
@@ -19,11 +21,13 @@ use crate::x509::certificate::Certificate;
 use crate::x509::digest;
 use crate::x509::name::Name;
 use crate::x509::pem;
+use ahead::Ahead;
 use glexec_core::credentials::Digest;
 use glexec_core::file_error::FileError;
 use glexec_core::reason::{Outcome, Reason, Refusal};
-use glexec_sys::dir::Directory;
+use glexec_sys::dir::{Directory, OpenFile};
 use std::ffi::OsStr;
+use std::rc::Rc;
 
 /// What is trusted.
 #[derive(Debug)]
@@ -34,6 +38,8 @@ pub struct Trust {
     pub voms: Option<Directory>,
     /// This host's name, for attributes that are meant for certain hosts; empty where it is not known.
     pub host: String,
+    /// What is known of the CA directory from before, where anything is.
+    pub ahead: Option<Rc<Ahead>>,
 }
 
 /// What a policy file says about a name.
@@ -86,6 +92,25 @@ pub fn unreadable(what: &str, error: &FileError) -> Refusal {
     Refusal::new(reason, format!("{what} cannot be used: the site has to mend it")).detail(format!("{error}{hint}"))
 }
 
+/// `HASH.N`, a CA's certificate.
+fn is_ca(name: &str) -> bool {
+    name.split_once('.').is_some_and(|(hash, number)| {
+        hash.len() == 8
+            && hash.bytes().all(|b| b.is_ascii_hexdigit())
+            && !number.is_empty()
+            && number.bytes().all(|b| b.is_ascii_digit())
+    })
+}
+
+/// A file of a trust directory, open; `None` where there is none.
+fn open(directory: &Directory, name: &str, limit: u64, what: &str) -> Outcome<Option<OpenFile>> {
+    match directory.open_linked(OsStr::new(name), limit) {
+        Ok(file) => Ok(Some(file)),
+        Err(FileError::Missing(_)) => Ok(None),
+        Err(error) => Err(unreadable(what, &error)),
+    }
+}
+
 /// A file of a trust directory; `None` where there is none.
 pub fn read(directory: &Directory, name: &str, limit: u64, what: &str) -> Outcome<Option<Vec<u8>>> {
     match directory.read(OsStr::new(name), limit) {
@@ -121,30 +146,38 @@ fn numbered(
 }
 
 /// The certificates of the directory with this subject.
-pub fn authorities(directory: &Directory, subject: &Name) -> Outcome<Vec<Certificate>> {
-    let mut found = with_hash(directory, subject)?;
+pub fn authorities(trust: &Trust, subject: &Name) -> Outcome<Vec<Certificate>> {
+    let mut found = with_hash(trust, subject)?;
     found.retain(|certificate| certificate.subject == *subject);
     Ok(found)
 }
 
 /// The CA of the directory whose name is this one but for upper and lower case and blanks, which file names do not tell.
-pub fn look_alike(directory: &Directory, subject: &Name) -> Option<Name> {
-    let names = with_hash(directory, subject).ok()?.into_iter().map(|certificate| certificate.subject);
+pub fn look_alike(trust: &Trust, subject: &Name) -> Option<Name> {
+    let names = with_hash(trust, subject).ok()?.into_iter().map(|certificate| certificate.subject);
     names.into_iter().find(|name| name != subject && name.canonical() == subject.canonical())
 }
 
 /// The certificates of the directory whose files have the hash of this subject.
-fn with_hash(directory: &Directory, subject: &Name) -> Outcome<Vec<Certificate>> {
+fn with_hash(trust: &Trust, subject: &Name) -> Outcome<Vec<Certificate>> {
     let what = format!("the certificate of the CA {}", subject.text());
     let malformed = |why: String| {
         let text = format!("a file for {what} is not a certificate that glexec accepts: the site has to mend it");
         Refusal::new(Reason::TrustCaMalformed, text).detail(why)
     };
-    let mut found = Vec::new();
+    let (mut found, directory) = (Vec::new(), &trust.cas);
     let take = |file: &str, found: &mut Vec<Certificate>| {
-        let Some(bytes) = read(directory, file, MAX_CA_FILE, &what)? else { return Ok(None) };
+        let Some(open) = open(directory, file, MAX_CA_FILE, &what)? else { return Ok(None) };
+        if let Some(known) = trust.ahead.as_ref().and_then(|ahead| ahead.certificate(&open)) {
+            found.push(Certificate::clone(&known));
+            return Ok(Some(()));
+        }
+        let bytes = open.read().map_err(|error| unreadable(&what, &error))?;
         let der = pem::first_certificate(bytes).map_err(|why| malformed(format!("{file}: {why}")))?;
         let certificate = Certificate::parse(&der).map_err(|fault| malformed(format!("{file}: {fault:?}")))?;
+        if let Some(ahead) = &trust.ahead {
+            ahead.keep_certificate(&open, &certificate);
+        }
         found.push(certificate);
         Ok(Some(()))
     };

@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::{MAX_CA_FILE, crl, read, signing_policy};
+use super::{MAX_CA_FILE, crl, is_ca, read, signing_policy};
 use crate::context::{Context, Link, Place};
 use crate::trust::Trust;
 use crate::x509::certificate::Certificate;
@@ -30,16 +30,6 @@ pub fn survey(trust: &Trust, policy: &Credentials, now: i64) -> Outcome<Vec<Resu
     Ok(all)
 }
 
-/// `HASH.N`
-fn is_ca(name: &str) -> bool {
-    name.split_once('.').is_some_and(|(hash, number)| {
-        hash.len() == 8
-            && hash.bytes().all(|b| b.is_ascii_hexdigit())
-            && !number.is_empty()
-            && number.bytes().all(|b| b.is_ascii_digit())
-    })
-}
-
 fn look(trust: &Trust, policy: &Credentials, now: i64, name: &str) -> Outcome<Authority> {
     let what = format!("the CA certificate {name}");
     let malformed =
@@ -49,7 +39,7 @@ fn look(trust: &Trust, policy: &Credentials, now: i64, name: &str) -> Outcome<Au
     let der = pem::first_certificate(file).map_err(|why| malformed(why.to_owned()))?;
     let certificate = Certificate::parse(&der).map_err(|fault| malformed(format!("{fault:?}")))?;
     let subject = certificate.subject.text().to_string();
-    if !super::authorities(&trust.cas, &certificate.subject)?.iter().any(|found| found.der == certificate.der) {
+    if !super::authorities(trust, &certificate.subject)?.iter().any(|found| found.der == certificate.der) {
         let hash = super::hashes(&certificate.subject).into_iter().next().unwrap_or_default();
         return Err(malformed(format!(
             "no call finds the CA {subject}: the file must be called {hash}.0, or .1 and so on"

@@ -273,7 +273,7 @@ fn unknown_authority(context: &Context, link: &Link) -> Refusal {
     }
     let text = if link.certificate.is_self_issued() {
         "is self-signed and not one of the site's certification authorities".to_owned()
-    } else if let Some(other) = trust::look_alike(&context.trust.cas, issuer) {
+    } else if let Some(other) = trust::look_alike(context.trust, issuer) {
         format!("was issued by {issuer_text}; the site has {}, which differs in case or blanks", other.text())
     } else {
         format!("was issued by {issuer_text}, which is not one of the site's certification authorities")

@@ -10,20 +10,21 @@ mod listed;
 mod pass;
 mod scope;
 
-use crate::context::{Context, Link, span};
-use crate::trust::{hashes, numbered, unreadable};
+use crate::context::{Context, Link, crl_key, span};
+use crate::trust::ahead::Verified;
+use crate::trust::{self, hashes, numbered};
 use crate::x509::asn1::Malformed;
 use crate::x509::certificate::Certificate;
 use crate::x509::key::Fault;
 use crate::x509::name::Name;
 use crate::x509::pem::{FirstCrl, Octets};
 use glexec_core::credentials::{Companion, Digest};
-use glexec_core::file_error::FileError;
 use glexec_core::reason::{Outcome, Reason, Refusal};
-use kept::Crl;
+use glexec_sys::dir::OpenFile;
+use kept::{Crl, Named};
 use pass::{Head, Pass, Rest};
-use std::ffi::OsStr;
 use std::fmt::Display;
+use std::rc::Rc;
 
 /// Largest file with a CRL; the grid's largest has about 5 MiB.
 pub const MAX_CRL: u64 = 16 * 1024 * 1024;
@@ -31,7 +32,7 @@ pub const MAX_CRL: u64 = 16 * 1024 * 1024;
 const MAX_CRLS: usize = 24 * 1024 * 1024;
 
 /// A CRL, and the position of the first of the wanted serial numbers that it lists.
-type Looked = (Crl, Option<usize>);
+type Looked = (Named, Option<usize>);
 
 /// The position of the first of the wanted serial numbers that a CRL lists; its signature is not looked at.
 pub fn scan(source: &mut dyn Octets, wanted: &[Vec<u8>]) -> Result<Option<usize>, Malformed> {
@@ -65,7 +66,7 @@ pub fn check(context: &Context, ca: &Link, issued: &[&Link]) -> Outcome<()> {
     check_current(context, ca, &crls.iter().collect::<Vec<_>>())?;
     // Proxies have other issuers: no list speaks for them, but their numbers must not be on one.
     for link in issued.iter().filter(|link| link.certificate.issuer == ca.certificate.subject) {
-        let speaking: Vec<&Crl> = crls.iter().filter(|crl| crl.scope.covers(&link.certificate)).collect();
+        let speaking: Vec<&Named> = crls.iter().filter(|crl| crl.scope.covers(&link.certificate)).collect();
         if speaking.is_empty() {
             let why = format!("it does not speak for {} (its issuingDistributionPoint)", link.title());
             return Err(invalid(ca, &crls.iter().collect::<Vec<_>>(), &why));
@@ -88,17 +89,17 @@ fn name(ca: &Link) -> &str {
 }
 
 /// A refusal for what is wrong with these lists of a CA; the log has the names of their files.
-fn invalid(ca: &Link, crls: &[&Crl], why: &impl Display) -> Refusal {
+fn invalid(ca: &Link, crls: &[&Named], why: &impl Display) -> Refusal {
     let text = format!("the site's CRL of the CA {} cannot be used: the site has to mend it", name(ca));
     Refusal::new(Reason::TrustCrlInvalid, text).detail(format!("{}: {why}", files(crls)))
 }
 
-fn files(crls: &[&Crl]) -> String {
+fn files(crls: &[&Named]) -> String {
     crls.iter().map(|crl| crl.file.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// At least one CRL must be current; `thisUpdate` and `nextUpdate` belong to the time.
-fn check_current(context: &Context, ca: &Link, crls: &[&Crl]) -> Outcome<()> {
+fn check_current(context: &Context, ca: &Link, crls: &[&Named]) -> Outcome<()> {
     let now = context.now;
     if crls.iter().any(|crl| crl.this_update <= now && now <= crl.next_update) {
         return Ok(());
@@ -124,19 +125,24 @@ fn load(context: &Context, ca: &Certificate, serials: &[Vec<u8>]) -> Outcome<Vec
     let mut ours: Vec<Looked> = Vec::new();
     let mut fault = None;
     numbered(&context.trust.cas, &hashes(&ca.subject), "r", |file| {
-        let source = match context.trust.cas.stream(OsStr::new(file), MAX_CRL) {
-            Ok(source) => source,
-            Err(FileError::Missing(_)) => return Ok(None),
-            Err(error) => return Err(unreadable(&what, &error)),
-        };
+        let Some(source) = trust::open(&context.trust.cas, file, MAX_CRL, &what)? else { return Ok(None) };
         if context.crl_bytes.get() > MAX_CRLS {
             return Err(refuse(format!("{file}: with others before it it is larger than {MAX_CRLS} bytes")));
         }
-        match open(context, ca, &mut FirstCrl::new(source), serials)? {
+        let named = |crl| Named { file: file.to_owned(), crl };
+        if let Some(crl) = known(context, ca, &source, serials)? {
+            ours.push((named(crl), None));
+            return Ok(Some(()));
+        }
+        match open(context, ca, &mut FirstCrl::new(source.stream()), serials)? {
             Ok(genuine) => {
-                let (mut crl, found) = genuine.map_err(|Malformed(why)| refuse(format!("{file}: {why}")))?;
-                crl.file = file.to_owned();
-                ours.push((crl, found));
+                let (crl, size, found) = genuine.map_err(|Malformed(why)| refuse(format!("{file}: {why}")))?;
+                let crl = Rc::new(crl);
+                if let Some(ahead) = &context.trust.ahead {
+                    let verified = Verified { crl: Rc::clone(&crl), size };
+                    ahead.keep_crl(&source, crl_key(ca), context.policy, verified);
+                }
+                ours.push((named(crl), found));
             }
             Err(why) => fault = Some(format!("{file}: {why}")),
         }
@@ -151,9 +157,19 @@ fn load(context: &Context, ca: &Certificate, serials: &[Vec<u8>]) -> Outcome<Vec
     }
 }
 
-/// A CRL that was looked through; an error where it breaks off, or is of a kind that is not understood: beside a good one
+/// The CRL in a file that is known from before, unless it has to be gone through for these serial numbers. It counts
+/// against the budgets as if it had been.
+fn known(context: &Context, ca: &Certificate, file: &OpenFile, serials: &[Vec<u8>]) -> Outcome<Option<Rc<Crl>>> {
+    let known = context.trust.ahead.as_ref().and_then(|ahead| ahead.crl(file, &crl_key(ca), context.policy));
+    let Some(Verified { crl, size }) = known.filter(|known| !known.crl.may_list(serials)) else { return Ok(None) };
+    context.spend_signature()?;
+    context.crl_bytes.set(context.crl_bytes.get().saturating_add(size));
+    Ok(Some(crl))
+}
+
+/// A CRL that was looked through, how many bytes it has, and which of the serial numbers it lists; an error where it breaks off, or is of a kind that is not understood: beside a good one
 /// it may revoke more than that, as a delta CRL does.
-type Genuine = Result<Looked, Malformed>;
+type Genuine = Result<(Crl, usize, Option<usize>), Malformed>;
 
 /// A file's CRL where it is by the CA and genuine, or in its name and not readable. The inner error says why it is not.
 fn open(
@@ -183,13 +199,13 @@ fn open(
     };
     context.crl_bytes.set(context.crl_bytes.get().saturating_add(rest.size));
     Ok(awaited.verify(&rest.hash, &rest.signature).map_err(of_signature).map(|()| {
-        let Rest { found, listed, scope, .. } = rest;
+        let Rest { found, listed, scope, size, .. } = rest;
         let (entries, found) = match found {
             Ok(found) => (Ok(listed), found),
             Err(fault) => (Err(fault), None),
         };
         let Head { this_update, next_update, .. } = head;
-        scope.map(|scope| (Crl { file: String::new(), this_update, next_update, scope, entries }, found))
+        scope.map(|scope| (Crl { this_update, next_update, scope, entries }, size, found))
     }))
 }
 

@@ -44,12 +44,15 @@ pub struct Head {
     has_extensions: bool,
 }
 
+/// The first of the wanted serial numbers that is listed.
+type Found = Result<Option<usize>, Malformed>;
+
 /// What a CRL says from its entries on.
 #[derive(Debug)]
 pub struct Rest {
     /// The first of the wanted serial numbers that is listed. An error where an entry is malformed, whatever the entries
     /// before it say.
-    pub found: Result<Option<usize>, Malformed>,
+    pub found: Found,
     /// Which serial numbers may be listed.
     pub listed: Listed,
     /// Whom it speaks for; an error where it is of a kind that glexec does not understand.
@@ -112,10 +115,9 @@ impl<'s> Pass<'s> {
     /// Goes on to the end.
     pub fn finish(mut self, head: &Head, digest: Digest, wanted: &[Vec<u8>]) -> Result<Rest, Malformed> {
         self.digest = Some(Running::start(digest));
-        let mut listed = Listed::default();
-        let found = match self.peek()? {
-            Some(tag::SEQUENCE) => self.entries(wanted, &mut listed)?,
-            _ => Ok(None),
+        let (found, listed) = match self.peek()? {
+            Some(tag::SEQUENCE) => self.entries(wanted)?,
+            _ => (Ok(None), Listed::of_size(0)),
         };
         let scope = match self.peek()? {
             None => Ok(Scope::default()),
@@ -141,13 +143,14 @@ impl<'s> Pass<'s> {
 
     /// Walks over the entries. The walk goes on to the end, so that a list that breaks off is an error whatever it says
     /// before. The outer error ends the pass, the inner one is about the entries.
-    fn entries(
-        &mut self,
-        wanted: &[Vec<u8>],
-        listed: &mut Listed,
-    ) -> Result<Result<Option<usize>, Malformed>, Malformed> {
+    fn entries(&mut self, wanted: &[Vec<u8>]) -> Result<(Found, Listed), Malformed> {
         let end = self.enter(tag::SEQUENCE)?;
         self.check_within(end, self.body_end)?;
+        let mut listed = Listed::of_size(end.saturating_sub(self.position()));
+        Ok((self.go_through(end, wanted, &mut listed)?, listed))
+    }
+
+    fn go_through(&mut self, end: usize, wanted: &[Vec<u8>], listed: &mut Listed) -> Result<Found, Malformed> {
         let wanted: Vec<Wanted<'_>> = wanted.iter().map(|serial| Wanted { mark: mark(serial), serial }).collect();
         let mut found = None;
         while self.position() < end {
@@ -168,7 +171,7 @@ impl<'s> Pass<'s> {
     }
 
     /// The entries are malformed; they are signed all the same, and so passed over.
-    fn give_up(&mut self, end: usize, why: &'static str) -> Result<Result<Option<usize>, Malformed>, Malformed> {
+    fn give_up(&mut self, end: usize, why: &'static str) -> Result<Found, Malformed> {
         self.skip_to(end)?;
         Ok(Err(Malformed(why)))
     }
