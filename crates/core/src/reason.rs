@@ -164,6 +164,28 @@ catalogue! {
     VomsLifetime             "voms.ac-lifetime"           Authorization Useless "The VOMS attributes are valid for longer than max_ac_lifetime.";
     VomsLsc                  "voms.lsc-malformed"         System Useless "An .lsc file of the vomsdir cannot be understood.";
 
+    TokenMalformed           "token.malformed"            Client Useless "The token file is not a JSON Web Token of the strict form that glexec reads.";
+    TokenTooLarge            "token.too-large"            Client Useless "The token file is larger than 16 KiB.";
+    TokenExpired             "token.expired"              Client Useless "The token has expired; renew it.";
+    TokenNotYetValid         "token.not-yet-valid"        Client Useless "The token is not valid yet, or was issued in the future; check the clocks.";
+    TokenDisabled            "token.disabled"             Authorization Useless "This site accepts no tokens: glexec.conf has no table [tokens].";
+    TokenIssuer              "token.issuer"               Authorization Useless "The site does not trust the token's issuer (issuers.d).";
+    TokenSignature           "token.signature"            Authorization Useless "The token's signature is wrong.";
+    TokenAlgorithm           "token.algorithm"            Authorization Useless "The token is signed with an algorithm that is not accepted, or that its key is not for.";
+    TokenKeyUnknown          "token.key-unknown"          Authorization MayHelp "The site does not have the key that the token names; the issuer may have a new one (glexec-admin fetch-keys).";
+    TokenAudience            "token.audience"             Authorization Useless "The token is not meant for this site (aud).";
+    TokenScope               "token.scope"                Authorization Useless "The token lacks a scope that the site requires for jobs, or carries capabilities where only groups may say who runs.";
+    TokenGroups              "token.groups"               Authorization Useless "The token has no groups where they are needed, or groups of another VO.";
+    TokenLifetime            "token.lifetime"             Authorization Useless "The token is valid for longer than max_lifetime.";
+    TokenBound               "token.bound"                Authorization Useless "The token is bound to a key of its holder's, which cannot be proved here (cnf).";
+    TokenType                "token.type"                 Authorization Useless "The token is not an access token (header typ).";
+    TokenVersion             "token.version"              Authorization Useless "The token is of a version of its profile that glexec does not know.";
+    TokenSubject             "token.subject"              Authorization Useless "The token's subject is missing, too long or not visible ASCII.";
+    TokenKeysMissing         "token.keys-missing"         System MayHelp "The site has no keys of the token's issuer (glexec-admin fetch-keys).";
+    TokenKeysExpired         "token.keys-expired"         System MayHelp "The keys of the token's issuer have expired (glexec-admin fetch-keys).";
+    TokenKeysMalformed       "token.keys-malformed"       System Useless "The key file of the token's issuer is malformed, or has a key that nobody may use.";
+    TokenIssuerFile          "token.issuer-file"          System Useless "A file of issuers.d is malformed, or two files are about one issuer.";
+
     TrustInsecure            "trust.insecure-permissions" System Useless "A trust directory, something in it or a directory above it can be written by somebody else than root.";
     TrustUnreadable          "trust.unreadable"           System Useless "A trust directory or a file in it is missing or cannot be read.";
     TrustCaMalformed         "trust.ca-malformed"         System Useless "A file of the CA directory is not a certificate.";

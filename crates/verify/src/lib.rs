@@ -11,6 +11,7 @@ mod context;
 mod describe;
 mod judge;
 mod revocation;
+pub mod token;
 pub mod trust;
 pub mod voms;
 mod whose;

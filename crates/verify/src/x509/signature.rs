@@ -103,7 +103,7 @@ impl Curve {
     }
 
     /// How many octets its numbers have.
-    fn size(self) -> usize {
+    pub fn size(self) -> usize {
         match self {
             Curve::P256 => 32,
             Curve::P384 => 48,
@@ -133,9 +133,21 @@ pub struct EcPublicKey<'a> {
 impl EcPublicKey<'_> {
     /// Whether a signature in DER (RFC 3279 section 2.2.3) over a digest is this key's.
     pub fn verifies(&self, hash: &[u8], signature: &[u8]) -> Result<bool, Malformed> {
+        pair(signature).map_or(Ok(false), |(r, s)| self.verifies_numbers(hash, r, s))
+    }
+
+    /// Whether a signature of a token, both numbers in the curve's full length one after the other, is this key's
+    /// (RFC 7518 section 3.4).
+    pub fn verifies_pair(&self, hash: &[u8], signature: &[u8]) -> Result<bool, Malformed> {
+        match signature.split_at_checked(self.curve.size()) {
+            Some((r, s)) if r.len() == s.len() => self.verifies_numbers(hash, r, s),
+            _ => Ok(false),
+        }
+    }
+
+    fn verifies_numbers(&self, hash: &[u8], r: &[u8], s: &[u8]) -> Result<bool, Malformed> {
         let (group, mut context) = self.curve.open().map_err(broken)?;
         let point = self.point(&group, &mut context)?;
-        let Ok((r, s)) = pair(signature) else { return Ok(false) };
         let mut number = |octets| self.curve.number(octets, &group, &mut context);
         let (Some(r), Some(s)) = (number(r), number(s)) else { return Ok(false) };
         // Of a digest that is longer than the curve's numbers the left part counts (FIPS 186-5 section 6.4.2).

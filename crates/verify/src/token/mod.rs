@@ -1,0 +1,118 @@
+//! Bearer tokens: who a JWT of the WLCG, SciTokens, EGI or DiracX profile stands for.
+//!
+//! # The order of judgement
+//!
+//! 1. bytes: size, UTF-8, three parts, strict base64url, JSON ([`compact`]);
+//! 2. the header: nothing twice, nothing that changes the meaning, a key id, an algorithm;
+//! 3. the issuer, exactly, and the site's file about it ([`issuer`]);
+//! 4. the issuer's keys, which only the site's key cache has ([`keys`]);
+//! 5. the signature;
+//! 6. the claims ([`claims`]).
+//!
+//! A pure function of bytes: whoever calls has read the files.
+
+#![forbid(unsafe_code)]
+
+pub mod algorithm;
+mod base64url;
+pub mod claims;
+pub mod compact;
+pub mod issuer;
+pub mod json;
+pub mod keys;
+
+use crate::x509::digest;
+use claims::{Claims, Use};
+use compact::Unproved;
+use glexec_core::credentials::Digest;
+use glexec_core::identity::Dn;
+use glexec_core::reason::{Outcome, Reason, Refusal};
+use issuer::Issuer;
+use json::Value;
+use keys::{Keys, NoKey};
+
+/// The site's rules for all issuers, in seconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// `clock_skew`.
+    pub clock_skew: i64,
+    /// `max_lifetime`.
+    pub max_lifetime: i64,
+}
+
+/// What the site's files say.
+pub trait Site {
+    /// What is said of an issuer; several files about one are a mistake.
+    fn issuer(&self, name: &str) -> Outcome<Issuer>;
+
+    /// The issuer's keys.
+    fn keys(&self, issuer: &Issuer, now: i64) -> Outcome<Keys>;
+}
+
+/// Whom a token stands for.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The user's name everywhere a DN is: `/iss=…/sub=…`.
+    pub name: Dn,
+    /// `iss`.
+    pub issuer: String,
+    /// The key id.
+    pub kid: String,
+    /// SHA-256 of header and payload in hexadecimal: what records may say of the token itself.
+    pub sha256: String,
+    /// What it claims.
+    pub claims: Claims,
+}
+
+/// Judges a token.
+pub fn judge(file: &[u8], purpose: Use, site: &dyn Site, rules: &Rules, now: i64) -> Outcome<Holder> {
+    let token = compact::read(file)?;
+    let issuer = site.issuer(issuer_of(&token)?)?;
+    prove(&token, &issuer, &site.keys(&issuer, now)?)?;
+    let claims = claims::judge(&token.claims, &issuer, purpose, rules, now)?;
+    let name = Dn::try_from(format!("/iss={}/sub={}", issuer.issuer, claims.subject)).map_err(|_| {
+        Refusal::new(Reason::TokenSubject, "the token's issuer and subject make a name that is longer than 1024 bytes")
+    })?;
+    let sha256 = digest::of(Digest::Sha256, token.signed).iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Holder { name, issuer: issuer.issuer, kid: token.kid, sha256, claims })
+}
+
+/// The issuer that a token names: before its signature is checked this only says whose keys to ask.
+fn issuer_of<'a>(token: &'a Unproved<'_>) -> Outcome<&'a str> {
+    match (token.claims.count("iss"), token.claims.get("iss").and_then(Value::text)) {
+        (1, Some(issuer)) => Ok(issuer),
+        _ => Err(malformed("it does not name one issuer (\"iss\")")),
+    }
+}
+
+fn prove(token: &Unproved<'_>, issuer: &Issuer, keys: &Keys) -> Outcome<()> {
+    let algorithm = token.algorithm;
+    if !issuer.algorithms.contains(&algorithm) {
+        let text =
+            format!("the token is signed with {}, which this site does not accept from its issuer", algorithm.name());
+        return Err(Refusal::new(Reason::TokenAlgorithm, text));
+    }
+    let unusable = |why: String| {
+        let text = "the key of the token's issuer cannot be used: the site has to look at its key files";
+        Refusal::new(Reason::TokenKeysMalformed, text).detail(format!("kid={:?}: {why}", token.kid))
+    };
+    let key = keys.find(&token.kid, algorithm).map_err(|why| match why {
+        NoKey::Unknown => {
+            let text = "the site does not have the key that the token is signed with yet";
+            Refusal::new(Reason::TokenKeyUnknown, text).detail(format!("kid={:?} issuer={}", token.kid, issuer.issuer))
+        }
+        NoKey::OtherUse(why) => {
+            let text = "the token's key is not for the algorithm that its header names";
+            Refusal::new(Reason::TokenAlgorithm, text).detail(format!("kid={:?}: {why}", token.kid))
+        }
+        NoKey::Malformed(why) => unusable(why),
+    })?;
+    match key.verifies(algorithm, token.signed, &token.signature).map_err(unusable)? {
+        true => Ok(()),
+        false => Err(Refusal::new(Reason::TokenSignature, "the token's signature is wrong")),
+    }
+}
+
+fn malformed(why: &str) -> Refusal {
+    Refusal::new(Reason::TokenMalformed, format!("the token file is malformed: {why}"))
+}
