@@ -73,7 +73,7 @@ impl Drop for Place {
 }
 
 fn lease(person: &str) -> LeaseName {
-    LeaseName::new(&Dn::try_from(format!("/CN={person}")).unwrap(), &[]).unwrap()
+    LeaseName::for_certificate(&Dn::try_from(format!("/CN={person}")).unwrap(), &[]).unwrap()
 }
 
 fn take(directory: &Path, person: &str) -> Outcome<String> {

@@ -6,7 +6,7 @@ use glexec_config::lcmaps::Mode;
 use glexec_config::lcmaps::table::{Lcmaps, PolicyNames};
 use glexec_config::{lcas, lcmaps};
 use glexec_core::account::Limits;
-use glexec_core::identity::{Form, Identity};
+use glexec_core::identity::{Form, Identity, Proof};
 use glexec_core::program::Said;
 use glexec_core::reason::Outcome;
 use glexec_machine::files::SiteFiles;
@@ -97,9 +97,11 @@ pub fn plan(policy: &Policy, place: &Place) -> lcmaps::Plan {
 pub fn ask(plan: &lcmaps::Plan, accounts: &Accounts, dn: &str, fqans: &[&str]) -> Outcome<Mapping> {
     let identity = Identity {
         subject: dn.to_owned().try_into().unwrap(),
-        issuer: "/CN=CA".to_owned().try_into().unwrap(),
-        serial: "01".to_owned().try_into().unwrap(),
-        form: Form::FullProxy,
+        proof: Proof::X509 {
+            issuer: "/CN=CA".to_owned().try_into().unwrap(),
+            serial: "01".to_owned().try_into().unwrap(),
+            form: Form::FullProxy,
+        },
         not_after: 0,
         fqans: fqans.iter().map(|fqan| (*fqan).to_owned().try_into().unwrap()).collect(),
     };

@@ -1,4 +1,8 @@
 //! Who a credential stands for: what the verifier answers and everybody after it works with.
+//!
+//! A person is known by a proxy or by a token. Both have one name, which stands in map files, ban files, leases and records:
+//! the subject of a certificate, or `/iss=ISSUER/sub=SUBJECT`. No certificate has a name that begins so, since no attribute
+//! type is called `iss`; so the two are never taken for each other.
 
 use crate::spelling::in_ascii;
 use crate::vo;
@@ -14,6 +18,20 @@ pub const MAX_FQAN: usize = 512;
 pub const MAX_FQANS: usize = 100;
 /// Longest certificate serial number in hexadecimal digits (RFC 5280 section 4.1.2.2: 20 octets).
 pub const MAX_SERIAL: usize = 40;
+
+/// Longest `sub` of a token in bytes (WLCG Common JWT Profile section 2).
+pub const MAX_SUB: usize = 255;
+/// Longest issuer of tokens in bytes.
+pub const MAX_ISS: usize = 512;
+/// Longest `jti` and `kid` that are kept, in bytes; records quote them.
+pub const MAX_WORD: usize = 256;
+/// Most words of a token's scope, and their longest text in bytes: a token has 16 KiB.
+const MAX_SCOPE: usize = 16 * 1024;
+
+/// What the name of a token's user begins with.
+const OF_TOKEN: &str = "/iss=";
+/// What is between the issuer and the subject in it.
+const SUBJECT: &str = "/sub=";
 
 /// Says what was wrong with a text that should have become a [`Dn`], [`Fqan`] or [`Serial`].
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +73,37 @@ impl Dn {
     pub fn historic(&self) -> String {
         in_ascii(&self.0)
     }
+
+    /// The name of a token's user, from `iss` and `sub`, both visible ASCII. The issuer has no `/sub=` in it, so that no two
+    /// pairs give one name.
+    pub fn of_token(issuer: &str, subject: &str) -> Result<Self, Malformed> {
+        let good = is_word(issuer, MAX_ISS) && !issuer.contains(SUBJECT) && is_word(subject, MAX_SUB);
+        match good {
+            true => Ok(Dn(format!("{OF_TOKEN}{issuer}{SUBJECT}{subject}"))),
+            false => Err(Malformed("name of a token's user")),
+        }
+    }
+
+    /// `iss` and `sub` of the name of a token's user.
+    pub fn token_parts(&self) -> Option<(&str, &str)> {
+        self.0.strip_prefix(OF_TOKEN)?.split_once(SUBJECT)
+    }
+
+    /// Whether it is the name of a token's user. Such a name has one spelling: what is a separator or a backslash in the name
+    /// of a certificate is a character of an issuer or a subject here.
+    pub fn is_of_token(&self) -> bool {
+        is_of_token(&self.0)
+    }
+}
+
+/// The same of a text that may be a name.
+pub fn is_of_token(name: &str) -> bool {
+    name.starts_with(OF_TOKEN)
+}
+
+/// Whether a text is visible ASCII without blanks, and not empty.
+pub fn is_word(text: &str, longest: usize) -> bool {
+    (1..=longest).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// A VOMS fully qualified attribute name `/vo[/group…][/Role=role][/Capability=capability]`, spelled as the server did:
@@ -203,33 +252,138 @@ pub enum Form {
     LimitedProxy,
 }
 
-/// The person that a credential stands for, with the VOMS attributes that were proved.
+/// A SHA-256 digest in lower-case hexadecimal.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Sha256(String);
+
+impl TryFrom<String> for Sha256 {
+    type Error = Malformed;
+
+    fn try_from(text: String) -> Result<Self, Malformed> {
+        let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        if text.len() == 64 && text.bytes().all(digit) { Ok(Sha256(text)) } else { Err(Malformed("digest")) }
+    }
+}
+text!(Sha256);
+
+/// By what a person is known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Proof {
+    /// An X.509 proxy.
+    X509 {
+        /// Issuer of the end entity certificate (EEC).
+        issuer: Dn,
+        /// Serial number of the EEC.
+        serial: Serial,
+        /// Kind of the leaf.
+        form: Form,
+    },
+    /// A bearer token.
+    Token(Box<TokenProof>),
+}
+
+/// What is known of a token besides its user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenProof {
+    /// The VO that its issuer, or the token, speaks for.
+    pub vo: Option<String>,
+    /// `jti`, where there is one of visible ASCII.
+    pub jti: Option<String>,
+    /// The id of the key that signed it.
+    pub kid: String,
+    /// `scope`, as it stands in the token.
+    pub scope: String,
+    /// The digest of header, dot and payload: what records may say of the token itself.
+    pub sha256: Sha256,
+    /// The digest of the user's name, for leases whose name would be too long.
+    pub name_sha256: Sha256,
+}
+
+/// The person that a credential stands for, with the attributes that were proved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Identity {
-    /// Subject of the end entity certificate (EEC).
+    /// Subject of the EEC, or the name of a token's user.
     pub subject: Dn,
-    /// Issuer of the EEC.
-    pub issuer: Dn,
-    /// Serial number of the EEC.
-    pub serial: Serial,
-    /// Kind of the leaf.
-    pub form: Form,
+    /// By what they are known.
+    pub proof: Proof,
     /// End of validity: the earliest of the chain, in seconds since 1970 UTC.
     pub not_after: i64,
-    /// FQANs in the order of the AC, all of one VO; empty without VOMS attributes.
+    /// FQANs in the order of the AC or of the token's groups, all of one VO; empty without.
     pub fqans: Vec<Fqan>,
 }
 
 impl Identity {
-    /// The VO, where there are VOMS attributes.
+    /// The VO, where there is one.
     pub fn vo(&self) -> Option<&str> {
-        self.fqans.first().map(Fqan::vo)
+        match &self.proof {
+            Proof::Token(token) => token.vo.as_deref(),
+            Proof::X509 { .. } => self.fqans.first().map(Fqan::vo),
+        }
     }
 
-    /// Whether both stand for the same person: the same EEC subject and issuer.
+    /// Issuer of the EEC, where there is one.
+    pub fn issuer(&self) -> Option<&Dn> {
+        match &self.proof {
+            Proof::X509 { issuer, .. } => Some(issuer),
+            Proof::Token(_) => None,
+        }
+    }
+
+    /// Serial number of the EEC, where there is one.
+    pub fn serial(&self) -> Option<&Serial> {
+        match &self.proof {
+            Proof::X509 { serial, .. } => Some(serial),
+            Proof::Token(_) => None,
+        }
+    }
+
+    /// Kind of the leaf, where it is a certificate.
+    pub fn form(&self) -> Option<Form> {
+        match &self.proof {
+            Proof::X509 { form, .. } => Some(*form),
+            Proof::Token(_) => None,
+        }
+    }
+
+    /// What is known of the token, where it is one.
+    pub fn token(&self) -> Option<&TokenProof> {
+        match &self.proof {
+            Proof::Token(token) => Some(token),
+            Proof::X509 { .. } => None,
+        }
+    }
+
+    /// Whether both stand for the same person: the same EEC subject and issuer, or the same `iss` and `sub`. Nobody who is
+    /// known by a token is anybody who is known by a proxy.
     pub fn is_same_person(&self, other: &Identity) -> bool {
-        self.subject == other.subject && self.issuer == other.issuer
+        let same_way = self.token().is_some() == other.token().is_some();
+        same_way && self.subject == other.subject && self.issuer() == other.issuer()
+    }
+
+    /// Says what contradicts itself in an identity that came from elsewhere.
+    pub fn fault(&self) -> Option<&'static str> {
+        let one_vo = self.fqans.iter().all(|fqan| Some(fqan.vo()) == self.vo());
+        Some(match &self.proof {
+            _ if self.fqans.len() > MAX_FQANS => "too many FQANs",
+            _ if !one_vo => "FQANs of another VO",
+            Proof::X509 { .. } if self.subject.is_of_token() => "a certificate with the name of a token's user",
+            Proof::Token(_) if !self.subject.is_of_token() => "a token with the name of a certificate",
+            Proof::Token(token) if !token.is_bounded() => "a token whose ids or scope are too long",
+            _ => return None,
+        })
+    }
+}
+
+impl TokenProof {
+    fn is_bounded(&self) -> bool {
+        self.vo.as_deref().is_none_or(vo::is_vo)
+            && self.jti.as_deref().is_none_or(|jti| is_word(jti, MAX_WORD))
+            && self.kid.len() <= MAX_WORD
+            && self.scope.len() <= MAX_SCOPE
     }
 }
 
@@ -303,6 +457,54 @@ mod tests {
         for (text, octets) in [("00", vec![0]), ("7", vec![7]), ("10FF", vec![0x10, 0xff]), ("ABC", vec![0x0a, 0xbc])] {
             assert_eq!(Serial::try_from(text.to_owned()).unwrap().octets(), octets);
         }
+    }
+
+    fn known(subject: &str, proof: Proof) -> Identity {
+        Identity { subject: Dn::try_from(subject.to_owned()).unwrap(), proof, not_after: 0, fqans: Vec::new() }
+    }
+
+    fn by_token() -> Proof {
+        let digest = Sha256::try_from("a".repeat(64)).unwrap();
+        Proof::Token(Box::new(TokenProof {
+            vo: None,
+            jti: None,
+            kid: "k".into(),
+            scope: String::new(),
+            sha256: digest.clone(),
+            name_sha256: digest,
+        }))
+    }
+
+    fn by_proxy() -> Proof {
+        let issuer = Dn::try_from("/CN=CA".to_owned()).unwrap();
+        Proof::X509 { issuer, serial: Serial::try_from("01".to_owned()).unwrap(), form: Form::FullProxy }
+    }
+
+    #[test]
+    fn nobody_known_by_a_token_is_anybody_known_by_a_proxy() {
+        let name = "/iss=https://vo/sub=a";
+        assert!(known(name, by_token()).is_same_person(&known(name, by_token())));
+        assert!(!known(name, by_token()).is_same_person(&known(name, by_proxy())));
+        assert!(!known(name, by_token()).is_same_person(&known("/iss=https://vo/sub=A", by_token())));
+        for (subject, proof, good) in [
+            (name, by_token(), true),
+            ("/CN=a", by_proxy(), true),
+            (name, by_proxy(), false),
+            ("/CN=a", by_token(), false),
+        ] {
+            assert_eq!(known(subject, proof).fault().is_none(), good, "{subject}");
+        }
+    }
+
+    #[test]
+    fn a_tokens_name_is_of_one_issuer_and_one_subject() {
+        let name = |issuer: &str, subject: &str| Dn::of_token(issuer, subject).map(String::from).ok();
+        assert_eq!(name("https://vo/", "a\\b/sub=c").as_deref(), Some("/iss=https://vo//sub=a\\b/sub=c"));
+        for (issuer, subject) in [("", "a"), ("i", ""), ("i/sub=x", "a"), ("i", "a b"), ("i", "\u{fc}"), ("i", "a\n")] {
+            assert_eq!(name(issuer, subject), None, "{issuer} {subject}");
+        }
+        assert!(name("i", &"s".repeat(255)).is_some() && name("i", &"s".repeat(256)).is_none());
+        assert!(name(&"i".repeat(512), &"s".repeat(255)).is_some_and(|name| name.len() <= MAX_DN));
     }
 
     #[test]

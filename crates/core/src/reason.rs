@@ -340,9 +340,12 @@ mod tests {
     }
 
     #[test]
-    fn only_full_pools_expired_crls_failed_plugins_and_unreachable_services_are_transient() {
+    fn only_full_pools_expired_crls_missing_keys_failed_plugins_and_unreachable_services_are_transient() {
         let transient: Vec<_> = Reason::ALL.iter().filter(|r| r.retry() == Retry::MayHelp).map(|r| r.code()).collect();
         let expected = [
+            "token.key-unknown",
+            "token.keys-missing",
+            "token.keys-expired",
             "trust.crl-expired",
             "verifier.version",
             "agent.unavailable",

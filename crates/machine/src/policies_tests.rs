@@ -11,7 +11,7 @@ use glexec_config::lcmaps::{
 };
 use glexec_core::account::Limits;
 use glexec_core::file_error::FileError;
-use glexec_core::identity::{Form, Identity};
+use glexec_core::identity::{Form, Identity, Proof};
 use glexec_core::program::Said;
 use glexec_core::reason::{Outcome, Reason};
 use glexec_core::values::AbsolutePath;
@@ -53,9 +53,11 @@ fn who(dn: &str, fqans: &[&str]) -> Identity {
     let fqan = |text: &&str| format!("{text}/Capability=NULL").try_into().unwrap();
     Identity {
         subject: dn.to_owned().try_into().unwrap(),
-        issuer: "/CN=CA".to_owned().try_into().unwrap(),
-        serial: "01".to_owned().try_into().unwrap(),
-        form: Form::FullProxy,
+        proof: Proof::X509 {
+            issuer: "/CN=CA".to_owned().try_into().unwrap(),
+            serial: "01".to_owned().try_into().unwrap(),
+            form: Form::FullProxy,
+        },
         not_after: 0,
         fqans: fqans.iter().map(fqan).collect(),
     }

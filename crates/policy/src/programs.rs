@@ -8,12 +8,14 @@ use crate::circumstances::{Circumstances, Purpose};
 use glexec_config::exec::Exec;
 use glexec_core::account;
 use glexec_core::file_error::FileError;
-use glexec_core::identity::{Form, Identity};
+use glexec_core::identity::{Form, Identity, Proof};
 use glexec_core::program::{NoAnswer, Said};
 use serde::{Deserialize, Serialize};
 
-/// The version of the protocol that documents name.
+/// The version of the protocol that documents name where everybody is known by a proxy.
 const VERSION: u32 = 1;
+/// The same where somebody is known by a token: a plug-in that knows nothing of tokens must not take one for a proxy.
+const VERSION_OF_TOKENS: u32 = 2;
 /// Longest message in bytes.
 const MAX_MESSAGE: usize = 1024;
 /// Most supplementary groups of an answer (NGROUPS_MAX of old systems).
@@ -59,12 +61,48 @@ pub struct Question<'a> {
 #[derive(Debug, Serialize)]
 struct Person<'a> {
     dn: &'a str,
-    issuer: &'a str,
-    serial: &'a str,
+    #[serde(flatten)]
+    proof: ShownProof<'a>,
     vo: Option<&'a str>,
     fqans: Vec<&'a str>,
-    limited: bool,
     not_after: i64,
+}
+
+/// By what a person is known.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum ShownProof<'a> {
+    X509 {
+        issuer: &'a str,
+        serial: &'a str,
+        limited: bool,
+    },
+    Token {
+        /// Always `token`.
+        credential: &'static str,
+        iss: &'a str,
+        sub: &'a str,
+        jti: Option<&'a str>,
+        kid: &'a str,
+        scope: &'a str,
+    },
+}
+
+impl<'a> From<&'a Identity> for ShownProof<'a> {
+    fn from(identity: &'a Identity) -> Self {
+        match &identity.proof {
+            Proof::X509 { issuer, serial, form } => ShownProof::X509 {
+                issuer: issuer.as_str(),
+                serial: serial.as_str(),
+                limited: *form == Form::LimitedProxy,
+            },
+            Proof::Token(token) => {
+                let (iss, sub) = identity.subject.token_parts().unwrap_or_default();
+                let jti = token.jti.as_deref();
+                ShownProof::Token { credential: "token", iss, sub, jti, kid: &token.kid, scope: &token.scope }
+            }
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -79,11 +117,9 @@ impl<'a> From<&'a Identity> for Person<'a> {
     fn from(identity: &'a Identity) -> Self {
         Person {
             dn: identity.subject.as_str(),
-            issuer: identity.issuer.as_str(),
-            serial: identity.serial.as_str(),
+            proof: identity.into(),
             vo: identity.vo(),
             fqans: identity.fqans.iter().map(|fqan| fqan.as_str()).collect(),
-            limited: identity.form == Form::LimitedProxy,
             not_after: identity.not_after,
         }
     }
@@ -98,7 +134,10 @@ impl<'a> Question<'a> {
         call: &'a Circumstances,
     ) -> Self {
         Question {
-            version: VERSION,
+            version: match [Some(user), pilot].into_iter().flatten().any(|person| person.token().is_some()) {
+                true => VERSION_OF_TOKENS,
+                false => VERSION,
+            },
             kind,
             about,
             explain: call.purpose == Purpose::Explanation,

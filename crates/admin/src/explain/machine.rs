@@ -189,6 +189,10 @@ impl Files for Watched {
 }
 
 impl Leases for Watched {
+    fn spelled(&self, directory: &Path, lease: LeaseName) -> Outcome<LeaseName> {
+        Looking.spelled(directory, lease)
+    }
+
     fn existing(&self, directory: &Path, pool: &Pool, lease: &LeaseName) -> Outcome<Option<String>> {
         self.may_look(directory);
         Looking.existing(directory, pool, lease)

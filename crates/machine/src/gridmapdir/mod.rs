@@ -38,6 +38,9 @@
 //! account that was used a short while ago and then freed is therefore taken last. With its `-override_inconsistency` it
 //! may replace a lease; a new one is looked at once more at the end.
 //!
+//! A lease may be there under several names, where versions of OpenSSL print a name differently ([`LeaseName::spellings`]): the
+//! first that is there counts, so that nobody gets a second account for the spelling of a name.
+//!
 //! Names of leases are in lower case, so two people may have the same one. The account's file, empty otherwise, holds
 //! the exact name of whom this program leased it to, when, and its own name; nobody else reads it. Where the record proves
 //! that the lease is another person's, the mapping is refused. A lease that the C library made has no record and proves
@@ -87,6 +90,10 @@ fn pause(attempt: u32) {
 pub struct Leasing;
 
 impl Leases for Leasing {
+    fn spelled(&self, directory: &Path, lease: LeaseName) -> Outcome<LeaseName> {
+        View::spelled(directory, lease)
+    }
+
     fn first_free(&self, directory: &Path, pool: &Pool, lease: &LeaseName, usable: &Usable<'_>) -> Outcome<String> {
         View::open(directory)?.first_free(pool, lease, usable)
     }
@@ -109,6 +116,10 @@ impl Leases for Leasing {
 pub struct Looking;
 
 impl Leases for Looking {
+    fn spelled(&self, directory: &Path, lease: LeaseName) -> Outcome<LeaseName> {
+        View::spelled(directory, lease)
+    }
+
     fn first_free(&self, directory: &Path, pool: &Pool, lease: &LeaseName, usable: &Usable<'_>) -> Outcome<String> {
         View::open(directory)?.first_free(pool, lease, usable)
     }

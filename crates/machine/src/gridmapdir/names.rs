@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How marks are named; a name that starts with a dot is nothing to the C library.
 pub(super) const MARK: &str = ".glexec-mark.";
-/// How accounts are named that were set aside. No lease has such a name, since every distinguished name starts with `/`
-/// (`%2f`); to expiry tools it looks like one.
+/// How accounts are named that were set aside. No lease has such a name: they start with `%2f` or
+/// `token%3a`; to expiry tools it looks like one.
 pub(super) const SET_ASIDE: &str = "%2eset-aside.";
 /// After this time a mark is held for abandoned: steps 2 to 4 take microseconds.
 pub(super) const MARK_LIFETIME: Duration = Duration::from_secs(5);

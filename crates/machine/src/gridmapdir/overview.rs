@@ -9,8 +9,8 @@ use glexec_sys::dir::Entry;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
-/// How the names of leases begin: an encoded `/`.
-const LEASE: &[u8] = b"%2f";
+/// How the names of leases begin: with an encoded `/`, or, where a token's user has a long name, with this word.
+const LEASES: [&[u8]; 2] = [b"%2f", b"token%3a"];
 
 /// What an account of a pool is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +75,7 @@ impl View {
     pub fn orphans(&self) -> Outcome<Vec<OsString>> {
         let mut found = Vec::new();
         for (name, _) in self.listing()? {
-            let is_lease = name.as_encoded_bytes().starts_with(LEASE);
+            let is_lease = LEASES.iter().any(|start| name.as_encoded_bytes().starts_with(start));
             if is_lease && self.entry(&name)?.is_some_and(|entry| entry.is_free()) {
                 found.push(name);
             }

@@ -66,7 +66,7 @@ fn pool(prefix: &str) -> Pool {
 }
 
 fn lease(dn: &str) -> LeaseName {
-    LeaseName::new(&Dn::try_from(dn.to_owned()).unwrap(), &[]).unwrap()
+    LeaseName::for_certificate(&Dn::try_from(dn.to_owned()).unwrap(), &[]).unwrap()
 }
 
 fn every(_: &str) -> Outcome<bool> {

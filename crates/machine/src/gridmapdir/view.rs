@@ -70,6 +70,20 @@ impl View {
         Ok(View { directory })
     }
 
+    /// A lease under the one of its names that is there, where there is one.
+    pub(super) fn spelled(path: &Path, lease: LeaseName) -> Outcome<LeaseName> {
+        if lease.spellings().nth(1).is_none() {
+            return Ok(lease);
+        }
+        let view = View::open(path)?;
+        for name in lease.spellings() {
+            if view.entry(name.as_ref())?.is_some() {
+                return Ok(lease.under(name));
+            }
+        }
+        Ok(lease)
+    }
+
     /// The directory itself, for those who lease in it.
     pub(super) fn directory(&self) -> &Directory {
         &self.directory

@@ -61,6 +61,31 @@ mod tests {
     }
 
     #[test]
+    fn users_of_tokens_are_banned_by_their_name_by_a_pattern_and_in_doubt() {
+        let alice = "/iss=https://vo.example.org/sub=Alice";
+        let table: &[(&[u8], &str, bool)] = &[
+            (b"\"/iss=https://vo.example.org/sub=Alice\"", alice, true),
+            (b"/iss=https://vo.example.org/sub=Alice", alice, true),
+            (b"\"/iss=https://vo.example.org/sub=Alice \"", alice, true),
+            (b"\"/iss=https://vo.example.org/sub=alice\"", alice, false),
+            (b"\"/iss=https://vo.example.org//sub=Alice\"", alice, false),
+            (b"\"/iss=https://vo.example.org/sub=*\"", alice, true),
+            (b"\"/iss=https://*\"", alice, true),
+            (b"\"/*\"", alice, true),
+            (b"*", alice, true),
+            (b"\"/iss=v/sub=a\\\"b\"", "/iss=v/sub=a\"b", true),
+            (b"/iss=v/sub=a\"b", "/iss=v/sub=a\"b", true),
+            (b"\"/iss=v/sub=a\\\\\"", "/iss=v/sub=a\\", true),
+            (b"\"/iss=v/sub=a\\/b\"", "/iss=v/sub=a\\/b", true),
+            (b"\"/iss=v/sub=a\\/b\"", "/iss=v/sub=a/b", false),
+            (b"\"/iss=v/sub=a/E=b\"", "/iss=v/sub=a/Email=b", false),
+        ];
+        for (file, name, banned) in table {
+            assert_eq!(verdict(file, name), Ok(*banned), "{} {name}", String::from_utf8_lossy(file));
+        }
+    }
+
+    #[test]
     fn in_doubt_a_line_bans() {
         let alice = "/O=x/CN=Alice Adams";
         let table: &[(&[u8], &str, Result<bool, ()>)] = &[

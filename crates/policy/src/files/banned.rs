@@ -47,6 +47,9 @@ pub struct Banned {
 impl Banned {
     /// A person.
     pub fn person(dn: &Dn) -> Self {
+        if dn.is_of_token() {
+            return Banned::user_of_token(dn.as_str());
+        }
         let styles = [Style::Canonical, Style::AllEscaped, Style::OpenSsl3, Style::Bare, Style::Quoted];
         let mut spellings: Vec<Vec<u8>> = styles.iter().flat_map(|style| style.spellings(dn)).collect();
         // OpenSSL has the same sign between the attributes of one RDN.
@@ -60,6 +63,15 @@ impl Banned {
         Banned { folded: all_folded(&spellings), person: Some(folded(dn.as_str().as_bytes())), spellings }
     }
 
+    /// The user of a token, whose name has one spelling; but in a file's quoted name a backslash protects a quote or itself.
+    fn user_of_token(name: &str) -> Self {
+        let quotes = name.replace('"', "\\\"");
+        let all = name.replace('\\', "\\\\").replace('"', "\\\"");
+        let mut spellings: Vec<Vec<u8>> = [name.to_owned(), quotes, all].map(String::into_bytes).into();
+        spellings.dedup();
+        Banned { spellings, folded: Vec::new(), person: None }
+    }
+
     /// A VOMS attribute.
     pub fn fqan(fqan: &Fqan) -> Self {
         let spellings: Vec<Vec<u8>> = fqan.spellings().into_iter().map(String::into_bytes).collect();
@@ -68,7 +80,7 @@ impl Banned {
 
     /// Whether a name of a file may mean this one.
     pub fn is_meant(&self, name: &[u8], matching: Matching) -> bool {
-        let short = folded(name);
+        let (bare, short) = (name.trim_ascii(), folded(name));
         let fits = |pattern: &[u8], texts: &[Vec<u8>]| match matching {
             Matching::Wildcards if fnmatch::has_wildcard(pattern) => {
                 texts.iter().any(|text| text == pattern || fnmatch::matches(pattern, text))
@@ -76,6 +88,7 @@ impl Banned {
             _ => texts.iter().any(|text| text == pattern),
         };
         fits(name, &self.spellings)
+            || fits(bare, &self.spellings)
             || fits(&short, &self.folded)
             || self.person.as_ref().is_some_and(|person| {
                 std::str::from_utf8(name).is_ok_and(|name| folded(as_printed(name).as_bytes()) == *person)

@@ -6,6 +6,9 @@
 //! be rewritten while lines go by. A spelling counts only where it reads back as this name ([`as_printed`]): no text is
 //! ever the name of two people. Without its backslash `/CN=a\/CN=b` would be another name, and gives nobody an account.
 //! What bans is compared in [`crate::files::banned`].
+//!
+//! The name of a token's user has one spelling and is compared byte for byte: its subject may hold slashes, backslashes and
+//! equals signs, and they mean nothing there.
 
 use glexec_core::identity::{Dn, Fqan};
 use glexec_core::spelling::{Piece, as_printed, escape, in_ascii, pieces};
@@ -23,8 +26,11 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// A distinguished name.
+    /// A distinguished name, or the name of a token's user.
     pub fn mapped(dn: &Dn) -> Self {
+        if dn.is_of_token() {
+            return Subject { spellings: vec![dn.as_str().as_bytes().to_vec()], escaped: Vec::new() };
+        }
         let spellings = Style::Canonical.spellings(dn);
         let reads_back = |text: &&Vec<u8>| std::str::from_utf8(text).is_ok_and(|text| as_printed(text) == dn.as_str());
         let others = [Style::AllEscaped, Style::OpenSsl3, Style::Bare, Style::Quoted].map(|style| style.spellings(dn));
@@ -93,6 +99,13 @@ impl Style {
         out
     }
 
+    /// The name in this style with the words for types that glexec and OpenSSL print, not ASCII as OpenSSL has it; `None`
+    /// where it does not read back as this name.
+    pub(super) fn printed(self, dn: &Dn) -> Option<String> {
+        let name = self.written(&pieces(dn.as_str()), None);
+        (as_printed(&name) == dn.as_str()).then(|| in_ascii(&name))
+    }
+
     /// The name in this style, with every word for mail and user id. Files that the C library reads, too, have what is not
     /// ASCII as OpenSSL prints it.
     pub(super) fn spellings(self, dn: &Dn) -> Vec<Vec<u8>> {
@@ -107,7 +120,7 @@ impl Style {
         };
         for email in spelled(EMAIL) {
             for uid in spelled(UID) {
-                let name = self.written(&pieces, email, uid);
+                let name = self.written(&pieces, Some((email, uid)));
                 for text in [in_ascii(&name), name] {
                     if !all.contains(&text.as_bytes().to_vec()) {
                         all.push(text.into_bytes());
@@ -118,17 +131,17 @@ impl Style {
         all
     }
 
-    fn written(self, pieces: &[Piece<'_>], email: &str, uid: &str) -> String {
+    fn written(self, pieces: &[Piece<'_>], words: Option<(&str, &str)>) -> String {
         let (mut out, mut value) = (String::new(), String::new());
         for piece in pieces {
             match piece {
                 Piece::Value(c) => value.push(*c),
                 Piece::Attribute(separator, kind) => {
                     out.push_str(&self.value(&std::mem::take(&mut value)));
-                    let kind = match kind {
-                        kind if is_one_of(kind, EMAIL) => email,
-                        kind if is_one_of(kind, UID) => uid,
-                        kind => kind,
+                    let kind = match (kind, words) {
+                        (kind, Some((email, _))) if is_one_of(kind, EMAIL) => email,
+                        (kind, Some((_, uid))) if is_one_of(kind, UID) => uid,
+                        (kind, _) => kind,
                     };
                     out.push(*separator);
                     out.push_str(kind);
@@ -148,7 +161,9 @@ fn is_one_of(kind: &str, names: &[&str]) -> bool {
 mod tests {
     use super::*;
     use crate::files::banned::Banned;
+    use crate::files::map_file::understood;
     use glexec_config::lcmaps::Matching;
+    use proptest::prelude::*;
     use std::collections::HashMap;
 
     fn dn(text: &str) -> Dn {
@@ -159,6 +174,34 @@ mod tests {
     fn plain_names_have_one_spelling() {
         assert_eq!(Subject::mapped(&dn("/DC=org/CN=Alice")).spellings().collect::<Vec<_>>(), [b"/DC=org/CN=Alice"]);
     }
+
+    proptest! {
+        #[test]
+        fn no_line_is_of_two_users_of_tokens(one in TRICKY_SUB, other in TRICKY_SUB) {
+            let names = [&one, &other].map(|sub| Dn::of_token("https://vo/", sub).unwrap());
+            let lines: Vec<Vec<u8>> = names.iter().flat_map(|name| {
+                [format!("{name} .p"), format!("\"{name}\" .p")].map(String::into_bytes)
+            }).collect();
+            for line in &lines {
+                let Some(Ok(line)) = understood(1, line) else { continue };
+                let meant = names.iter().filter(|name| Subject::mapped(name).is(line.name)).count();
+                prop_assert!(meant <= 1 || one == other, "{}", String::from_utf8_lossy(line.name));
+            }
+        }
+
+        #[test]
+        fn a_token_is_nobody_with_a_certificate(sub in TRICKY_SUB, issuer in "https://[a-z/=+]{1,9}") {
+            let Ok(name) = Dn::of_token(&issuer, &sub) else { return Ok(()) };
+            prop_assert!(Subject::mapped(&name).is(name.as_str().as_bytes()));
+            let printed = as_printed(name.as_str());
+            if printed != name.as_str() {
+                prop_assert!(!Subject::mapped(&name).is(printed.as_bytes()));
+            }
+        }
+    }
+
+    /// Subjects of what names of certificates give a meaning.
+    const TRICKY_SUB: &str = "[ab/+=\\\\\"%#,*xCE]{1,6}";
 
     #[test]
     fn every_spelling_of_email_and_uid_is_the_same_name() {

@@ -164,6 +164,7 @@ mod tests {
     use glexec_config::exec::Exec;
     use glexec_config::lcas::WithoutVoms;
     use glexec_core::file_error::FileError;
+    use glexec_core::identity::Proof;
     use glexec_core::program::Said;
     use glexec_core::reason::Reason;
     use glexec_core::values::AbsolutePath;
@@ -179,6 +180,10 @@ mod tests {
     struct NoLeases;
 
     impl Leases for NoLeases {
+        fn spelled(&self, _: &std::path::Path, lease: LeaseName) -> Outcome<LeaseName> {
+            Ok(lease)
+        }
+
         fn existing(&self, _: &std::path::Path, _: &Pool, _: &LeaseName) -> Outcome<Option<String>> {
             Err(no_pilot())
         }
@@ -226,9 +231,11 @@ mod tests {
     pub(super) fn who(dn: &str) -> Identity {
         Identity {
             subject: dn.to_owned().try_into().unwrap(),
-            issuer: "/CN=CA".to_owned().try_into().unwrap(),
-            serial: "01".to_owned().try_into().unwrap(),
-            form: glexec_core::identity::Form::FullProxy,
+            proof: Proof::X509 {
+                issuer: "/CN=CA".to_owned().try_into().unwrap(),
+                serial: "01".to_owned().try_into().unwrap(),
+                form: glexec_core::identity::Form::FullProxy,
+            },
             not_after: 0,
             fqans: Vec::new(),
         }

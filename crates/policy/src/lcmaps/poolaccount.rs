@@ -22,7 +22,7 @@ pub(super) fn run(options: &Poolaccount, context: &Context<'_>, gathered: &mut G
             context.identity.subject
         ))
     })?;
-    let lease = LeaseName::new(&context.identity.subject, &[])?;
+    let lease = LeaseName::new(context.identity, &[])?;
     let leased = pools::look(&options.pools, &pool, lease, context, gathered)?;
     gathered.choose(Who::Pool(leased), AccountGids::ALL)
 }

@@ -21,6 +21,7 @@ pub(super) fn look(
 ) -> Outcome<Leased> {
     let pool = pool_of(pools, mapping)?;
     let directory = pools.gridmapdir.as_path();
+    let lease = context.leases.spelled(directory, lease)?;
     let found = match context.mode {
         Mode::GetAccount => {
             let usable = |name: &str| usable(account(context.accounts, name, context.limits));

@@ -23,7 +23,7 @@ pub(super) fn run(options: &VomsPoolaccount, context: &Context<'_>, gathered: &m
         let sentence = "the site's policy has no primary group for your VOMS attributes";
         return Err(Refusal::new(Reason::LcmapsNoGroup, sentence).detail("require_primary_gid"));
     }
-    let lease = LeaseName::new(&context.identity.subject, &group_names(options, context, gathered)?)?;
+    let lease = LeaseName::new(context.identity, &group_names(options, context, gathered)?)?;
     let leased = first_that_maps(options, &lease, context, gathered)?;
     gathered.choose(Who::Pool(leased), options.gids)
 }
