@@ -5,6 +5,7 @@ use crate::audit::log::Log;
 use crate::audit::record::Record;
 use crate::decision::Known;
 use crate::invocation::environment::{Environment, ReportFd};
+use crate::payload::switch::Prepared;
 use crate::report::Reporter;
 use glexec_config::glexec::Glexec;
 use glexec_config::values::LogLevel;
@@ -19,7 +20,6 @@ use glexec_sys::{identity, self_check};
 use nix::unistd::{Gid, Uid, geteuid, getpid};
 use std::fmt::Display;
 use std::io::Write;
-use std::path::Path;
 
 /// What the kernel says for an id that means nothing where it is asked for (user_namespaces(7), overflowuid).
 const NOBODY_KNOWS_WHO: u32 = 65534;
@@ -104,7 +104,7 @@ impl Call {
             self.record.caller(caller);
         }
         if let Some(verified) = &known.verified {
-            self.record.identities(&verified.user, verified.pilot.as_ref());
+            self.record.identities(&verified.user, verified.any_pilot());
             for note in &verified.notes {
                 self.note(note);
             }
@@ -157,9 +157,9 @@ impl Call {
         }
     }
 
-    /// Notes what the caller's report will say of a success; `proxy` is the payload's copy.
-    pub fn prepare_report(&mut self, target: &Mapping, user: &Identity, proxy: Option<&Path>) {
-        self.report.prepare(&self.id, target, user, proxy);
+    /// Notes what the caller's report will say of a success.
+    pub fn prepare_report(&mut self, target: &Mapping, user: &Identity, prepared: &Prepared) {
+        self.report.prepare(&self.id, target, user, prepared);
     }
 
     /// Whether the caller wants a report.

@@ -75,8 +75,8 @@ pub struct Decided {
     pub target: Mapping,
     /// The caller.
     pub caller: Caller,
-    /// The user.
-    pub user: Identity,
+    /// The user, and whose the copies are.
+    pub verified: VerifiedIdentity,
     /// Whom programs run as that read what is hostile.
     pub service: ServiceAccount,
 }
@@ -199,13 +199,13 @@ pub fn decide(
     let programs = machine.programs(&service);
     let world =
         World { files: machine.files(), programs: &*programs, accounts: machine.accounts(), leases: machine.leases() };
-    let (user, pilot) = (&verified.user, verified.pilot.as_ref());
+    let (user, pilot) = (&verified.user, verified.any_pilot());
     let authorized = lcas::authorize(&config.lcas, user, pilot, &circumstances, &world, &mut known.trail)?;
     let limits = Limits { min_uid: config.glexec.min_uid, min_gid: config.glexec.min_gid };
     let (plan, mode) = (&config.lcmaps, request.mode);
     let target = lcmaps::map(plan, mode, authorized, limits, &circumstances, &world, &mut known.trail)?;
     service.check_target(&target, caller, config)?;
-    Ok(Decided { raw, request, target, caller: caller.clone(), user: user.clone(), service })
+    Ok(Decided { raw, request, target, caller: caller.clone(), verified: verified.clone(), service })
 }
 
 /// Refuses everybody but whom the caller expects: it holds many people's credentials, and one of them may be in the place

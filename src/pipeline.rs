@@ -3,16 +3,19 @@
 
 use crate::call;
 use crate::call::Call;
+use crate::credential_files::{RawCredential, RawCredentials};
 use crate::decision::{self, Decided, Known, Machine, Matter, Privileged};
 use crate::invocation::command_line::{self, Ask, Job};
+use crate::invocation::environment::{Request, Target};
 use crate::payload::becoming::become_payload;
 use crate::payload::linger::cgroups::Cgroups;
 use crate::payload::linger::epilogue::{self, Epilogue, Facts};
 use crate::payload::linger::{self, Lingering};
 use crate::payload::private_tmp;
-use crate::payload::renewal;
+use crate::payload::renewal::Renewal;
 use crate::payload::sandbox;
 use crate::payload::switch::{self, Prepared, Wish};
+use crate::payload::target_proxy::Wanted;
 use crate::payload::view::{Entry, Ipc, View};
 use glexec_config::Config;
 use glexec_config::isolation::PrivateTmp;
@@ -103,7 +106,7 @@ fn authorize(call: &mut Call, inherited: &Inherited, job: &Job) -> Outcome<Autho
     let decided = decision::decide(&matter, request, &config, &machine, &mut known);
     call.know(&known);
     machine.notes().iter().for_each(|note| call.note(note));
-    let Decided { raw, request, target, caller, user, service } = decided?;
+    let Decided { raw, request, target, caller, verified, service } = decided?;
     call.record.mapping(&target);
 
     let cgroups = payload.map_or(Ok(None), |_| linger::cgroups::find(&config.glexec, call))?;
@@ -114,8 +117,10 @@ fn authorize(call: &mut Call, inherited: &Inherited, job: &Job) -> Outcome<Autho
     let sandbox = sandbox?.map(|path| sandbox::prepare(path, &actor, &switch::actor(&target), &config.isolation));
     let ipc = if config.isolation.private_ipc { Ipc::Own } else { Ipc::Shared };
     let view = view(call, sandbox.transpose()?, tmp, ipc, &actor, &target)?;
-    if payload.is_none() && config.glexec.create_target_proxy {
-        renewal::check(&request.target, cwd, &view, &target, &user, &service, &config)?;
+    let copies = copies(&raw, &request, &config);
+    if payload.is_none() {
+        let renewal = Renewal { cwd, view: &view, target: &target, service: &service, config: &config };
+        copies.iter().try_for_each(|copy| renewal.check(copy, verified.owner(copy.kind)))?;
     }
     let wish = Wish {
         lcas: &config.lcas,
@@ -124,11 +129,10 @@ fn authorize(call: &mut Call, inherited: &Inherited, job: &Job) -> Outcome<Autho
         environment: &call.environment,
         cwd,
         view,
-        target_proxy: &request.target,
-        proxy: raw.source().bytes(),
+        copies: &copies,
     };
     let prepared = switch::prepare(&target, wish, &config.glexec)?;
-    call.prepare_report(&target, &user, prepared.target_proxy());
+    call.prepare_report(&target, &verified.user, &prepared);
     match call.audit(&config.glexec) {
         Ok(()) => Ok(Authorized { prepared, limits, target, config, cgroups, epilogue }),
         Err(refusal) => {
@@ -165,4 +169,12 @@ fn view(
         temporary => temporary?,
     };
     View::new(sandbox, temporary, ipc, &actor)
+}
+
+/// What the payload gets copies of.
+fn copies<'a>(raw: &'a RawCredentials, request: &'a Request, config: &Config) -> Vec<Wanted<'a>> {
+    let proxy = raw.proxy_to_copy().filter(|_| config.glexec.create_target_proxy).map(|raw| (raw, &request.target));
+    let token = raw.token_to_copy().map(|raw| (raw, &request.target_token));
+    let wanted = |(raw, target): (&'a RawCredential, &'a Target)| Wanted { kind: raw.kind, target, bytes: raw.bytes() };
+    proxy.into_iter().chain(token).map(wanted).collect()
 }

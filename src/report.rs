@@ -1,5 +1,7 @@
 //! The line of JSON on GLEXEC_REPORT_FD: a caller's unambiguous word on what glexec itself did.
 
+use crate::credential_files::Kind;
+use crate::payload::switch::Prepared;
 use glexec_core::identity::Identity;
 use glexec_core::reason::{Refusal, Retry};
 use glexec_policy::mapping::Mapping;
@@ -7,7 +9,6 @@ use serde::Serialize;
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::OwnedFd;
-use std::path::Path;
 
 /// What is reported.
 #[derive(Serialize)]
@@ -64,10 +65,11 @@ impl Reporter {
     }
 
     /// Notes what there is to say should the call succeed.
-    pub fn prepare(&mut self, call: &str, target: &Mapping, user: &Identity, proxy: Option<&Path>) {
+    pub fn prepare(&mut self, call: &str, target: &Mapping, user: &Identity, prepared: &Prepared) {
         let gids = std::iter::once(target.gid).chain(target.groups.iter().copied());
         let mut gids: Vec<u32> = gids.map(|gid| gid.get()).collect();
         gids.dedup();
+        let copy = |kind| prepared.copy(kind).map(|path| path.to_string_lossy().into_owned());
         let success = Report::Success {
             call,
             transient: false,
@@ -76,8 +78,8 @@ impl Reporter {
             gid: target.gid.get(),
             gids,
             subject: user.subject.as_str(),
-            target_proxy: proxy.map(|path| path.to_string_lossy().into_owned()),
-            target_token: None,
+            target_proxy: copy(Kind::Proxy),
+            target_token: copy(Kind::Token),
             not_after: user.not_after,
         };
         self.success = success.line();

@@ -3,7 +3,7 @@
 //! One credential a process: the user's and the pilot's are judged side by side, and neither process is given the other's.
 
 use crate::agent::Agent;
-use crate::credential_files::RawCredentials;
+use crate::credential_files::{Kind, RawCredential, RawCredentials};
 use crate::invocation::caller::Caller;
 use glexec_config::Config;
 use glexec_config::white_list;
@@ -14,6 +14,8 @@ use glexec_core::identity::Identity;
 use glexec_core::question::{self, Asked, Holder, KeyRule, Owner, Question};
 use glexec_core::reason::{Outcome, Reason, Refusal};
 use glexec_core::surveyed::Surveyed;
+use glexec_core::tokens::Tokens;
+use glexec_core::values::AbsolutePath;
 use glexec_core::verdict::{self, Judged, MAX_DESCRIPTION, MAX_VERDICT, failed};
 use glexec_sys::dir::{self, Directory, Writers};
 use glexec_sys::identity::Actor;
@@ -38,8 +40,14 @@ const DEADLINE: Duration = Duration::from_secs(10);
 pub struct VerifiedIdentity {
     /// The user.
     pub user: Identity,
+    /// Whose proxy is copied for the payload, where it is not the user's client certificate.
+    pub source: Option<Identity>,
+    /// Whose token is copied.
+    pub source_token: Option<Identity>,
     /// The pilot, where its proxy was judged.
     pub pilot: Option<Identity>,
+    /// The pilot by its token, where that was judged.
+    pub pilot_token: Option<Identity>,
     /// For the log.
     pub notes: Vec<String>,
 }
@@ -54,6 +62,22 @@ pub struct Verifier<'a> {
     actor: Option<&'a Actor>,
     settings: &'a Credentials,
     now: i64,
+}
+
+impl VerifiedIdentity {
+    /// The pilot: by its proxy, or else by its token.
+    pub fn any_pilot(&self) -> Option<&Identity> {
+        self.pilot.as_ref().or(self.pilot_token.as_ref())
+    }
+
+    /// Whose a payload's copy of this kind is.
+    pub fn owner(&self, kind: Kind) -> &Identity {
+        let source = match kind {
+            Kind::Proxy => &self.source,
+            Kind::Token => &self.source_token,
+        };
+        source.as_ref().unwrap_or(&self.user)
+    }
 }
 
 impl<'a> Verifier<'a> {
@@ -73,28 +97,59 @@ impl<'a> Verifier<'a> {
         let may_omit =
             white_list::contains(&config.glexec.omission_private_key_white_list, &caller.name, &caller.groups);
         let users = if may_omit { KeyRule::MayBeAbsent } else { KeyRule::Required };
-        let trust = Trust::open(self.settings)?;
         let files = [
             (Holder::User, users, Some(&raw.client)),
             (Holder::Source, users, raw.source.as_ref()),
+            (Holder::Source, users, raw.source_token.as_ref()),
             (Holder::Pilot, KeyRule::Required, raw.pilot.as_ref()),
+            (Holder::Pilot, KeyRule::Required, raw.pilot_token.as_ref()),
         ];
-        let files: Vec<_> = files.into_iter().filter_map(|(holder, key, file)| Some((holder, key, file?))).collect();
-        let asked = files.iter().map(|(holder, key, file)| (Asked::Judge { holder: *holder, key: *key }, file.bytes()));
-        let questions = self.write(asked.collect())?;
-        let judged = match agent.map_or(Ok(None), |agent| agent.judge(&questions, &trust.descriptors()))? {
+        let files = files.into_iter().filter_map(|(holder, key, file)| Some((holder, key, file?)));
+        let (proxies, tokens): (Vec<_>, Vec<_>) = files.partition(|(.., file)| file.kind == Kind::Proxy);
+        let mut judged: Vec<(Holder, Outcome<Judged>)> = Vec::new();
+        if !proxies.is_empty() {
+            let trust = Trust::open(self.settings)?;
+            let asked = |holder, key| Asked::Judge { holder, key };
+            judged.extend(self.judge(&proxies, asked, &trust.descriptors(), agent)?);
+        }
+        if !tokens.is_empty() {
+            let settings = config.tokens.as_ref().ok_or_else(|| failed("a token without a table [tokens]"))?;
+            let trust = TokenTrust::open(settings)?;
+            let asked = |holder, _| Asked::JudgeToken { holder, tokens: settings.clone() };
+            judged.extend(self.judge(&tokens, asked, &trust.descriptors(), agent)?);
+        }
+        // The user's first, whatever it is: what is said of it counts before the others.
+        judged.sort_by_key(|(holder, _)| *holder != Holder::User);
+        together(judged.into_iter())
+    }
+
+    /// Judges credentials of one kind.
+    fn judge(
+        &self,
+        files: &[(Holder, KeyRule, &RawCredential)],
+        asked: impl Fn(Holder, KeyRule) -> Asked,
+        given: &[Option<BorrowedFd<'_>>],
+        agent: Option<&Agent<'_>>,
+    ) -> Outcome<Vec<(Holder, Outcome<Judged>)>> {
+        let questions =
+            self.write(files.iter().map(|(holder, key, file)| (asked(*holder, *key), file.bytes())).collect())?;
+        let judged = match agent.map_or(Ok(None), |agent| agent.judge(&questions, given))? {
             Some(judged) => judged,
             None => {
-                let answers = self.run(&questions, &trust.descriptors(), MAX_VERDICT)?;
+                let answers = self.run(&questions, given, MAX_VERDICT)?;
                 answers.into_iter().map(|answer| verdict::judged(&answer?)).collect()
             }
         };
-        together(files.iter().map(|(holder, ..)| *holder).zip(judged))
+        Ok(files.iter().map(|(holder, ..)| *holder).zip(judged).collect())
     }
 
-    /// Whether a file is a person's proxy.
+    /// Whether a file is a person's proxy, or token, by which they are known.
     pub fn whose(&self, file: &[u8], person: &Identity) -> Outcome<Owner> {
-        let asked = Asked::Whose { subject: person.subject.clone(), issuer: person.issuer.clone() };
+        let subject = person.subject.clone();
+        let asked = match person.issuer() {
+            Some(issuer) => Asked::Whose { subject, issuer: issuer.clone() },
+            None => Asked::WhoseToken { subject },
+        };
         verdict::decode(&self.ask_one(asked, file, &[], MAX_VERDICT)?)
     }
 
@@ -158,31 +213,52 @@ fn heard(said: Result<Said, NoAnswer>) -> Outcome<Vec<u8>> {
     }
 }
 
-/// What several verdicts come to: the first refusal counts, and the source proxy must be the user's.
+/// What several verdicts come to: the first refusal counts, and what is copied must be the user's.
 pub fn together(verdicts: impl Iterator<Item = (Holder, Outcome<Judged>)>) -> Outcome<VerifiedIdentity> {
-    let (mut user, mut pilot, mut notes) = (None, None, Vec::new());
+    let (mut user, mut sources, mut pilots, mut notes) = (None, (None, None), (None, None), Vec::new());
     for (holder, judged) in verdicts {
         let Judged { identity, notes: said } = judged?;
         notes.extend(said);
-        match holder {
-            Holder::User => user = Some(identity),
-            Holder::Source => check_source(&identity, user.as_ref())?,
-            Holder::Pilot => pilot = Some(identity),
+        let is_token = identity.token().is_some();
+        let place = match (holder, is_token) {
+            (Holder::User, _) => &mut user,
+            (Holder::Source, false) => &mut sources.0,
+            (Holder::Source, true) => &mut sources.1,
+            (Holder::Pilot, false) => &mut pilots.0,
+            (Holder::Pilot, true) => &mut pilots.1,
+        };
+        *place = Some(identity);
+        if holder == Holder::Source {
+            let user = user.as_ref().ok_or_else(nobody)?;
+            [&sources.0, &sources.1].into_iter().flatten().try_for_each(|source| check_source(source, user))?;
         }
     }
-    Ok(VerifiedIdentity { user: user.ok_or_else(|| failed("nobody judged the user's"))?, pilot, notes })
+    let ((source, source_token), (pilot, pilot_token)) = (sources, pilots);
+    Ok(VerifiedIdentity { user: user.ok_or_else(nobody)?, source, source_token, pilot, pilot_token, notes })
 }
 
-fn check_source(source: &Identity, user: Option<&Identity>) -> Outcome<()> {
-    match user {
-        Some(user) if source.is_same_person(user) => Ok(()),
+fn nobody() -> Refusal {
+    failed("nobody judged the user's")
+}
+
+/// What is copied for the payload must be the user's. Between a proxy and a token nothing tells whose they are: there it
+/// must be of the user's VO.
+fn check_source(source: &Identity, user: &Identity) -> Outcome<()> {
+    let refuse = |text: String| Err(Refusal::new(Reason::CredentialIdentity, text));
+    let (of_source, of_user) = (&source.subject, &user.subject);
+    match (source.token(), user.token()) {
+        _ if source.is_same_person(user) => Ok(()),
+        (None, None) => refuse(format!(
+            "the source proxy stands for {of_source}, the client certificate for {of_user}: they must be of the same user and CA"
+        )),
+        (Some(_), Some(_)) => refuse(format!(
+            "the source token stands for {of_source}, the client token for {of_user}: they must be of the same issuer and subject"
+        )),
+        _ if source.vo().is_some() && source.vo() == user.vo() => Ok(()),
         _ => {
-            let of_user = user.map_or_else(|| "nobody".to_owned(), |user| user.subject.to_string());
-            let text = format!(
-                "the source proxy stands for {}, the client certificate for {of_user}: they must be of the same user and CA",
-                source.subject
-            );
-            Err(Refusal::new(Reason::CredentialIdentity, text))
+            let named = |vo: Option<&str>| vo.map_or("no VO".to_owned(), |vo| format!("the VO {vo}"));
+            let (of_source, of_user) = (named(source.vo()), named(user.vo()));
+            refuse(format!("the source is of {of_source}, the user of {of_user}: they must be of one VO"))
         }
     }
 }
@@ -214,6 +290,32 @@ impl Trust {
     fn descriptors(&self) -> Vec<Option<BorrowedFd<'_>>> {
         let (cas, voms) = (Some(self.cas.as_fd()), self.voms.as_ref().map(Directory::as_fd));
         [cas, voms].into_iter().chain(self.linked.iter().map(|linked| Some(linked.as_fd()))).collect()
+    }
+}
+
+/// The directories for tokens, open and checked.
+struct TokenTrust {
+    issuers: Directory,
+    jwks: Vec<Option<Directory>>,
+}
+
+impl TokenTrust {
+    fn open(settings: &Tokens) -> Outcome<Self> {
+        let open = |path: &Path| Directory::open_trusted(path, Writers::RootOnly);
+        let keys = |path: &AbsolutePath| match open(path.as_path()) {
+            Err(FileError::Missing(_)) => Ok(None),
+            directory => directory.map(Some).map_err(|error| unusable(&error)),
+        };
+        Ok(TokenTrust {
+            issuers: open(settings.issuers.as_path()).map_err(|error| unusable(&error))?,
+            jwks: settings.jwks.paths().iter().map(keys).collect::<Outcome<_>>()?,
+        })
+    }
+
+    /// As the verifier is given them.
+    fn descriptors(&self) -> Vec<Option<BorrowedFd<'_>>> {
+        let jwks = self.jwks.iter().map(|directory| directory.as_ref().map(Directory::as_fd));
+        std::iter::once(Some(self.issuers.as_fd())).chain(jwks).collect()
     }
 }
 

@@ -6,6 +6,7 @@
 
 use glexec_core::field::Field;
 use glexec_core::reason::{Reason, Retry};
+use glexec_core::tokens::Tokens;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -91,7 +92,7 @@ fn every_default_that_the_shipped_configuration_shows_is_the_default() {
     let mut shown: String = file
         .lines()
         .map(|line| match line.strip_prefix("# ") {
-            Some(rest) if is_setting(rest) => format!("{rest}\n"),
+            Some(rest) if is_setting(rest) || rest == "[tokens]" => format!("{rest}\n"),
             _ => format!("{line}\n"),
         })
         .collect();
@@ -115,6 +116,7 @@ fn every_default_that_the_shipped_configuration_shows_is_the_default() {
         }
         format!("{glexec} {credentials:?}")
     };
+    assert_eq!(uncommented.tokens, Some(Tokens::default()));
     assert_eq!(plain(&uncommented).replace("[Name(\"GLEXEC_ENV\")]", "[]"), plain(&defaults));
 }
 

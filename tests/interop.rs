@@ -86,7 +86,7 @@ fn judged(site: &Site, directory: &Path, options: &[&str], bend: impl FnOnce(&mu
     match judge(&matter, &policy, &site.trust(), now) {
         Ok(answer) => {
             let fqans: Vec<&str> = answer.identity.fqans.iter().map(|fqan| fqan.as_str()).collect();
-            format!("{} {:?} {}", answer.identity.subject, answer.identity.form, fqans.join(" "))
+            format!("{} {:?} {}", answer.identity.subject, answer.identity.form().unwrap(), fqans.join(" "))
         }
         Err(refusal) => format!("{}: {}", refusal.reason(), refusal.for_log()),
     }

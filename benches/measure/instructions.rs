@@ -131,7 +131,14 @@ impl Machine for Verified {
         _: &Config,
         _: i64,
     ) -> Outcome<VerifiedIdentity> {
-        Ok(VerifiedIdentity { user: self.answer.identity.clone(), pilot: None, notes: Vec::new() })
+        Ok(VerifiedIdentity {
+            user: self.answer.identity.clone(),
+            source: None,
+            source_token: None,
+            pilot: None,
+            pilot_token: None,
+            notes: Vec::new(),
+        })
     }
 
     fn programs(&self, service: &ServiceAccount) -> Box<dyn Programs> {

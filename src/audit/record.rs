@@ -5,7 +5,7 @@ use crate::invocation::command_line::Job;
 use crate::invocation::environment::Environment;
 use glexec_core::escape::{quoted, shortened, visible, width};
 use glexec_core::field::Field;
-use glexec_core::identity::Identity;
+use glexec_core::identity::{Identity, Proof, TokenProof};
 use glexec_core::reason::{Refusal, Retry};
 use glexec_policy::mapping::Mapping;
 use glexec_sys::supervise::{Ended, Usage};
@@ -24,6 +24,8 @@ const MORE: &str = " ...";
 const WORTH_SHOWING: usize = 32;
 /// Longest distinguished name.
 const MAX_NAME: usize = 512;
+/// Longest scope of a token.
+const MAX_SCOPE: usize = 256;
 /// Longest list of FQANs or groups.
 const MAX_LIST: usize = 1024;
 
@@ -113,12 +115,31 @@ impl Record {
             self.set(Field::PilotDn, pilot.subject.as_str().as_bytes(), MAX_NAME);
         }
         self.set(Field::UserDn, user.subject.as_str().as_bytes(), MAX_NAME);
-        self.set(Field::IssuerDn, user.issuer.as_str().as_bytes(), MAX_NAME);
-        self.set(Field::Serial, user.serial.as_str().as_bytes(), MAX_TEXT);
+        self.set(Field::NotAfter, user.not_after.to_string().as_bytes(), MAX_TEXT);
+        match &user.proof {
+            Proof::X509 { issuer, serial, .. } => {
+                self.set(Field::Credential, b"x509", MAX_TEXT);
+                self.set(Field::IssuerDn, issuer.as_str().as_bytes(), MAX_NAME);
+                self.set(Field::Serial, serial.as_str().as_bytes(), MAX_TEXT);
+            }
+            Proof::Token(token) => self.token(token),
+        }
         if let Some(vo) = user.vo() {
             self.set(Field::Vo, vo.as_bytes(), MAX_TEXT);
         }
         self.set_list(Field::Fqans, user.fqans.iter().map(|fqan| fqan.as_str()));
+    }
+
+    fn token(&mut self, token: &TokenProof) {
+        self.set(Field::Credential, b"token", MAX_TEXT);
+        if let Some(jti) = &token.jti {
+            self.set(Field::Jti, jti.as_bytes(), MAX_TEXT);
+        }
+        self.set(Field::Kid, token.kid.as_bytes(), MAX_TEXT);
+        if !token.scope.is_empty() {
+            self.set(Field::Scope, token.scope.as_bytes(), MAX_SCOPE);
+        }
+        self.set(Field::TokenSha256, token.sha256.as_str().as_bytes(), MAX_TEXT);
     }
 
     /// The account that the policy gave.
@@ -296,6 +317,9 @@ mod tests {
             (Field::Serial, MAX_TEXT),
             (Field::Vo, MAX_TEXT),
             (Field::Fqans, MAX_LIST),
+            (Field::Jti, MAX_TEXT),
+            (Field::Kid, MAX_TEXT),
+            (Field::Scope, MAX_SCOPE),
         ] {
             record.set(field, all.as_bytes(), max);
         }

@@ -4,15 +4,33 @@ use glexec_config::lcmaps::Mode;
 use glexec_core::escape::in_sentence;
 use glexec_core::reason::{Outcome, Reason, Refusal};
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The caller's environment. A name that is there twice has its first value, as getenv(3) and so the original had it.
 #[derive(Debug)]
 pub struct Environment(Vec<(OsString, OsString)>);
 
-/// GLEXEC_TARGET_PROXY: where the payload's copy of the proxy goes.
+/// What stands for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TargetProxy {
+pub enum Client {
+    /// GLEXEC_CLIENT_CERT.
+    Proxy(PathBuf),
+    /// GLEXEC_CLIENT_TOKEN.
+    Token(PathBuf),
+}
+
+impl Client {
+    /// The file.
+    pub fn path(&self) -> &Path {
+        match self {
+            Client::Proxy(path) | Client::Token(path) => path,
+        }
+    }
+}
+
+/// GLEXEC_TARGET_PROXY or GLEXEC_TARGET_TOKEN: where the payload's copy goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
     /// Not set: a name of our own in /tmp.
     Default,
     /// `/dev/null`: no copy.
@@ -32,17 +50,23 @@ pub enum ReportFd {
     Nonsense,
 }
 
-/// What the caller asks for in `GLEXEC_*` and `X509_USER_PROXY`.
+/// What the caller asks for in `GLEXEC_*`, `X509_USER_PROXY` and `BEARER_TOKEN_FILE`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Request {
-    /// GLEXEC_CLIENT_CERT.
-    pub client: PathBuf,
+    /// What stands for the user.
+    pub client: Client,
     /// GLEXEC_SOURCE_PROXY, where it is set.
     pub source: Option<PathBuf>,
+    /// GLEXEC_SOURCE_TOKEN, where it is set.
+    pub source_token: Option<PathBuf>,
     /// GLEXEC_TARGET_PROXY.
-    pub target: TargetProxy,
+    pub target: Target,
+    /// GLEXEC_TARGET_TOKEN.
+    pub target_token: Target,
     /// X509_USER_PROXY, the pilot's own, where it is set and not empty.
     pub pilot: Option<PathBuf>,
+    /// BEARER_TOKEN_FILE, the pilot's own, where it is set and not empty.
+    pub pilot_token: Option<PathBuf>,
     /// GLEXEC_MODE.
     pub mode: Mode,
     /// GLEXEC_EXPECTED_SUBJECT, where it is set: whom the caller expects the credential to stand for.
@@ -101,18 +125,7 @@ impl Environment {
 
     /// What the caller asks for; refuses what is missing or contradicts itself.
     pub fn request(&self) -> Outcome<Request> {
-        let client = self.path("GLEXEC_CLIENT_CERT")?.ok_or_else(|| {
-            let sentence = "GLEXEC_CLIENT_CERT is not set: it names the proxy file of the user to run as";
-            Refusal::new(Reason::CredentialNotGiven, sentence)
-        })?;
-        let target = match self.get("GLEXEC_TARGET_PROXY") {
-            None => TargetProxy::Default,
-            Some(path) if path.is_empty() => {
-                return Err(Refusal::new(Reason::TargetProxyBad, "GLEXEC_TARGET_PROXY is set but empty"));
-            }
-            Some(path) if path == "/dev/null" => TargetProxy::None,
-            Some(path) => TargetProxy::At(path.into()),
-        };
+        let client = self.client()?;
         let mode = match self.get("GLEXEC_MODE") {
             None => Mode::GetAccount,
             Some(mode) if mode == "lcmaps_get_account" => Mode::GetAccount,
@@ -123,9 +136,45 @@ impl Environment {
                 return Err(Refusal::new(Reason::InvocationMode, sentence));
             }
         };
-        let pilot = self.get("X509_USER_PROXY").filter(|path| !path.is_empty()).map(PathBuf::from);
-        let expected = self.get("GLEXEC_EXPECTED_SUBJECT").map(OsStr::to_owned);
-        Ok(Request { client, source: self.path("GLEXEC_SOURCE_PROXY")?, target, pilot, mode, expected })
+        let pilots = |name| self.get(name).filter(|path| !path.is_empty()).map(PathBuf::from);
+        Ok(Request {
+            client,
+            source: self.path("GLEXEC_SOURCE_PROXY")?,
+            source_token: self.path("GLEXEC_SOURCE_TOKEN")?,
+            target: self.target("GLEXEC_TARGET_PROXY")?,
+            target_token: self.target("GLEXEC_TARGET_TOKEN")?,
+            pilot: pilots("X509_USER_PROXY"),
+            pilot_token: pilots("BEARER_TOKEN_FILE"),
+            mode,
+            expected: self.get("GLEXEC_EXPECTED_SUBJECT").map(OsStr::to_owned),
+        })
+    }
+
+    fn client(&self) -> Outcome<Client> {
+        match (self.path("GLEXEC_CLIENT_CERT")?, self.path("GLEXEC_CLIENT_TOKEN")?) {
+            (Some(path), None) => Ok(Client::Proxy(path)),
+            (None, Some(path)) => Ok(Client::Token(path)),
+            (Some(_), Some(_)) => {
+                let sentence =
+                    "GLEXEC_CLIENT_CERT and GLEXEC_CLIENT_TOKEN are both set: set one, which says whom to run as";
+                Err(Refusal::new(Reason::CredentialTwoIdentities, sentence))
+            }
+            (None, None) => {
+                let sentence = "GLEXEC_CLIENT_CERT is not set: it names the proxy file of the user to run as, or GLEXEC_CLIENT_TOKEN the token file";
+                Err(Refusal::new(Reason::CredentialNotGiven, sentence))
+            }
+        }
+    }
+
+    fn target(&self, name: &str) -> Outcome<Target> {
+        match self.get(name) {
+            None => Ok(Target::Default),
+            Some(path) if path.is_empty() => {
+                Err(Refusal::new(Reason::TargetProxyBad, format!("{name} is set but empty")))
+            }
+            Some(path) if path == "/dev/null" => Ok(Target::None),
+            Some(path) => Ok(Target::At(path.into())),
+        }
     }
 
     fn path(&self, name: &str) -> Outcome<Option<PathBuf>> {
@@ -150,7 +199,7 @@ mod tests {
     #[test]
     fn the_first_of_two_values_counts_as_for_getenv() {
         let environment = environment(&[("GLEXEC_CLIENT_CERT", "/a"), ("X", "1"), ("GLEXEC_CLIENT_CERT", "/b")]);
-        assert_eq!(environment.request().unwrap().client, PathBuf::from("/a"));
+        assert_eq!(environment.request().unwrap().client, Client::Proxy("/a".into()));
         assert_eq!(environment.unique().count(), 2);
     }
 
@@ -162,6 +211,10 @@ mod tests {
             (vec![("GLEXEC_CLIENT_CERT", "")], Reason::CredentialNotGiven),
             (vec![client, ("GLEXEC_SOURCE_PROXY", "")], Reason::CredentialNotGiven),
             (vec![client, ("GLEXEC_TARGET_PROXY", "")], Reason::TargetProxyBad),
+            (vec![("GLEXEC_CLIENT_TOKEN", "")], Reason::CredentialNotGiven),
+            (vec![client, ("GLEXEC_CLIENT_TOKEN", "/t")], Reason::CredentialTwoIdentities),
+            (vec![client, ("GLEXEC_SOURCE_TOKEN", "")], Reason::CredentialNotGiven),
+            (vec![client, ("GLEXEC_TARGET_TOKEN", "")], Reason::TargetProxyBad),
             (vec![client, ("GLEXEC_MODE", "")], Reason::InvocationMode),
             (vec![client, ("GLEXEC_MODE", "LCMAPS_GET_ACCOUNT")], Reason::InvocationMode),
         ];

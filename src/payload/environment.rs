@@ -1,6 +1,8 @@
 //! The payload's environment, built from nothing.
 
+use crate::credential_files::Kind;
 use crate::invocation::environment::Environment;
+use crate::payload::target_proxy::Copy;
 use glexec_config::glexec::Glexec;
 use glexec_config::values::Preserve;
 use glexec_config::variables::is_dangerous;
@@ -10,17 +12,19 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// Variables that say who and where the payload is: the caller's never replace them.
-const IDENTITY: [&str; 5] = ["USER", "LOGNAME", "SHELL", "X509_USER_PROXY", "GLEXEC_SANDBOX"];
+/// A token's value is passed on by no site: who reads an environment has it.
+const IDENTITY: [&str; 7] =
+    ["USER", "LOGNAME", "SHELL", "X509_USER_PROXY", "BEARER_TOKEN_FILE", "BEARER_TOKEN", "GLEXEC_SANDBOX"];
 
 /// Builds the payload's environment: the account's own variables, PATH, GLEXEC_ENV, what the site preserves, and
-/// X509_USER_PROXY where there is a target proxy, GLEXEC_SANDBOX where there is a sandbox.
+/// X509_USER_PROXY and BEARER_TOKEN_FILE where there are copies, GLEXEC_SANDBOX where there is a sandbox.
 ///
 /// HOME and PATH of the caller replace the account's only where the site names them exactly, as some did for gLExec.
 pub fn build(
     environment: &Environment,
     config: &Glexec,
     target: &Mapping,
-    proxy: Option<&Path>,
+    copies: &[Copy],
     sandbox: Option<&Path>,
 ) -> Vec<(OsString, OsString)> {
     let mut built: Vec<(OsString, OsString)> = vec![
@@ -30,8 +34,12 @@ pub fn build(
         ("SHELL".into(), target.shell.clone().into()),
         ("PATH".into(), config.path.as_str().into()),
     ];
-    if let Some(proxy) = proxy {
-        built.push(("X509_USER_PROXY".into(), proxy.into()));
+    for copy in copies {
+        let name = match copy.kind {
+            Kind::Proxy => "X509_USER_PROXY",
+            Kind::Token => "BEARER_TOKEN_FILE",
+        };
+        built.push((name.into(), copy.path.clone().into()));
     }
     if let Some(sandbox) = sandbox {
         built.push(("GLEXEC_SANDBOX".into(), sandbox.into()));

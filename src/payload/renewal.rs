@@ -1,7 +1,8 @@
-//! Renewing a target proxy: a call without a command replaces the proxy of a payload that runs already, so it must be the
-//! same person's.
+//! Renewing copies: a call without a command replaces the proxy or the token of a payload that runs already, so it must be
+//! the same person's.
 
-use crate::invocation::environment::TargetProxy;
+use crate::invocation::environment::Target;
+use crate::payload::target_proxy::Wanted;
 use crate::payload::view::View;
 use crate::payload::{switch, target_proxy};
 use crate::service::ServiceAccount;
@@ -18,43 +19,54 @@ use glexec_sys::time::now;
 use nix::unistd::Uid;
 use std::path::Path;
 
-/// Refuses to renew a proxy of somebody else than `user`, whatever its mode. What is no proxy of anybody is replaced as
-/// ever, and what the target account cannot open is judged when it is written.
-///
-/// The file is the target's, so its bytes are hostile: they are read as the target and parsed by the verifier.
-pub fn check(
-    wanted: &TargetProxy,
-    cwd: Option<&Path>,
-    view: &View,
-    target: &Mapping,
-    user: &Identity,
-    service: &ServiceAccount,
-    config: &Config,
-) -> Outcome<()> {
-    let TargetProxy::At(path) = wanted else { return Ok(()) };
-    let path = view.path(&cwd.map_or_else(|| path.clone(), |cwd| cwd.join(path)));
-    let lock = config.glexec.target_lock_mechanism;
-    let read = || caller_file::read_of_any_mode(&view.place(&path), Uid::from_raw(target.uid.get()), lock);
-    let old = acting_as(&switch::actor(target), read).map_err(|errno| failed(&errno.to_string()))?;
-    let old = match old {
-        Ok(old) => old,
-        // The writing would wait for the lock once more, and then replace what nobody has looked at.
-        Err(Refused::Locked) => return Err(target_proxy::locked(&path)),
-        Err(_) => return Ok(()),
-    };
-    let actor = service.actor();
-    let verifier = now().map(|now| Verifier::new(Some(&actor), &config.credentials, now));
-    let owner = verifier.and_then(|verifier| verifier.whose(&old, user)).map_err(|why| match why.reason() {
-        Reason::VerifierFailed => failed(&why.for_log()),
-        _ => why,
-    })?;
-    if owner != Owner::Other {
-        return Ok(());
+/// What a renewal is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Renewal<'a> {
+    /// The caller's working directory.
+    pub cwd: Option<&'a Path>,
+    /// What the payload sees instead of what others see.
+    pub view: &'a View,
+    /// The payload's account.
+    pub target: &'a Mapping,
+    /// Whom the verifier runs as.
+    pub service: &'a ServiceAccount,
+    /// The configuration.
+    pub config: &'a Config,
+}
+
+impl Renewal<'_> {
+    /// Refuses to renew a copy of somebody else than `owner`, whatever its mode. What is no credential of anybody is replaced
+    /// as ever, and what the target account cannot open is judged when it is written.
+    ///
+    /// The file is the target's, so its bytes are hostile: they are read as the target and parsed by the verifier.
+    pub fn check(&self, wanted: &Wanted<'_>, owner: &Identity) -> Outcome<()> {
+        let Target::At(path) = wanted.target else { return Ok(()) };
+        let path = self.view.path(&self.cwd.map_or_else(|| path.clone(), |cwd| cwd.join(path)));
+        let lock = self.config.glexec.target_lock_mechanism;
+        let (uid, max) = (Uid::from_raw(self.target.uid.get()), wanted.kind.max_bytes());
+        let read = || caller_file::read_of_any_mode(&self.view.place(&path), uid, lock, max);
+        let old = acting_as(&switch::actor(self.target), read).map_err(|errno| failed(&errno.to_string()))?;
+        let old = match old {
+            Ok(old) => old,
+            // The writing would wait for the lock once more, and then replace what nobody has looked at.
+            Err(Refused::Locked) => return Err(target_proxy::locked(&path)),
+            Err(_) => return Ok(()),
+        };
+        let actor = self.service.actor();
+        let verifier = now().map(|now| Verifier::new(Some(&actor), &self.config.credentials, now));
+        let whose = verifier.and_then(|verifier| verifier.whose(&old, owner)).map_err(|why| match why.reason() {
+            Reason::VerifierFailed => failed(&why.for_log()),
+            _ => why,
+        })?;
+        if whose != Owner::Other {
+            return Ok(());
+        }
+        let (shown, what) = (in_sentence(&path), wanted.kind.name());
+        let text = format!("{shown} is the {what} of another person and is not renewed");
+        Err(Refusal::new(Reason::TargetProxyIdentity, text))
     }
-    let shown = in_sentence(&path);
-    Err(Refusal::new(Reason::TargetProxyIdentity, format!("{shown} is the proxy of another person and is not renewed")))
 }
 
 fn failed(why: &str) -> Refusal {
-    Refusal::new(Reason::VerifierFailed, "the target proxy that is there could not be looked at").detail(why)
+    Refusal::new(Reason::VerifierFailed, "the file that the copy would replace could not be looked at").detail(why)
 }

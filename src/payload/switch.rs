@@ -1,8 +1,9 @@
 //! Preparing the payload as its account, becoming that account for good, and running it.
 
+use crate::credential_files::Kind;
 use crate::invocation::command_line::Payload;
-use crate::invocation::environment::{Environment, TargetProxy};
-use crate::payload::target_proxy::{self, Copy, Lifetime};
+use crate::invocation::environment::{Environment, Target};
+use crate::payload::target_proxy::{self, Copy, Lifetime, Wanted};
 use crate::payload::view::View;
 use crate::payload::{command, environment};
 use glexec_config::glexec::Glexec;
@@ -37,10 +38,8 @@ pub struct Wish<'a> {
     pub cwd: Option<&'a Path>,
     /// What the payload will see instead of what others see.
     pub view: View,
-    /// Where the copy of the proxy goes.
-    pub target_proxy: &'a TargetProxy,
-    /// The bytes to copy.
-    pub proxy: &'a [u8],
+    /// What is copied for it.
+    pub copies: &'a [Wanted<'a>],
 }
 
 /// A payload that is ready to run: everything that can be refused about it has been judged.
@@ -50,7 +49,7 @@ pub struct Prepared {
     home: PathBuf,
     umask: u32,
     command: Option<Command>,
-    copy: Option<Copy>,
+    copies: Vec<Copy>,
     view: View,
 }
 
@@ -75,7 +74,7 @@ pub fn prepare(target: &Mapping, wish: Wish<'_>, config: &Glexec) -> Outcome<Pre
     let actor = actor(target);
     let view = wish.view;
     let sandbox = view.sandbox();
-    let as_target = || -> Outcome<(Option<PathBuf>, Option<Copy>)> {
+    let as_target = || -> Outcome<(Option<PathBuf>, Vec<Copy>)> {
         let path = match wish.payload {
             Some(payload) => {
                 let allowed = |path: &Path| wish.lcas.lets_run(path);
@@ -86,15 +85,21 @@ pub fn prepare(target: &Mapping, wish: Wish<'_>, config: &Glexec) -> Outcome<Pre
         };
         let lock = config.target_lock_mechanism;
         // Of a copy with a name of ours nobody but a payload would learn.
-        let has_reader = wish.payload.is_some() || *wish.target_proxy != TargetProxy::Default;
-        let copy = match config.create_target_proxy && has_reader {
-            true => target_proxy::write(wish.target_proxy, wish.cwd, &view, target.uid.get(), wish.proxy, lock)?,
-            false => None,
-        };
-        Ok((path, copy))
+        let has_reader = |wanted: &&Wanted<'_>| wish.payload.is_some() || *wanted.target != Target::Default;
+        let mut copies: Vec<Copy> = Vec::new();
+        for wanted in wish.copies.iter().filter(has_reader) {
+            match target_proxy::write(wanted, wish.cwd, &view, target.uid.get(), lock) {
+                Ok(copy) => copies.extend(copy),
+                Err(refusal) => {
+                    copies.iter().for_each(Copy::remove);
+                    return Err(refusal);
+                }
+            }
+        }
+        Ok((path, copies))
     };
     let step = |errno: Errno| failed(&errno.to_string());
-    let (path, copy) = match identity::acting_as(&actor, as_target).map_err(step)? {
+    let (path, copies) = match identity::acting_as(&actor, as_target).map_err(step)? {
         Err(refusal) if refusal.reason() == Reason::CommandNotFound => {
             let command = wish.payload.map(|payload| payload.command.as_os_str()).unwrap_or_default();
             let barrier =
@@ -107,13 +112,12 @@ pub fn prepare(target: &Mapping, wish: Wish<'_>, config: &Glexec) -> Outcome<Pre
         }
         outcome => outcome?,
     };
-    let proxy = copy.as_ref().map(|copy| copy.path.as_path());
-    let variables = environment::build(wish.environment, config, target, proxy, sandbox.as_deref());
+    let variables = environment::build(wish.environment, config, target, &copies, sandbox.as_deref());
     let command = match (path, wish.payload) {
         (Some(path), Some(payload)) => Some(Command::new(path, payload, variables)?),
         _ => None,
     };
-    Ok(Prepared { actor, home: target.home.clone(), umask: config.umask.bits(), command, copy, view })
+    Ok(Prepared { actor, home: target.home.clone(), umask: config.umask.bits(), command, copies, view })
 }
 
 impl Command {
@@ -160,34 +164,35 @@ fn failed(why: &str) -> Refusal {
 impl Prepared {
     /// Takes back what was written for a payload that will not run.
     pub fn undo(&self) {
-        if let Some(copy) = &self.copy {
-            // Root is left already where this fails; the refusal in progress is what counts.
-            let _ = identity::acting_as(&self.actor, || copy.remove());
-        }
+        self.remove(|_| true);
     }
 
-    /// Removes a target proxy whose name nobody but the payload knew.
+    /// Removes copies whose names nobody but the payload knew.
     pub fn remove_temporary(&self) {
-        if self.copy.as_ref().is_some_and(|copy| copy.lifetime == Lifetime::Temporary) {
-            self.undo();
+        self.remove(|copy| copy.lifetime == Lifetime::Temporary);
+    }
+
+    fn remove(&self, which: impl Fn(&Copy) -> bool) {
+        let copies: Vec<&Copy> = self.copies.iter().filter(|copy| which(copy)).collect();
+        if !copies.is_empty() {
+            // Root is left already where this fails; the refusal in progress is what counts.
+            let _ = identity::acting_as(&self.actor, || copies.iter().for_each(|copy| copy.remove()));
         }
     }
 
     /// The same, for a process that has the target's rights and no others.
     pub fn remove_temporary_as_target(&self) {
-        if let Some(copy) = self.copy.as_ref().filter(|copy| copy.lifetime == Lifetime::Temporary) {
-            copy.remove();
-        }
+        self.copies.iter().filter(|copy| copy.lifetime == Lifetime::Temporary).for_each(Copy::remove);
     }
 
     /// The files that [`Prepared::remove_temporary`] removes.
     pub fn left_files(&self) -> Vec<LeftFile> {
-        self.copy.iter().filter_map(Copy::left).collect()
+        self.copies.iter().filter_map(Copy::left).collect()
     }
 
-    /// The payload's copy of the proxy, where there is one.
-    pub fn target_proxy(&self) -> Option<&Path> {
-        self.copy.as_ref().map(|copy| copy.path.as_path())
+    /// The payload's copy of this kind, where there is one.
+    pub fn copy(&self, kind: Kind) -> Option<&Path> {
+        self.copies.iter().find(|copy| copy.kind == kind).map(|copy| copy.path.as_path())
     }
 
     /// Whether there is a command to run.

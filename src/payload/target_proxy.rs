@@ -1,6 +1,7 @@
-//! The payload's own copy of the proxy.
+//! The payload's own copies of the proxy and of a token.
 
-use crate::invocation::environment::TargetProxy;
+use crate::credential_files::Kind;
+use crate::invocation::environment::Target;
 use crate::payload::view::View;
 use glexec_core::escape::in_sentence;
 use glexec_core::lock::Mechanism;
@@ -18,10 +19,23 @@ pub enum Lifetime {
     Kept,
 }
 
+/// What is copied, and where to.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// What it is.
+    pub kind: Kind,
+    /// Where it goes.
+    pub target: &'a Target,
+    /// The bytes.
+    pub bytes: &'a [u8],
+}
+
 /// A copy that was written.
 #[derive(Debug)]
 pub struct Copy {
-    /// Its absolute path, the payload's X509_USER_PROXY.
+    /// What it is.
+    pub kind: Kind,
+    /// Its absolute path, the payload's X509_USER_PROXY or BEARER_TOKEN_FILE.
     pub path: PathBuf,
     /// How long it is to stay.
     pub lifetime: Lifetime,
@@ -46,30 +60,35 @@ impl Copy {
 
 /// Writes the copy. To be called while acting as the target, whose user id is `uid`.
 pub fn write(
-    target: &TargetProxy,
+    wanted: &Wanted<'_>,
     cwd: Option<&Path>,
     view: &View,
     uid: u32,
-    bytes: &[u8],
     mechanism: Mechanism,
 ) -> Outcome<Option<Copy>> {
+    let Wanted { kind, target, bytes } = *wanted;
     match target {
-        TargetProxy::None => Ok(None),
-        TargetProxy::Default => {
-            let prefix = view.path(Path::new(&format!("/tmp/x509up_u{uid}.glexec.")));
-            let written = target_file::create_new(&view.place(&prefix), bytes).map_err(|why| refusal(&prefix, &why))?;
+        Target::None => Ok(None),
+        Target::Default => {
+            let start = match kind {
+                Kind::Proxy => "x509up",
+                Kind::Token => "bt",
+            };
+            let prefix = view.path(Path::new(&format!("/tmp/{start}_u{uid}.glexec.")));
+            let written = target_file::create_new(&view.place(&prefix), bytes);
+            let written = written.map_err(|why| refusal(kind, &prefix, &why))?;
             let path = prefix.with_file_name(written.name());
-            Ok(Some(Copy { path, lifetime: Lifetime::Temporary, written }))
+            Ok(Some(Copy { kind, path, lifetime: Lifetime::Temporary, written }))
         }
-        TargetProxy::At(path) => {
+        Target::At(path) => {
             let path = view.path(&cwd.map_or_else(|| path.clone(), |cwd| cwd.join(path)));
             let written = if path.is_absolute() {
                 target_file::replace(&view.place(&path), bytes, mechanism)
             } else {
                 Err(Refused::NotWritable(nix::errno::Errno::ENOENT))
             };
-            let written = written.map_err(|why| refusal(&path, &why))?;
-            Ok(Some(Copy { path, lifetime: Lifetime::Kept, written }))
+            let written = written.map_err(|why| refusal(kind, &path, &why))?;
+            Ok(Some(Copy { kind, path, lifetime: Lifetime::Kept, written }))
         }
     }
 }
@@ -79,11 +98,11 @@ pub fn locked(path: &Path) -> Refusal {
     Refusal::new(Reason::TargetProxyLocked, format!("{} stays locked by another process", in_sentence(path)))
 }
 
-fn refusal(path: &Path, why: &Refused) -> Refusal {
+fn refusal(kind: Kind, path: &Path, why: &Refused) -> Refusal {
     let shown = in_sentence(path);
     match why {
         Refused::NotWritable(errno) => {
-            let sentence = format!("the target account cannot write the proxy to {shown}: {}", errno.desc());
+            let sentence = format!("the target account cannot write the {} to {shown}: {}", kind.name(), errno.desc());
             Refusal::new(Reason::TargetProxyBad, sentence)
         }
         Refused::Foreign => {

@@ -35,7 +35,7 @@ fn an_explanation_names_the_account_that_the_call_gets_and_changes_nothing() {
         let before = site.sh(LIST_LEASES);
         for who in [&root, &bob] {
             let (it, _) = explain(who, &["--caller", "pilot", &proxy, "--", "id"]);
-            assert_eq!(it["verdict"]["outcome"], "permitted");
+            assert_eq!(it["verdict"]["outcome"], "permitted", "{it}");
             let target = &it["target"];
             assert_eq!((&target["account"], &target["uid"]), (&"tprd001".into(), &5001.into()));
             assert_eq!(

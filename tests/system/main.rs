@@ -8,6 +8,9 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
 
 mod agent;
+#[path = "../jwt/mod.rs"]
+mod jwt;
+
 mod audit;
 mod audit_log;
 mod cgroup;
@@ -35,5 +38,6 @@ mod site_itself;
 mod sweep;
 mod switch;
 mod target_proxy;
+mod tokens;
 mod tutorial;
 mod verifier;

@@ -4,18 +4,18 @@
 //! the lists at the end, or the last test fails.
 
 use crate::site::{Caller, GLEXEC, Run, Site, material_file};
-use crate::{audit, command, epilogue, target_proxy, verifier};
+use crate::{audit, command, epilogue, target_proxy, tokens, verifier};
 use glexec_core::reason::{Reason, Retry};
 use nix::fcntl::{Flock, FlockArg};
 use serde_json::json;
 use std::thread;
 
 /// A call that is refused.
-type Refused = for<'s> fn(&'s Site) -> Run<'s>;
-type Table = &'static [(Reason, Refused)];
+pub type Refused = for<'s> fn(&'s Site) -> Run<'s>;
+pub type Table = &'static [(Reason, Refused)];
 
 /// What nobody must run: it would leave a file.
-const PAYLOAD: [&str; 2] = ["/usr/bin/touch", "/tmp/ran"];
+pub const PAYLOAD: [&str; 2] = ["/usr/bin/touch", "/tmp/ran"];
 
 fn call(caller: Caller<'_>) -> Run<'_> {
     caller.reporting().glexec(PAYLOAD)
@@ -488,8 +488,26 @@ fn files_that_stay_locked() {
     });
 }
 
-const TABLES: [Table; 12] =
-    [INVOCATION, SELF, CONFIG, CALLER, CREDENTIAL_FILES, CREDENTIALS, TRUST, LCAS, LCMAPS, ACCOUNT, PAYLOADS, LOCKED];
+#[test]
+fn tokens() {
+    each_is_refused(tokens::TABLE, Site::new);
+}
+
+const TABLES: [Table; 13] = [
+    INVOCATION,
+    SELF,
+    CONFIG,
+    CALLER,
+    CREDENTIAL_FILES,
+    CREDENTIALS,
+    TRUST,
+    LCAS,
+    LCMAPS,
+    ACCOUNT,
+    PAYLOADS,
+    LOCKED,
+    tokens::TABLE,
+];
 
 /// Reasons that another test of these produces, because their record is not that of a refusal.
 const ELSEWHERE: &[(Reason, fn())] = &[

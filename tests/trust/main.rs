@@ -49,7 +49,7 @@ fn line(answer: &Outcome<VerifiedIdentity>) -> String {
         }
         Ok(answer) => {
             let fqans: String = answer.user.fqans.iter().map(|fqan| format!(" {fqan}")).collect();
-            format!("{} {:?}{fqans}", answer.user.subject, answer.user.form)
+            format!("{} {:?}{fqans}", answer.user.subject, answer.user.form().unwrap())
         }
     }
 }

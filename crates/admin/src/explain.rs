@@ -11,13 +11,14 @@ use crate::reading::{self, Said};
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 use glexec::decision::{self, Known, Matter};
 use glexec::invocation::command_line::Payload;
-use glexec::invocation::environment::Environment;
+use glexec::invocation::environment::{Client, Environment};
 use glexec::payload::view::View;
 use glexec::payload::{command, switch};
 use glexec_config::Config;
 use glexec_config::parse::parse;
 use glexec_core::described::ProxyFile;
 use glexec_core::identity::Identity;
+use glexec_core::identity::TokenProof;
 use glexec_core::reason::{Reason, Refusal, Retry};
 use glexec_machine::accounts::Nss;
 use glexec_machine::configuration;
@@ -41,8 +42,8 @@ pub struct Wanted {
     pub config: Option<PathBuf>,
     /// The caller's account; whoever runs the program, or, for root, the owner of the proxy.
     pub caller: Option<String>,
-    /// The user's proxy file.
-    pub proxy: PathBuf,
+    /// The user's proxy or token file.
+    pub client: Client,
     /// The pilot's proxy file.
     pub pilot_proxy: Option<PathBuf>,
     /// GLEXEC_MODE.
@@ -107,10 +108,15 @@ pub struct Calling {
 pub struct Person {
     /// Distinguished name.
     pub dn: String,
-    /// The CA's.
-    pub issuer: String,
+    /// The CA's, where they are known by a proxy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
     /// Whether the proxy is limited, or none at all.
-    pub form: glexec_core::identity::Form,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub form: Option<glexec_core::identity::Form>,
+    /// What else is known, where they are known by a token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<TokenProof>,
     /// FQANs that were proved.
     pub fqans: Vec<String>,
     /// End of validity in seconds since 1970 UTC.
@@ -208,7 +214,7 @@ pub(super) fn definition() -> Command {
         path.value_hint(ValueHint::FilePath).help(help)
     };
     Command::new("explain")
-        .about("Prints how a call with this proxy would be decided, without any effect.")
+        .about("Prints how a call with this proxy or token would be decided, without any effect.")
         .arg(file("config", "A glexec.conf to try instead of the installed one"))
         .arg(
             Arg::new("caller")
@@ -217,6 +223,7 @@ pub(super) fn definition() -> Command {
                 .value_hint(ValueHint::Username)
                 .help("Who calls; root only"),
         )
+        .arg(file("token", "The user's token file, as GLEXEC_CLIENT_TOKEN names it, instead of a proxy"))
         .arg(file("pilot-proxy", "The pilot's own proxy, as X509_USER_PROXY names it"))
         .arg(
             Arg::new("mode")
@@ -228,7 +235,8 @@ pub(super) fn definition() -> Command {
         .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Prints one line of JSON for programs"))
         .arg(
             Arg::new("proxy")
-                .required(true)
+                .required_unless_present("token")
+                .conflicts_with("token")
                 .value_name("PROXY")
                 .value_parser(value_parser!(PathBuf))
                 .value_hint(ValueHint::FilePath)
@@ -247,7 +255,10 @@ pub(super) fn run(matches: &ArgMatches, inherited: Inherited) -> Result<Said, St
     let wanted = Wanted {
         config: matches.get_one("config").cloned(),
         caller: matches.get_one("caller").cloned(),
-        proxy: matches.get_one::<PathBuf>("proxy").cloned().unwrap_or_default(),
+        client: match matches.get_one::<PathBuf>("token").cloned() {
+            Some(token) => Client::Token(token),
+            None => Client::Proxy(matches.get_one::<PathBuf>("proxy").cloned().unwrap_or_default()),
+        },
         pilot_proxy: matches.get_one("pilot-proxy").cloned(),
         mode: matches.get_one::<String>("mode").map(OsString::from).unwrap_or_default(),
         command: matches.get_many("command").into_iter().flatten().cloned().collect(),
@@ -302,7 +313,7 @@ pub fn explain(wanted: &Wanted, myself: &Myself) -> Result<Explanation, String> 
         user_proxy: aside.user,
         pilot_proxy: aside.pilot,
         user: known.verified.as_ref().map(|verified| person(&verified.user)),
-        pilot: known.verified.as_ref().and_then(|verified| verified.pilot.as_ref()).map(person),
+        pilot: known.verified.as_ref().and_then(|verified| verified.any_pilot()).map(person),
         steps: known.trail.steps.iter().map(answered).collect(),
         target: decided.ok().map(|decided| account_of(&decided.target, &known.trail.steps)),
         command: command.ok().flatten(),
@@ -344,7 +355,7 @@ fn caller(wanted: &Wanted, myself: &Myself) -> Result<Myself, String> {
             false => Err("only root can explain what happens to other callers".to_owned()),
         };
     }
-    let owner = plain::owner(&wanted.proxy).filter(|owner| myself.uid.is_root() && !owner.is_root());
+    let owner = plain::owner(wanted.client.path()).filter(|owner| myself.uid.is_root() && !owner.is_root());
     match owner.map(User::from_uid) {
         Some(Ok(Some(user))) => of_account(user),
         _ => Ok(myself.clone()),
@@ -353,11 +364,12 @@ fn caller(wanted: &Wanted, myself: &Myself) -> Result<Myself, String> {
 
 /// What the caller's environment would be.
 fn environment(wanted: &Wanted) -> Environment {
-    let mut variables = vec![
-        ("GLEXEC_CLIENT_CERT".into(), wanted.proxy.clone().into_os_string()),
-        ("GLEXEC_TARGET_PROXY".into(), "/dev/null".into()),
-        ("GLEXEC_MODE".into(), wanted.mode.clone()),
-    ];
+    let client = match &wanted.client {
+        Client::Proxy(path) => ("GLEXEC_CLIENT_CERT".into(), path.clone().into_os_string()),
+        Client::Token(path) => ("GLEXEC_CLIENT_TOKEN".into(), path.clone().into_os_string()),
+    };
+    let mut variables =
+        vec![client, ("GLEXEC_TARGET_PROXY".into(), "/dev/null".into()), ("GLEXEC_MODE".into(), wanted.mode.clone())];
     variables.extend(wanted.pilot_proxy.iter().map(|path| ("X509_USER_PROXY".into(), path.clone().into_os_string())));
     Environment::new(variables)
 }
@@ -382,8 +394,9 @@ fn found(matter: &Matter<'_>, target: &Mapping, config: &Config, eyes: &Eyes) ->
 fn person(identity: &Identity) -> Person {
     Person {
         dn: identity.subject.to_string(),
-        issuer: identity.issuer.to_string(),
-        form: identity.form,
+        issuer: identity.issuer().map(ToString::to_string),
+        form: identity.form(),
+        token: identity.token().cloned(),
         fqans: identity.fqans.iter().map(ToString::to_string).collect(),
         not_after: identity.not_after,
     }

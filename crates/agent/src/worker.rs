@@ -4,7 +4,7 @@ use glexec_core::question::MAX_QUESTION;
 use glexec_sys::answering::{Connection, Listener};
 use glexec_sys::sandbox;
 use glexec_sys::supervise::{self, Line};
-use glexec_verify::answer::{Given, answer};
+use glexec_verify::answer::answer;
 use glexec_verify::trust::ahead::Ahead;
 use nix::unistd::{Pid, getpid};
 use std::io::{Read, Write};
@@ -31,14 +31,12 @@ pub fn work(zygote: Pid, listener: Listener, line: Line, ahead: Rc<Ahead>) -> Re
     line.say(taken(getpid())).map_err(|errno| format!("telling the zygote: {errno}"))?;
     drop((listener, line));
     supervise::die_within(LIFE).map_err(|errno| format!("setitimer: {errno}"))?;
-    let mut given = call.descriptors().map_err(|errno| format!("descriptors: {errno}"))?;
+    let given = call.descriptors().map_err(|errno| format!("descriptors: {errno}"))?;
     let readable: Vec<_> = given.iter().flatten().map(AsFd::as_fd).collect();
     sandbox::close(&readable).map_err(|why| format!("no sandbox: {why}"))?;
     drop(readable);
     let question = read(&mut call)?;
-    let mut directory = |at: usize| given.get_mut(at).and_then(Option::take);
-    let directories = Given { cas: directory(0), voms: directory(1) };
-    call.write_all(&answer(&question, directories, Some(ahead))).map_err(|error| format!("answering: {error}"))
+    call.write_all(&answer(&question, given, Some(ahead))).map_err(|error| format!("answering: {error}"))
 }
 
 fn take(listener: &Listener) -> Result<Connection, String> {

@@ -19,6 +19,7 @@ pub mod white_list;
 use agent::Agent;
 use glexec::Glexec;
 use glexec_core::credentials::Credentials;
+use glexec_core::tokens::Tokens;
 use isolation::Isolation;
 
 /// The checked configuration of a call.
@@ -32,6 +33,8 @@ pub struct Config {
     pub agent: Agent,
     /// `[credentials]`.
     pub credentials: Credentials,
+    /// `[tokens]`, where tokens are accepted.
+    pub tokens: Option<Tokens>,
     /// The LCAS plug-ins.
     pub lcas: lcas::Plan,
     /// The LCMAPS plug-ins and policies.

@@ -11,6 +11,7 @@ use crate::values::Cgroup;
 use crate::{Config, advice};
 use glexec_core::credentials::{Credentials, PilotProxy};
 use glexec_core::reason::Reason;
+use glexec_core::tokens::Tokens;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::ops::Range;
@@ -25,6 +26,7 @@ struct File {
     isolation: Isolation,
     agent: Agent,
     credentials: Credentials,
+    tokens: Option<Tokens>,
     lcas: Lcas,
     lcmaps: Lcmaps,
 }
@@ -72,7 +74,7 @@ pub(crate) fn read<File: DeserializeOwned, Checked>(
 }
 
 fn check(file: File) -> Result<Config, ConfigError> {
-    let File { glexec, agent, isolation, credentials, lcas, lcmaps } = file;
+    let File { glexec, agent, isolation, credentials, tokens, lcas, lcmaps } = file;
     let cgroup = matches!(glexec.cgroup.get_ref(), Cgroup::Below(_)).then(|| glexec.cgroup.span());
     let epilogue = glexec.epilogue.as_ref().map(Spanned::span);
     for (span, key, what) in [(epilogue, "epilogue", "run it"), (cgroup, "cgroup", "empty it")] {
@@ -91,7 +93,7 @@ fn check(file: File) -> Result<Config, ConfigError> {
         get_account: named(&glexec.lcmaps_get_account_policy),
         verify_account: named(&glexec.lcmaps_verify_account_policy),
     })?;
-    Ok(Config { glexec, agent, isolation, credentials, lcas, lcmaps })
+    Ok(Config { glexec, agent, isolation, credentials, tokens, lcas, lcmaps })
 }
 
 /// A policy's name and where it stands; defaults stand nowhere.
@@ -102,10 +104,9 @@ fn named(policy: &Spanned<String>) -> (String, Option<Range<usize>>) {
 /// Whether a file that is no TOML has the historic form: `key = value` without quotes below `[glexec]`. One with tables
 /// that the original did not know is of today, and has a mistake.
 fn is_historic(text: &str) -> bool {
-    if text
-        .lines()
-        .any(|line| ["[agent", "[credentials", "[lcmaps", "[[lcas"].iter().any(|table| line.starts_with(table)))
-    {
+    if text.lines().any(|line| {
+        ["[agent", "[credentials", "[tokens", "[lcmaps", "[[lcas"].iter().any(|table| line.starts_with(table))
+    }) {
         return false;
     }
     const KEYS: [&str; 12] = [

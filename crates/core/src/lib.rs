@@ -15,6 +15,7 @@ pub mod question;
 pub mod reason;
 pub mod spelling;
 pub mod surveyed;
+pub mod tokens;
 pub mod values;
 pub mod verdict;
 pub mod vo;

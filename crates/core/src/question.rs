@@ -12,11 +12,12 @@
 
 use crate::credentials::Credentials;
 use crate::identity::Dn;
+use crate::tokens::Tokens;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 /// The version of question and verdict.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Longest credential file in bytes.
 pub const MAX_FILE: usize = 256 * 1024;
 /// Longest first line in bytes.
@@ -54,6 +55,18 @@ pub enum Asked {
         /// Whether it must hold its private key.
         key: KeyRule,
     },
+    /// Whom a token stands for, if it is to be trusted. The answer is a [`crate::verdict::Judged`].
+    JudgeToken {
+        /// Whose it is said to be.
+        holder: Holder,
+        /// The site's settings for tokens.
+        tokens: Tokens,
+    },
+    /// Whether a token is of the user of this name; nothing is trusted. The answer is an [`Owner`].
+    WhoseToken {
+        /// The user's name.
+        subject: Dn,
+    },
     /// Whether one of its certificates is this person's; nothing is trusted. The answer is an [`Owner`].
     Whose {
         /// The person's name.
@@ -75,11 +88,11 @@ pub enum Asked {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Holder {
-    /// The user's: GLEXEC_CLIENT_CERT.
+    /// The user's: GLEXEC_CLIENT_CERT or GLEXEC_CLIENT_TOKEN.
     User,
-    /// The user's, to be copied for the payload: GLEXEC_SOURCE_PROXY.
+    /// The user's, to be copied for the payload: GLEXEC_SOURCE_PROXY or GLEXEC_SOURCE_TOKEN.
     Source,
-    /// The pilot's: X509_USER_PROXY.
+    /// The pilot's: X509_USER_PROXY or BEARER_TOKEN_FILE.
     Pilot,
 }
 
@@ -176,6 +189,8 @@ mod tests {
         let all = [
             question().asked,
             Asked::Whose { subject: dn("/CN=A"), issuer: dn("/CN=CA") },
+            Asked::JudgeToken { holder: Holder::Source, tokens: Tokens::default() },
+            Asked::WhoseToken { subject: Dn::of_token("https://vo/", "a\\b").unwrap() },
             Asked::Describe,
             Asked::Survey { later: 5 },
         ];
@@ -196,11 +211,11 @@ mod tests {
         assert!(decode(&[&good[..], b"x"].concat()).is_err());
         let text = String::from_utf8(good.to_vec()).unwrap();
         let other = |from: &str, to: &str| decode(text.replacen(from, to, 1).as_bytes()).map(drop);
-        assert_eq!(other(" 1 ", " 2 "), Err(NoQuestion::Version(2)));
+        assert_eq!(other(" 2 ", " 3 "), Err(NoQuestion::Version(3)));
         for (from, to) in [
             ("glexec-question", "glexec-verdict"),
-            (" 1 ", " x "),
-            (" 1 ", " 1 -1 "),
+            (" 2 ", " x "),
+            (" 2 ", " 2 -1 "),
             (" 4\n", " 4 4\n"),
             (" 4\n", " 99999999\n"),
             ("\n", " "),
@@ -219,7 +234,7 @@ mod tests {
     fn the_form_of_this_version_is_this_one() {
         let json = r#"{"asked":{"judge":{"holder":"pilot","key":"may-be-absent"}},"settings":{"certdir":"/etc/grid-security/certificates","vomsdir":"/etc/grid-security/vomsdir","linked_directories":[],"proxy_types":["rfc3820"],"limited_proxy":"accept","pilot_proxy":"optional","crl":"require","signing_policy":"require","bad_ac":"refuse","min_rsa_bits":2048,"digests":["sha256","sha384","sha512"],"max_chain":20,"max_proxy_lifetime":null,"max_ac_lifetime":null},"host":"worker001","now":1700000000}"#;
         let bytes = encode(&question(), b"file").unwrap();
-        let expected = format!("glexec-question 1 {} 4\n{json}file", json.len());
+        let expected = format!("glexec-question 2 {} 4\n{json}file", json.len());
         assert_eq!(String::from_utf8(bytes.to_vec()).unwrap(), expected);
     }
 }

@@ -110,7 +110,8 @@ catalogue! {
     CallerUnknown            "caller.unknown-account"     Authorization Useless "The caller's user id has no account.";
     CallerNotWhiteListed     "caller.not-white-listed"    Authorization Useless "The caller's account is not in user_white_list.";
 
-    CredentialNotGiven       "credential.not-given"       Client Useless "GLEXEC_CLIENT_CERT is not set, or one of the proxy variables is set but empty.";
+    CredentialNotGiven       "credential.not-given"       Client Useless "Neither GLEXEC_CLIENT_CERT nor GLEXEC_CLIENT_TOKEN is set, or one of the variables that name proxies and tokens is set but empty.";
+    CredentialTwoIdentities  "credential.two-identities"  Client Useless "GLEXEC_CLIENT_CERT and GLEXEC_CLIENT_TOKEN are both set: a call is for one user.";
     CredentialUnreadable     "credential.unreadable"      Client Useless "The caller cannot open or read the proxy file.";
     CredentialNotRegular     "credential.not-a-regular-file" Client Useless "The proxy path names a directory, a device, a FIFO or a socket.";
     CredentialWrongOwner     "credential.wrong-owner"     Client Useless "The proxy file does not belong to the caller.";

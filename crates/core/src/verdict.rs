@@ -6,7 +6,7 @@
 //! VERSION is the question's ([`crate::question`]). Nothing in a verdict is used as a number, a path or an index; names and
 //! FQANs check their own form as they are read.
 
-use crate::identity::{Identity, MAX_FQANS};
+use crate::identity::Identity;
 use crate::question::VERSION;
 use crate::reason::{Outcome, Reason, Refusal};
 use serde::de::DeserializeOwned;
@@ -109,8 +109,8 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Outcome<T> {
 pub fn judged(bytes: &[u8]) -> Outcome<Judged> {
     let judged: Judged = decode(bytes)?;
     let Judged { identity, notes } = &judged;
-    if identity.fqans.len() > MAX_FQANS || identity.fqans.iter().any(|fqan| Some(fqan.vo()) != identity.vo()) {
-        return Err(failed("an identity with FQANs of several VOs, or too many"));
+    if let Some(fault) = identity.fault() {
+        return Err(failed(fault));
     }
     if notes.len() > MAX_NOTES || notes.iter().any(|note| note.len() > MAX_TEXT) {
         return Err(failed("too many notes"));
@@ -140,19 +140,20 @@ mod tests {
 
     fn answered(subject: &str, fqans: &str) -> String {
         format!(
-            "glexec-verdict 1\n{{\"answered\":{{\"identity\":{{\"subject\":\"{subject}\",\"issuer\":\"/CN=CA\",\
-             \"serial\":\"01\",\"form\":\"full-proxy\",\"not_after\":1,\"fqans\":[{fqans}]}},\"notes\":[]}}}}"
+            "glexec-verdict 2\n{{\"answered\":{{\"identity\":{{\"subject\":\"{subject}\",\"proof\":{{\"x509\":{{\
+             \"issuer\":\"/CN=CA\",\"serial\":\"01\",\"form\":\"full-proxy\"}}}},\"not_after\":1,\
+             \"fqans\":[{fqans}]}},\"notes\":[]}}}}"
         )
     }
 
     #[test]
     fn nonsense_is_never_a_pass() {
-        let unknown_code = "glexec-verdict 1\n{\"refused\":{\"code\":\"no.such\",\"sentence\":\"x\",\"detail\":null}}";
+        let unknown_code = "glexec-verdict 2\n{\"refused\":{\"code\":\"no.such\",\"sentence\":\"x\",\"detail\":null}}";
         let good = answered("/CN=Alice", "");
-        let bare = good.strip_prefix("glexec-verdict 1\n").unwrap();
-        let long = format!("glexec-verdict 1{}\n{bare}", " ".repeat(20));
-        let nothing = "glexec-verdict 1\n{\"answered\":{}}";
-        let nonsense = ["", "{}", "glexec-verdict 1\n", "glexec-verdict \n{}", "glexec-verdict x\n{}", "\u{0}"];
+        let bare = good.strip_prefix("glexec-verdict 2\n").unwrap();
+        let long = format!("glexec-verdict 2{}\n{bare}", " ".repeat(20));
+        let nothing = "glexec-verdict 2\n{\"answered\":{}}";
+        let nonsense = ["", "{}", "glexec-verdict 2\n", "glexec-verdict \n{}", "glexec-verdict x\n{}", "\u{0}"];
         for nonsense in nonsense.into_iter().chain([unknown_code, bare, &long, nothing]) {
             assert_eq!(reason(nonsense), Reason::VerifierFailed, "{nonsense}");
         }
@@ -160,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_verdict_of_another_version_is_refused_by_name_whatever_it_says() {
-        let of_another = answered("/CN=Alice", "").replacen(" 1\n", " 2\n", 1);
+        let of_another = answered("/CN=Alice", "").replacen(" 2\n", " 3\n", 1);
         assert_eq!(reason(&of_another), Reason::VerifierVersion);
         assert_eq!(reason("glexec-verdict 0\n"), Reason::VerifierVersion);
     }
@@ -172,6 +173,28 @@ mod tests {
         let table = [("CN=Alice", ""), ("/CN=A\\nB", ""), ("/CN=Alice", "\"/vo/\""), ("/CN=Alice", two_vos)];
         for (subject, fqans) in table {
             assert_eq!(reason(&answered(subject, fqans)), Reason::VerifierFailed, "{subject} {fqans}");
+        }
+    }
+
+    #[test]
+    fn the_form_of_a_tokens_identity_is_this_one() {
+        let digest = "a".repeat(64);
+        let text = format!(
+            "glexec-verdict 2\n{{\"answered\":{{\"identity\":{{\"subject\":\"/iss=https://vo/sub=a\",\"proof\":{{\"token\":{{\
+             \"vo\":\"vo\",\"jti\":null,\"kid\":\"k\",\"scope\":\"compute.create\",\"sha256\":\"{digest}\",\
+             \"name_sha256\":\"{digest}\"}}}},\"not_after\":1,\"fqans\":[\"/vo\"]}},\"notes\":[]}}}}"
+        );
+        let read = judged(text.as_bytes()).unwrap();
+        assert_eq!(String::from_utf8(encode(Ok(read))).unwrap(), text);
+        for (from, to) in [
+            ("/iss=https://vo/sub=a", "/CN=a"),
+            ("\"vo\":\"vo\"", "\"vo\":\"other\""),
+            ("\"vo\":\"vo\"", "\"vo\":null"),
+            (digest.as_str(), "../x"),
+            ("\"kid\":\"k\"", &format!("\"kid\":\"{}\"", "k".repeat(300))),
+            ("\"jti\":null", "\"jti\":\"a b\""),
+        ] {
+            assert_eq!(reason(&text.replacen(from, to, 1)), Reason::VerifierFailed, "{from} {to}");
         }
     }
 

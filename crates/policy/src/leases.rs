@@ -41,8 +41,11 @@ pub type Usable<'a> = dyn Fn(&str) -> Outcome<bool> + 'a;
 
 /// Where pool accounts come from; a trait so that policy can be explained without making a lease.
 pub trait Leases {
-    /// The lease under the one of its names that is there, where there is one.
-    fn spelled(&self, directory: &Path, lease: LeaseName) -> Outcome<LeaseName>;
+    /// The lease under the one of its names that is there, where there is one. Nothing but a directory that others write to
+    /// as well has a lease under another name.
+    fn spelled(&self, _directory: &Path, lease: LeaseName) -> Outcome<LeaseName> {
+        Ok(lease)
+    }
 
     /// The account of an existing lease; `None` where there is no lease.
     fn existing(&self, directory: &Path, pool: &Pool, lease: &LeaseName) -> Outcome<Option<String>>;

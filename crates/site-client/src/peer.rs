@@ -3,11 +3,12 @@
 
 use crate::certificates::Chain;
 use glexec_core::credentials::{BadAc, Credentials, LimitedProxy};
-use glexec_core::identity::{Dn, Form, Identity};
+use glexec_core::identity::{Dn, Form};
 use glexec_core::question::{Holder, KeyRule};
 use glexec_core::reason::{Outcome, Reason, Refusal};
 use glexec_core::spelling::{Piece, pieces};
 use glexec_core::values::AbsolutePath;
+use glexec_core::verdict::failed;
 use glexec_sys::dir::{Directory, Writers};
 use glexec_sys::time::now;
 use glexec_verify::x509::certificate::Certificate;
@@ -53,7 +54,9 @@ impl Rules {
         let trust = Trust { cas, voms: None, host: String::new(), ahead: None };
         let file = Chain::new(certificates).to_pem();
         let matter = Matter { file: &file, holder: Holder::User, key: KeyRule::MayBeAbsent };
-        let Identity { subject, form, .. } = judge(&matter, &self.policy, &trust, now()?)?.identity;
+        let identity = judge(&matter, &self.policy, &trust, now()?)?.identity;
+        let form = identity.form().ok_or_else(|| failed("a certificate that is none"))?;
+        let subject = identity.subject;
         Ok(Peer { subject, form, hosts })
     }
 }

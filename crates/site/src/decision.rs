@@ -12,6 +12,7 @@ use glexec_core::program::Said;
 use glexec_core::question::{Holder, KeyRule};
 use glexec_core::reason::{Outcome, Reason, Refusal};
 use glexec_core::values::AbsolutePath;
+use glexec_core::verdict::failed;
 use glexec_machine::files::SiteFiles;
 use glexec_policy::circumstances::{Circumstances, Purpose};
 use glexec_policy::programs::{Failed, Programs};
@@ -111,7 +112,7 @@ pub fn decide(
     let Groups { primary, others, own } = names.groups(&mapping)?;
     Ok(Permit {
         subject: user.subject.clone(),
-        issuer: user.issuer.clone(),
+        issuer: user.issuer().cloned().ok_or_else(|| failed("a chain that is none"))?,
         account: mapping.name,
         group: primary,
         groups: others,

@@ -26,7 +26,7 @@ pub enum Refused {
     Owner(u32),
     /// The permission bits.
     Permissions(u32),
-    /// More than [`MAX_BYTES`].
+    /// More bytes than it may have.
     TooLarge,
     /// Somebody keeps it locked.
     Locked,
@@ -35,15 +35,20 @@ pub enum Refused {
 /// Group, others, setuid, setgid, sticky (historically "at most 0700").
 const FORBIDDEN: u32 = 0o7077;
 
-/// Reads a credential file. To be called while acting as its owner, `owner`; relative paths are resolved against the
-/// working directory.
-pub fn read(path: &Path, owner: Uid, mechanism: Mechanism) -> Result<Zeroizing<Vec<u8>>, Refused> {
-    read_without(FORBIDDEN, &Place::ordinary(path), owner, mechanism)
+/// Reads a credential file of at most `max` bytes. To be called while acting as its owner, `owner`; relative paths are
+/// resolved against the working directory.
+pub fn read(path: &Path, owner: Uid, mechanism: Mechanism, max: usize) -> Result<Zeroizing<Vec<u8>>, Refused> {
+    read_without(FORBIDDEN, &Place::ordinary(path), owner, mechanism, max)
 }
 
 /// The same where nobody is asked to trust the file: its mode is its owner's business.
-pub fn read_of_any_mode(place: &Place<'_>, owner: Uid, mechanism: Mechanism) -> Result<Zeroizing<Vec<u8>>, Refused> {
-    read_without(0, place, owner, mechanism)
+pub fn read_of_any_mode(
+    place: &Place<'_>,
+    owner: Uid,
+    mechanism: Mechanism,
+    max: usize,
+) -> Result<Zeroizing<Vec<u8>>, Refused> {
+    read_without(0, place, owner, mechanism, max)
 }
 
 fn read_without(
@@ -51,6 +56,7 @@ fn read_without(
     place: &Place<'_>,
     owner: Uid,
     mechanism: Mechanism,
+    max: usize,
 ) -> Result<Zeroizing<Vec<u8>>, Refused> {
     let unreadable = |error: std::io::Error| Refused::Unreadable(errno_of(&error));
     // Neither a FIFO without a writer nor a terminal may hold us up or become ours.
@@ -74,7 +80,7 @@ fn read_without(
     // Whoever held the lock may have written it: the size counts that it has now.
     let size = file.metadata().map_err(unreadable)?.len();
     let size = usize::try_from(size).unwrap_or(usize::MAX);
-    if size > MAX_BYTES {
+    if size > max {
         return Err(Refused::TooLarge);
     }
     let mut bytes = Zeroizing::new(Vec::with_capacity(size));

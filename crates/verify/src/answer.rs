@@ -2,26 +2,25 @@
 
 use crate::describe::describe;
 use crate::judge::{Matter, judge};
+use crate::token::claims::Use;
+use crate::token::files::Files;
+use crate::token::{self, Rules};
 use crate::trust::ahead::Ahead;
 use crate::trust::{self, Trust};
 use crate::voms;
 use crate::whose::whose;
-use glexec_core::question::{self, Asked, NoQuestion, Question};
+use glexec_core::question::{self, Asked, Holder, NoQuestion, Owner, Question};
 use glexec_core::reason::Outcome;
 use glexec_core::surveyed::Surveyed;
-use glexec_core::verdict::{Refused, encode, failed, of_other_version};
+use glexec_core::tokens::Tokens;
+use glexec_core::verdict::{Judged, Refused, encode, failed, of_other_version};
 use glexec_sys::dir::Directory;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
-/// The trust directories that the process was given.
-#[derive(Debug, Default)]
-pub struct Given {
-    /// The CA directory.
-    pub cas: Option<OwnedFd>,
-    /// The vomsdir.
-    pub voms: Option<OwnedFd>,
-}
+/// The directories that the process was given, in their order: for certificates the CA directory and the vomsdir, for tokens
+/// the issuers' and those with keys; what else there is, is only to be readable.
+pub type Given = Vec<Option<OwnedFd>>;
 
 /// Answers a question.
 /// `ahead` is what is known from before.
@@ -37,6 +36,14 @@ pub fn answer(bytes: &[u8], given: Given, ahead: Option<Rc<Ahead>>) -> Vec<u8> {
             trusted(&question, given, ahead)
                 .and_then(|trust| judge(&Matter { file, holder: *holder, key: *key }, settings, &trust, question.now)),
         ),
+        Asked::JudgeToken { holder, tokens } => {
+            encode(files(tokens, given).and_then(|files| judge_token(file, *holder, tokens, &files, question.now)))
+        }
+        Asked::WhoseToken { subject } => encode(Ok(match token::named(file) {
+            None => Owner::Nobody,
+            Some(named) if named == *subject => Owner::Same,
+            Some(_) => Owner::Other,
+        })),
         Asked::Whose { subject, issuer } => encode(Ok(whose(file, settings.max_chain, subject, issuer))),
         Asked::Describe => encode(Ok(describe(file, settings.max_chain))),
         Asked::Survey { later } => {
@@ -48,9 +55,34 @@ pub fn answer(bytes: &[u8], given: Given, ahead: Option<Rc<Ahead>>) -> Vec<u8> {
 /// The trust directories, under the names that the site gave them.
 fn trusted(question: &Question, given: Given, ahead: Option<Rc<Ahead>>) -> Outcome<Trust> {
     let Question { settings, host, .. } = question;
-    let cas = given.cas.ok_or_else(|| failed("the CA directory was not handed over"))?;
-    let voms = given.voms.map(|voms| Directory::at(voms, settings.vomsdir.as_path()));
+    let mut given = given.into_iter();
+    let cas = given.next().flatten().ok_or_else(|| failed("the CA directory was not handed over"))?;
+    let voms = given.next().flatten().map(|voms| Directory::at(voms, settings.vomsdir.as_path()));
     Ok(Trust { cas: Directory::at(cas, settings.certdir.as_path()), voms, host: host.clone(), ahead })
+}
+
+/// The directories for tokens, likewise.
+fn files(tokens: &Tokens, given: Given) -> Outcome<Files> {
+    let mut given = given.into_iter();
+    let issuers = given.next().flatten().ok_or_else(|| failed("the directory of issuers was not handed over"))?;
+    let jwks = tokens.jwks.paths().iter().zip(given);
+    Ok(Files {
+        issuers: Directory::at(issuers, tokens.issuers.as_path()),
+        jwks: jwks.filter_map(|(path, given)| Some(Directory::at(given?, path.as_path()))).collect(),
+    })
+}
+
+fn judge_token(file: &[u8], holder: Holder, tokens: &Tokens, files: &Files, now: i64) -> Outcome<Judged> {
+    let (purpose, what) = match holder {
+        Holder::User => (Use::Identity, None),
+        Holder::Source => (Use::Copy, Some("the source token")),
+        Holder::Pilot => (Use::Identity, Some("the pilot's token")),
+    };
+    let identity = token::judge(file, purpose, files, &Rules::of(tokens), now).map_err(|refusal| match what {
+        Some(what) => refusal.about(what),
+        None => refusal,
+    })?;
+    Ok(Judged { identity, notes: Vec::new() })
 }
 
 fn survey(question: &Question, trust: &Trust, later: i64) -> Outcome<Surveyed> {

@@ -27,7 +27,7 @@ use crate::x509::chain::{self, Chain};
 use crate::x509::key::{self, Of};
 use crate::x509::pem::{self, Contents};
 use glexec_core::credentials::Credentials;
-use glexec_core::identity::{Form, Fqan, Identity};
+use glexec_core::identity::{Form, Fqan, Identity, Proof};
 use glexec_core::question::{Holder, KeyRule};
 use glexec_core::reason::{Outcome, Reason, Refusal};
 use glexec_core::verdict::Judged;
@@ -88,9 +88,7 @@ fn identity(chain: &Chain, form: Form, fqans: Vec<Fqan>) -> Identity {
     let eec = &chain.eec.certificate;
     Identity {
         subject: eec.subject.text().clone(),
-        issuer: eec.issuer.text().clone(),
-        serial: eec.serial.clone(),
-        form,
+        proof: Proof::X509 { issuer: eec.issuer.text().clone(), serial: eec.serial.clone(), form },
         not_after: chain.links().map(|link| link.certificate.not_after).min().unwrap_or(i64::MIN),
         fqans,
     }

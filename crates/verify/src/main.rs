@@ -1,19 +1,19 @@
 //! The verifier: answers one question about one credential, and ends.
 //!
 //! glexec runs it as the service user, without capabilities, arguments and environment. It is given the question on
-//! descriptor 0, 1 for the verdict, 2 for complaints, and from 3 on the CA directory, the vomsdir and the directories that
-//! links in these lead to. It closes its sandbox before it reads a byte.
+//! descriptor 0, 1 for the verdict, 2 for complaints, and from 3 on the directories to trust: the CA directory, the vomsdir and
+//! those that links in these lead to, or the issuers' and those with their keys. It closes its sandbox before it reads a byte.
 
 #![no_main]
 #![allow(unsafe_code)] // for the name main alone: the crate sys says why
 
 use glexec_core::question::MAX_QUESTION;
 use glexec_sys::{inherited, sandbox};
-use glexec_verify::answer::{Given, answer};
+use glexec_verify::answer::answer;
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
 
-/// Most directories that it can be given: two, and four that links lead to.
+/// Most directories that it can be given: two, and four that links lead to; or one, and four with keys.
 const MAX_DIRECTORIES: usize = 6;
 
 /// Where the C library starts the program; Rust's own start-up would cost more than a verification, and does nothing that
@@ -31,13 +31,11 @@ extern "C" fn main() -> std::ffi::c_int {
 }
 
 fn run() -> Result<(), String> {
-    let mut given = inherited::directories(MAX_DIRECTORIES);
+    let given = inherited::directories(MAX_DIRECTORIES);
     let readable: Vec<_> = given.iter().flatten().map(AsFd::as_fd).collect();
     sandbox::enter(&readable).map_err(|why| format!("no sandbox: {why}"))?;
     drop(readable);
-    let mut take = |at: usize| given.get_mut(at).and_then(Option::take);
-    let directories = Given { cas: take(0), voms: take(1) };
-    let verdict = answer(&read()?, directories, None);
+    let verdict = answer(&read()?, given, None);
     let mut output = std::io::stdout();
     output.write_all(&verdict).and_then(|()| output.flush()).map_err(|error| format!("answering: {error}"))
 }

@@ -3,6 +3,7 @@
 use super::finding::{Finding, State};
 use crate::explain::{Myself, Verdict, Wanted, explain};
 use crate::mend;
+use glexec::invocation::environment::Client;
 use glexec_core::reason::Reason;
 use glexec_sys::start::Inherited;
 use std::path::PathBuf;
@@ -13,7 +14,7 @@ pub fn check(proxy: PathBuf, caller: Option<String>, inherited: &Inherited) -> F
     let wanted = Wanted {
         config: None,
         caller,
-        proxy,
+        client: Client::Proxy(proxy),
         pilot_proxy: None,
         mode: "lcmaps_get_account".into(),
         command: Vec::new(),

@@ -1,5 +1,6 @@
 //! Names in lists of the site that mean nobody: each is a mistake, and in a ban file one that lets somebody in.
 
+use glexec_core::identity::is_of_token;
 use glexec_core::spelling::is_type;
 use glexec_core::spelling::{Piece, as_printed, pieces};
 use glexec_policy::files::banned;
@@ -35,6 +36,9 @@ pub fn fault(line: &Line<'_>, list: List) -> Option<String> {
     }
     if list == List::Gives && name.ends_with(' ') {
         return Some(format!("{name:?} has a blank at its end, as nobody's name has"));
+    }
+    if is_of_token(&name) {
+        return None;
     }
     let printed = as_printed(&name);
     let pieces = pieces(&printed);

@@ -1,6 +1,6 @@
 //! What an explanation asks of the machine: nothing that changes anything.
 
-use glexec::credential_files::{self as files, RawCredentials};
+use glexec::credential_files::{self as files, Kind, RawCredentials};
 use glexec::decision::Machine;
 use glexec::invocation::caller::Caller;
 use glexec::invocation::environment::Request;
@@ -85,7 +85,9 @@ impl Watched {
             Err(refusal) if is_about_the_holder(refusal.reason()) => refusal,
             read => return read,
         };
-        let Some(owner) = plain::owner(&request.client).filter(|owner| *owner != uid) else { return Err(refusal) };
+        let Some(owner) = plain::owner(request.client.path()).filter(|owner| *owner != uid) else {
+            return Err(refusal);
+        };
         let read = files::read_as(&Actor { uid: owner, gid, groups: Some(groups.to_vec()) }, request, config)?;
         self.aside.borrow_mut().remarks.push(format!(
             "judged as if {} had a copy of the file; as it lies there: {} ({})",
@@ -126,10 +128,11 @@ impl Machine for Watched {
             let unreadable = |why: Refusal| ProxyFile { unreadable: Some(why.for_log()), ..ProxyFile::default() };
             verifier.describe(file).unwrap_or_else(unreadable)
         };
-        let user = describe(raw.client.bytes());
+        // A token has nothing to show before it is judged.
+        let user = (raw.client.kind == Kind::Proxy).then(|| describe(raw.client.bytes()));
         let pilot = raw.pilot.as_ref().map(|pilot| describe(pilot.bytes()));
         let mut aside = self.aside.borrow_mut();
-        (aside.user, aside.pilot) = (Some(user), pilot);
+        (aside.user, aside.pilot) = (user, pilot);
         verifier.verify(raw, caller, config, None)
     }
 

@@ -218,7 +218,10 @@ mod tests {
         assert_eq!(spellings("/CN=a\\\\/CN=b"), ["%2fcn%3da%5c%5c%2fcn%3db:g"]);
         let lease = name("/CN=host/x", &["g"]).unwrap();
         let other = lease.under("%2fcn%3dhost%2fx:g");
-        assert_eq!((other.as_str(), other.holder(), other.spellings().count()), ("%2fcn%3dhost%2fx:g", "/CN=host/x", 2));
+        assert_eq!(
+            (other.as_str(), other.holder(), other.spellings().count()),
+            ("%2fcn%3dhost%2fx:g", "/CN=host/x", 2)
+        );
     }
 
     fn token(sub: &str, groups: &[&str]) -> LeaseName {

@@ -180,10 +180,6 @@ mod tests {
     struct NoLeases;
 
     impl Leases for NoLeases {
-        fn spelled(&self, _: &std::path::Path, lease: LeaseName) -> Outcome<LeaseName> {
-            Ok(lease)
-        }
-
         fn existing(&self, _: &std::path::Path, _: &Pool, _: &LeaseName) -> Outcome<Option<String>> {
             Err(no_pilot())
         }

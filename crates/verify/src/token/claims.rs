@@ -4,13 +4,8 @@
 use super::issuer::{Issuer, Profile};
 use super::json::{Object, Value};
 use super::{Rules, malformed};
-use glexec_core::identity::{Fqan, MAX_FQANS};
+use glexec_core::identity::{Fqan, MAX_FQANS, MAX_SUB, MAX_WORD, is_word};
 use glexec_core::reason::{Outcome, Reason, Refusal};
-
-/// Longest `sub` (WLCG Common JWT Profile section 2).
-const MAX_SUB: usize = 255;
-/// Longest `jti` that is kept; records quote it.
-const MAX_JTI: usize = 255;
 
 /// What the claims say of a person.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,11 +14,13 @@ pub struct Claims {
     pub subject: String,
     /// `jti`, where it is visible ASCII.
     pub jti: Option<String>,
-    /// `scope`, word by word.
-    pub scope: Vec<String>,
+    /// `scope`, its words with one blank between.
+    pub scope: String,
     /// `exp`, in seconds since 1970 UTC.
     pub not_after: i64,
-    /// Groups as FQANs, in their order, all of one VO.
+    /// The VO that the issuer, or the token, speaks for.
+    pub vo: Option<String>,
+    /// Groups as FQANs, in their order, all of this VO.
     pub fqans: Vec<Fqan>,
 }
 
@@ -57,12 +54,9 @@ pub fn judge(claims: &Object, issuer: &Issuer, purpose: Use, rules: &Rules, now:
         Use::Identity => groups(claims, issuer)?,
         Use::Copy => Vec::new(),
     };
-    let jti = claims.get("jti").and_then(Value::text).filter(|jti| is_visible(jti, MAX_JTI)).map(str::to_owned);
-    Ok(Claims { subject, jti, scope, not_after, fqans })
-}
-
-fn is_visible(text: &str, longest: usize) -> bool {
-    (1..=longest).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+    let vo = fqans.first().map(Fqan::vo).or(issuer.only_vo()).map(str::to_owned);
+    let jti = claims.get("jti").and_then(Value::text).filter(|jti| is_word(jti, MAX_WORD)).map(str::to_owned);
+    Ok(Claims { subject, jti, scope: scope.join(" "), not_after, vo, fqans })
 }
 
 fn judge_times(claims: &Object, rules: &Rules, now: i64) -> Outcome<i64> {
@@ -83,6 +77,9 @@ fn judge_times(claims: &Object, rules: &Rules, now: i64) -> Outcome<i64> {
         Err(Refusal::new(Reason::TokenNotYetValid, text))
     };
     let latest = now.saturating_add(rules.clock_skew);
+    if expires < issued {
+        return Err(malformed("it ends (\"exp\") before it begins (\"iat\")"));
+    }
     if issued > latest {
         return later("was issued in the future (\"iat\")");
     }
@@ -169,16 +166,17 @@ fn judge_scope(scope: &[String], issuer: &Issuer) -> Outcome<()> {
     }
 }
 
-/// Storage and compute scopes, and whatever has a path: `read:/`, `condor:/WRITE`; `wlcg.groups:/vo` asks for a group.
+/// Words that allow something are written with a dot, a colon or a slash (`storage.read:/`, `compute.create`, `condor:/WRITE`,
+/// `scim:read`), but for four old ones of SciTokens; what only asks for claims has a plain word (`openid`, `profile`), and
+/// `wlcg.groups:/vo` asks for a group.
 fn is_capability(word: &str) -> bool {
-    word.starts_with("storage.")
-        || word.starts_with("compute.")
-        || (word.contains(":/") && !word.starts_with("wlcg.groups:"))
+    let asks_for_groups = word == "wlcg.groups" || word.starts_with("wlcg.groups:");
+    !asks_for_groups && (word.contains(['.', ':', '/']) || ["queue", "execute", "read", "write"].contains(&word))
 }
 
 fn subject(claims: &Object) -> Outcome<String> {
     match claims.get("sub").and_then(Value::text) {
-        Some(subject) if is_visible(subject, MAX_SUB) => Ok(subject.to_owned()),
+        Some(subject) if is_word(subject, MAX_SUB) => Ok(subject.to_owned()),
         _ => {
             let text =
                 "the token names nobody: its claim \"sub\" is missing, longer than 255 bytes, or not visible ASCII";
@@ -206,11 +204,18 @@ fn groups(claims: &Object, issuer: &Issuer) -> Outcome<Vec<Fqan>> {
         list => list.texts().ok_or_else(|| refuse("the claim is not a list of texts".into()))?,
     };
     let spelled: Vec<String> = match issuer.profile {
-        Profile::Wlcg | Profile::Scitokens => texts.into_iter().map(str::to_owned).collect(),
-        Profile::Egi => texts.into_iter().filter_map(entitlement).filter(|group| issuer.has_vo(first(group))).collect(),
+        // These profiles have groups and no roles: a group that is called `Role=x` is none.
+        Profile::Wlcg | Profile::Scitokens => match texts.iter().find(|text| text.contains('=')) {
+            Some(text) => return Err(refuse(format!("{text:?} is no group"))),
+            None => texts.into_iter().map(str::to_owned).collect(),
+        },
+        Profile::Egi => entitlements(&texts, issuer).map_err(refuse)?,
         Profile::Diracx => {
             let vo = claims.get("vo").and_then(Value::text).ok_or_else(|| refuse("it names no \"vo\"".into()))?;
-            texts.into_iter().map(|group| format!("/{vo}/{group}")).collect()
+            match texts.iter().chain([&vo]).find(|word| !is_plain(word)) {
+                Some(text) => return Err(refuse(format!("{text:?} is no group"))),
+                None => texts.iter().map(|group| format!("/{vo}/{group}")).collect(),
+            }
         }
     };
     if spelled.is_empty()
@@ -238,18 +243,34 @@ fn groups(claims: &Object, issuer: &Issuer) -> Outcome<Vec<Fqan>> {
     }
 }
 
-fn first(group: &str) -> &str {
-    group.split('/').nth(1).unwrap_or_default()
+/// Whether a word of a token is one word of an FQAN.
+fn is_plain(word: &str) -> bool {
+    !word.is_empty() && !word.contains(['/', '='])
 }
 
-/// The FQAN of an entitlement `urn:…:group:VO[:GROUP]*[:role=ROLE]#AUTHORITY` (AARC-G069); others say nothing of groups.
-fn entitlement(text: &str) -> Option<String> {
-    let (name, _authority) = text.strip_prefix("urn:")?.split_once('#')?;
-    let (_, path) = name.split_once(":group:")?;
-    let (groups, role) = match path.split_once(":role=") {
-        Some((groups, role)) => (groups, Some(role)),
-        None => (path, None),
-    };
-    let role = role.map(|role| format!("/Role={role}")).unwrap_or_default();
-    Some(format!("/{}{role}", groups.replace(':', "/")))
+/// The FQANs of entitlements `NAMESPACE:group:VO[:GROUP]*[:role=ROLE]#AUTHORITY` (AARC-G069). Those of other namespaces are
+/// what others say of a person, which the issuer only passes on; those of VOs that the site does not name say nothing here.
+fn entitlements(texts: &[&str], issuer: &Issuer) -> Result<Vec<String>, String> {
+    let mut all = Vec::new();
+    for text in texts {
+        let Some((path, _authority)) =
+            text.strip_prefix(issuer.namespace()).and_then(|rest| rest.strip_prefix(":group:")?.split_once('#'))
+        else {
+            continue;
+        };
+        let mut words: Vec<&str> = path.split(':').collect();
+        let role = words.last().and_then(|last| last.strip_prefix("role="));
+        if role.is_some() {
+            words.pop();
+        }
+        if !words.first().is_some_and(|vo| issuer.has_vo(vo)) {
+            continue;
+        }
+        if !words.iter().chain(&role).all(|word| is_plain(word)) {
+            return Err(format!("{text:?} is no group"));
+        }
+        let role = role.map(|role| format!("/Role={role}")).unwrap_or_default();
+        all.push(format!("/{}{role}", words.join("/")));
+    }
+    Ok(all)
 }

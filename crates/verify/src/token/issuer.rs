@@ -1,7 +1,7 @@
 //! Issuers that the site trusts: one file each in `issuers.d`, TOML of root's.
 
 use super::algorithm::Algorithm;
-use glexec_core::identity::Fqan;
+use glexec_core::identity::{Fqan, MAX_ISS, is_word};
 use glexec_core::vo;
 use serde::Deserialize;
 
@@ -44,6 +44,7 @@ pub struct Issuer {
     #[serde(default = "usual_algorithms")]
     pub algorithms: Vec<Algorithm>,
     groups_claim: Option<String>,
+    namespace: Option<String>,
     /// The FQAN of a token without groups.
     pub default_group: Option<Fqan>,
     /// A token without capabilities that has groups will do.
@@ -68,10 +69,9 @@ impl Issuer {
     }
 
     fn fault(&self) -> Option<&'static str> {
-        let visible = |text: &str| !text.is_empty() && text.len() <= 512 && text.bytes().all(|b| b.is_ascii_graphic());
         let inherent = matches!(self.profile, Profile::Egi | Profile::Diracx);
         Some(match self {
-            _ if !visible(&self.issuer) => "issuer is empty, longer than 512 bytes, or not visible ASCII",
+            _ if !is_word(&self.issuer, MAX_ISS) => "issuer is empty, longer than 512 bytes, or not visible ASCII",
             _ if self.issuer.contains("/sub=") => "issuer contains \"/sub=\": names of users would be ambiguous",
             _ if self.vo.is_some() != self.vos.is_empty() => "give either vo or vos",
             _ if !self.vos().all(vo::is_vo) => "vo or vos is not the name of a VO",
@@ -86,6 +86,10 @@ impl Issuer {
             _ if self.default_group.as_ref().is_some_and(|group| !self.vos().any(|vo| vo == group.vo())) => {
                 "default_group is not a group of the VO"
             }
+            _ if self.default_group.is_some() && inherent => {
+                "default_group would make everybody whom this issuer knows a member of the VO"
+            }
+            _ if self.namespace.is_some() && self.profile != Profile::Egi => "namespace is for the profile egi",
             _ if self.default_group.is_some() && self.group_only => {
                 "default_group would let pass what has no groups: group_only"
             }
@@ -96,6 +100,16 @@ impl Issuer {
     /// The VOs of its tokens.
     pub fn vos(&self) -> impl Iterator<Item = &str> {
         self.vo.iter().chain(&self.vos).map(String::as_str)
+    }
+
+    /// The one VO of all its tokens.
+    pub fn only_vo(&self) -> Option<&str> {
+        self.vo.as_deref().filter(|_| !matches!(self.profile, Profile::Egi | Profile::Diracx))
+    }
+
+    /// What the entitlements begin with that are the issuer's own.
+    pub fn namespace(&self) -> &str {
+        self.namespace.as_deref().unwrap_or("urn:mace:egi.eu")
     }
 
     /// Whether a VO is among them.
@@ -137,6 +151,8 @@ mod tests {
             (format!("{GOOD}scopes=['a']\nalgorithms=['HS256']"), "HS256"),
             (format!("{GOOD}scopes=['a']\ndefault_group='/other'"), "default_group"),
             (format!("{GOOD}scopes=['a']").replace("https://vo/", "https://vo/sub=x"), "/sub="),
+            (format!("{GOOD}scopes=['a']\ndefault_group='/testvo'").replace("wlcg", "egi"), "everybody"),
+            (format!("{GOOD}scopes=['a']\nnamespace='urn:x'"), "namespace"),
             (format!("{GOOD}scopes=['a']").replace("['glexec://site']", "[]"), "audiences"),
             (format!("{GOOD}scopes=['a']").replace("vo='testvo'\n", "vos=['testvo']\n"), "vos"),
             (format!("{GOOD}scopes=['a']").replace("wlcg", "oidc"), "oidc"),

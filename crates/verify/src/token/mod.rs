@@ -17,6 +17,7 @@ pub mod algorithm;
 mod base64url;
 pub mod claims;
 pub mod compact;
+pub mod files;
 pub mod issuer;
 pub mod json;
 pub mod keys;
@@ -25,7 +26,7 @@ use crate::x509::digest;
 use claims::{Claims, Use};
 use compact::Unproved;
 use glexec_core::credentials::Digest;
-use glexec_core::identity::Dn;
+use glexec_core::identity::{Dn, Identity, Proof, Sha256, TokenProof};
 use glexec_core::reason::{Outcome, Reason, Refusal};
 use issuer::Issuer;
 use json::Value;
@@ -49,32 +50,31 @@ pub trait Site {
     fn keys(&self, issuer: &Issuer, now: i64) -> Outcome<Keys>;
 }
 
-/// Whom a token stands for.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Holder {
-    /// The user's name everywhere a DN is: `/iss=…/sub=…`.
-    pub name: Dn,
-    /// `iss`.
-    pub issuer: String,
-    /// The key id.
-    pub kid: String,
-    /// SHA-256 of header and payload in hexadecimal: what records may say of the token itself.
-    pub sha256: String,
-    /// What it claims.
-    pub claims: Claims,
-}
-
 /// Judges a token.
-pub fn judge(file: &[u8], purpose: Use, site: &dyn Site, rules: &Rules, now: i64) -> Outcome<Holder> {
+pub fn judge(file: &[u8], purpose: Use, site: &dyn Site, rules: &Rules, now: i64) -> Outcome<Identity> {
     let token = compact::read(file)?;
     let issuer = site.issuer(issuer_of(&token)?)?;
     prove(&token, &issuer, &site.keys(&issuer, now)?)?;
-    let claims = claims::judge(&token.claims, &issuer, purpose, rules, now)?;
-    let name = Dn::try_from(format!("/iss={}/sub={}", issuer.issuer, claims.subject)).map_err(|_| {
-        Refusal::new(Reason::TokenSubject, "the token's issuer and subject make a name that is longer than 1024 bytes")
+    let Claims { subject, jti, scope, not_after, vo, fqans } =
+        claims::judge(&token.claims, &issuer, purpose, rules, now)?;
+    let subject = Dn::of_token(&issuer.issuer, &subject).map_err(|_| {
+        Refusal::new(Reason::TokenSubject, "the token's issuer and subject make no name that glexec accepts")
     })?;
-    let sha256 = digest::of(Digest::Sha256, token.signed).iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Holder { name, issuer: issuer.issuer, kid: token.kid, sha256, claims })
+    let (sha256, name_sha256) = (sha256(token.signed)?, sha256(subject.as_str().as_bytes())?);
+    let proof = Proof::Token(Box::new(TokenProof { vo, jti, kid: token.kid, scope, sha256, name_sha256 }));
+    Ok(Identity { subject, proof, not_after, fqans })
+}
+
+/// Whom a token names, without trusting it.
+pub fn named(file: &[u8]) -> Option<Dn> {
+    let token = compact::read(file).ok()?;
+    let subject = token.claims.get("sub").and_then(Value::text)?;
+    Dn::of_token(issuer_of(&token).ok()?, subject).ok()
+}
+
+fn sha256(bytes: &[u8]) -> Outcome<Sha256> {
+    let hex: String = digest::of(Digest::Sha256, bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    Sha256::try_from(hex).map_err(|_| Refusal::new(Reason::SystemFailed, "a digest could not be made"))
 }
 
 /// The issuer that a token names: before its signature is checked this only says whose keys to ask.
