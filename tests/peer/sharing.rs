@@ -136,3 +136,31 @@ fn both_at_once_give_no_account_to_two_people() {
         assert_eq!(std::fs::metadata(place.gridmapdir().join(name)).unwrap().nlink(), 2, "{name}");
     }
 }
+
+/// OpenSSL 3 prints a `/` and a `+` of a value with a backslash before it, and the library names its lease by that.
+#[test]
+fn a_name_that_versions_of_openssl_print_differently_has_one_account() {
+    for (here, there) in [("/O=x/CN=host/a.org", "/O=x/CN=host\\/a.org"), ("/O=x/CN=C++", "/O=x/CN=C\\+\\+")] {
+        for (number, print) in [there, here].into_iter().enumerate() {
+            for first_is_theirs in [true, false] {
+                // Before OpenSSL 3 the library does not find what is made here; what it made is found all the same.
+                if print == here && !first_is_theirs {
+                    continue;
+                }
+                let place = Place::new(&format!("prints-{number}-{first_is_theirs}-{}", here.len()));
+                place.touch(["p001", "p002", "p003"]);
+                std::fs::write(place.map(), MAP).unwrap();
+                let (policy, accounts) = (policy("pool"), Accounts::with(&[]));
+                let plan = ours::plan(policy, &place);
+                let mut library = Library::start(policy, &place, &[], -1);
+                let mut theirs = || uid(&library.ask(None, print, &[])).unwrap();
+                let ours = || ours::ask(&plan, &accounts, here, &[]).unwrap().uid.get();
+                let got = match first_is_theirs {
+                    true => [theirs(), ours()],
+                    false => [ours(), theirs()],
+                };
+                assert_eq!(got[0], got[1], "{print}: {:?}", names(&place));
+            }
+        }
+    }
+}

@@ -28,7 +28,7 @@ complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -s h -l help -d 
 complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -s V -l version -d 'Print version'
 complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "migrate" -d 'Prints a historic configuration as a glexec.conf of today, with comments on what needs a look.'
 complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "check" -d 'Checks everything that glexec needs of the site, and says what to do.'
-complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "explain" -d 'Prints how a call with this proxy would be decided, without any effect.'
+complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "explain" -d 'Prints how a call with this proxy or token would be decided, without any effect.'
 complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "log" -d 'Answers from the audit records: who ran as whom and when, what was refused, who used how much.'
 complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "leases" -d 'Shows who has which pool account, and takes accounts back.'
 complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "ban" -d 'Says who may not run at the site, on every node within seconds.'
@@ -51,6 +51,7 @@ complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand check" -l json
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand check" -s h -l help -d 'Print help'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand explain" -l config -d 'A glexec.conf to try instead of the installed one' -r -F
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand explain" -l caller -d 'Who calls; root only' -r -f -a "(__fish_complete_users)"
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand explain" -l token -d 'The user\'s token file, as GLEXEC_CLIENT_TOKEN names it, instead of a proxy' -r -F
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand explain" -l pilot-proxy -d 'The pilot\'s own proxy, as X509_USER_PROXY names it' -r -F
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand explain" -l mode -d 'GLEXEC_MODE' -r -f -a "lcmaps_get_account\t''
 lcmaps_verify_account\t''"
@@ -178,7 +179,7 @@ complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand pools; and __f
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand pools; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases ban sweep pools help" -f -a "migrate" -d 'Prints a historic configuration as a glexec.conf of today, with comments on what needs a look.'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases ban sweep pools help" -f -a "check" -d 'Checks everything that glexec needs of the site, and says what to do.'
-complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases ban sweep pools help" -f -a "explain" -d 'Prints how a call with this proxy would be decided, without any effect.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases ban sweep pools help" -f -a "explain" -d 'Prints how a call with this proxy or token would be decided, without any effect.'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases ban sweep pools help" -f -a "log" -d 'Answers from the audit records: who ran as whom and when, what was refused, who used how much.'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases ban sweep pools help" -f -a "leases" -d 'Shows who has which pool account, and takes accounts back.'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases ban sweep pools help" -f -a "ban" -d 'Says who may not run at the site, on every node within seconds.'
