@@ -271,11 +271,11 @@ fn page(name: &str) -> String {
     roff::page(&text(name), env!("CARGO_PKG_VERSION"))
 }
 
-/// The names that the program itself would accept, from the sentence in which it refuses another one.
+/// The names that the program itself would accept where it refuses another one.
 fn accepted(configuration: &str) -> Vec<String> {
-    let mistake = glexec_config::parse::parse(configuration).expect_err("an unknown name is a mistake").message;
-    let (_, names) = mistake.split_once("expected ").unwrap_or_else(|| panic!("{mistake}"));
-    names.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    let mistake = glexec_config::parse::parse(configuration).expect_err("an unknown name is a mistake");
+    assert!(!mistake.known.is_empty(), "{mistake:?}");
+    mistake.known
 }
 
 // ---- what must hold ----

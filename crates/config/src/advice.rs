@@ -63,7 +63,15 @@ pub fn sentence(text: &str, message: &str, offset: usize) -> String {
 /// The keys of `[glexec]`, as their reader names them to whoever writes another one.
 fn glexec_keys() -> Vec<String> {
     let message = toml::from_str::<Glexec>("-=0").map_err(|error| error.message().to_owned()).err().unwrap_or_default();
-    in_backticks(&message).into_iter().skip(1).map(str::to_owned).collect()
+    known(&message)
+}
+
+/// The names that the parser would have taken, from what it says of one that it does not know.
+pub fn known(message: &str) -> Vec<String> {
+    match message.starts_with("unknown ") {
+        true => in_backticks(message).into_iter().skip(1).map(str::to_owned).collect(),
+        false => Vec::new(),
+    }
 }
 
 fn in_backticks(text: &str) -> Vec<&str> {

@@ -40,6 +40,8 @@ pub struct Mistake {
     pub message: String,
     /// Line and column, both from 1.
     pub position: (usize, usize),
+    /// The names that would do in the place of one that is not known. They are too many for a sentence.
+    pub known: Vec<String>,
 }
 
 /// Parses and checks the text of a configuration.
@@ -54,11 +56,12 @@ pub(crate) fn read<File: DeserializeOwned, Checked>(
 ) -> Result<Checked, Mistake> {
     let mistake = |reason, message: String, span: Option<Range<usize>>| {
         let start = span.map_or(0, |span| span.start);
+        let known = advice::known(&message);
         let message = match reason {
             Reason::ConfigHistoric => message,
             _ => advice::sentence(text, &message, start),
         };
-        Mistake { reason, message, position: position(text, start) }
+        Mistake { reason, message, position: position(text, start), known }
     };
     let of_toml = |reason, error: toml::de::Error| mistake(reason, one_line(error.message()), error.span());
     let document = toml::Deserializer::parse(text).map_err(|error| {

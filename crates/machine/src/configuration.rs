@@ -34,7 +34,7 @@ pub fn load() -> Outcome<Config> {
 fn no_text(bytes: &[u8], error: Utf8Error) -> Mistake {
     let before = bytes.get(..error.valid_up_to()).map(String::from_utf8_lossy).unwrap_or_default();
     let message = "a character that is not UTF-8".to_owned();
-    Mistake { reason: Reason::ConfigSyntax, message, position: position(&before, before.len()) }
+    Mistake { reason: Reason::ConfigSyntax, message, position: position(&before, before.len()), known: Vec::new() }
 }
 
 /// What glexec would say of a configuration that it cannot use as it lies there; `None` where it would read it.
