@@ -232,7 +232,7 @@ mod tests {
     /// Where this fails, the form has changed: another VERSION, and this text anew.
     #[test]
     fn the_form_of_this_version_is_this_one() {
-        let json = r#"{"asked":{"judge":{"holder":"pilot","key":"may-be-absent"}},"settings":{"certdir":"/etc/grid-security/certificates","vomsdir":"/etc/grid-security/vomsdir","linked_directories":[],"proxy_types":["rfc3820"],"limited_proxy":"accept","pilot_proxy":"optional","crl":"require","signing_policy":"require","bad_ac":"refuse","min_rsa_bits":2048,"digests":["sha256","sha384","sha512"],"max_chain":20,"max_proxy_lifetime":null,"max_ac_lifetime":null},"host":"worker001","now":1700000000}"#;
+        let json = r#"{"asked":{"judge":{"holder":"pilot","key":"may-be-absent"}},"settings":{"certdir":"/etc/grid-security/certificates","vomsdir":"/etc/grid-security/vomsdir","linked_directories":[],"proxy_types":["rfc3820"],"limited_proxy":"accept","pilot_proxy":"optional","crl":"require","signing_policy":"require","bad_ac":"refuse","min_rsa_bits":2048,"min_proxy_rsa_bits":1024,"digests":["sha256","sha384","sha512"],"proxy_digests":["sha256","sha384","sha512"],"ac_digests":["sha256","sha384","sha512"],"max_chain":20,"max_proxy_lifetime":null,"max_ac_lifetime":null},"host":"worker001","now":1700000000}"#;
         let bytes = encode(&question(), b"file").unwrap();
         let expected = format!("glexec-question 2 {} 4\n{json}file", json.len());
         assert_eq!(String::from_utf8(bytes.to_vec()).unwrap(), expected);

@@ -353,6 +353,7 @@ mod tests {
             "lcas.exec-failed",
             "lcmaps.pool-exhausted",
             "lcmaps.exec-failed",
+            "site.unavailable",
             "account.lookup-failed",
             "audit.unavailable",
         ];
