@@ -63,7 +63,7 @@ fn without_an_agent_the_program_judges_and_the_log_says_so_once_a_minute() {
 }
 
 #[test]
-fn a_site_that_requires_the_agent_runs_nothing_without_it() {
+pub fn a_site_that_requires_the_agent_runs_nothing_without_it() {
     let site = Site::new();
     site.sh("printf '\\n[agent]\\nuse = \"required\"\\n' >> /etc/glexec.conf");
     let pilot = site.pilot().credential("alice");

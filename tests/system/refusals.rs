@@ -4,7 +4,7 @@
 //! the lists at the end, or the last test fails.
 
 use crate::site::{Caller, GLEXEC, Run, Site, material_file};
-use crate::{audit, command, epilogue, target_proxy, tokens, verifier};
+use crate::{agent, audit, command, epilogue, target_proxy, tokens, verifier};
 use glexec_core::reason::{Reason, Retry};
 use nix::fcntl::{Flock, FlockArg};
 use serde_json::json;
@@ -509,8 +509,9 @@ const TABLES: [Table; 13] = [
     tokens::TABLE,
 ];
 
-/// Reasons that another test of these produces, because their record is not that of a refusal.
+/// Reasons that another test of these produces, because their record is not that of a refusal, or they need more than a call.
 const ELSEWHERE: &[(Reason, fn())] = &[
+    (Reason::AgentUnavailable, agent::a_site_that_requires_the_agent_runs_nothing_without_it),
     (Reason::CommandExec, command::what_the_kernel_does_not_execute_ends_with_126),
     (Reason::AuditUnavailable, audit::without_a_record_nothing_runs),
     (Reason::TargetProxyIdentity, target_proxy::a_call_without_a_command_does_not_renew_the_proxy_of_somebody_else),

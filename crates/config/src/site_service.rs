@@ -252,7 +252,8 @@ default = ["local"]
 
     #[test]
     fn what_cannot_be_kept_is_refused_by_name() {
-        let tracking = "[lcmaps.plugins.t]\ntype = \"tracking_groupid\"\ngid = [1]\n[lcmaps.policies]";
+        let tracking =
+            "[lcmaps.plugins.t]\ntype = \"tracking_groupid\"\nmin_gid = 60000\nmax_gid = 60010\n[lcmaps.policies]";
         for (bad, message) in [
             (GOOD.replace("\"gridmapdir\"", "\"oracle\""), "oracle"),
             (GOOD.replace("[[node]]\nname = \"wn*.example.org\"", ""), "no [[node]]"),
@@ -264,7 +265,7 @@ default = ["local"]
                 ),
                 "belongs in glexec.conf",
             ),
-            (GOOD.replace("[lcmaps.policies]", tracking).replace("gid = [1]\n", ""), "belongs in glexec.conf"),
+            (GOOD.replace("[lcmaps.policies]", tracking), "belongs in glexec.conf"),
             (GOOD.replace("[engine]", "[argus]\nlisten = \"0.0.0.0:8443\"\n[engine]"), "argus"),
         ] {
             assert!(says(&bad).contains(message), "{}", says(&bad));

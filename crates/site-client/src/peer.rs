@@ -166,7 +166,7 @@ mod tests {
     fn the_last_cn_counts_where_there_is_no_other_name() {
         for (subject, name) in [
             ("/DC=org/CN=wn1.example.org", Some("wn1.example.org")),
-            ("/CN=a/CN=host\\/wn1.example.org", None),
+            ("/CN=a/CN=host\\/wn1.example.org", Some("wn1.example.org")),
             ("/CN=host/wn1.example.org", Some("wn1.example.org")),
             ("/CN=wn1.example.org/O=x", Some("wn1.example.org")),
             ("/CN=a\\/CN=wn1.example.org", None),
