@@ -182,7 +182,7 @@ endif
 	install -d $(DESTDIR)$(PREFIX)/share/apparmor/extra-profiles
 	install -m 644 packaging/apparmor/* $(DESTDIR)$(PREFIX)/share/apparmor/extra-profiles/
 	install -m 644 LICENSE README.md SECURITY.md CONTRIBUTING.md CHANGELOG.md $(DESTDIR)$(DOC)/
-	install -m 644 docs/*.md docs/*.svg $(DESTDIR)$(DOC)/docs/
+	install -m 644 docs/*.md docs/*.svg docs/linked-crates.txt $(DESTDIR)$(DOC)/docs/
 	install -m 644 docs/frameworks/*.md $(DESTDIR)$(DOC)/docs/frameworks/
 	install -m 644 docs/plugins/* $(DESTDIR)$(DOC)/docs/plugins/
 

@@ -263,7 +263,6 @@ fn one_that_others_could_have_written_refuses_the_call() {
         format!("chmod 775 {PROGRAM}"),
         format!("chmod 757 {PROGRAM}"),
         format!("chown alice {PROGRAM}"),
-        "chmod 777 /usr/libexec".to_owned(),
         format!("rm {PROGRAM}"),
         format!("chmod 644 {PROGRAM}"),
         format!("rm {PROGRAM}; mkdir {PROGRAM}"),

@@ -62,7 +62,7 @@ fn nobody_elses_view_changes() {
 }
 
 #[test]
-fn what_is_no_directory_of_the_callers_own_is_refused() {
+pub fn what_is_no_directory_of_the_callers_own_is_refused() {
     let site = Site::new();
     let pilot = pilot(&site);
     pilot
@@ -99,7 +99,7 @@ fn what_is_no_directory_of_the_callers_own_is_refused() {
 }
 
 #[test]
-fn where_files_cannot_be_shown_under_another_owner_the_sentence_names_the_way_out() {
+pub fn where_files_cannot_be_shown_under_another_owner_the_sentence_names_the_way_out() {
     let site = Site::new();
     let pilot = pilot(&site);
     site.sh(&format!(
@@ -112,7 +112,7 @@ fn where_files_cannot_be_shown_under_another_owner_the_sentence_names_the_way_ou
 }
 
 #[test]
-fn a_site_can_forbid_sandboxes() {
+pub fn a_site_can_forbid_sandboxes() {
     let site = Site::with(|site| site.append("/etc/glexec.conf", "\n[isolation]\nsandbox = false\n"));
     let pilot = pilot(&site);
     pilot.glexec(["--sandbox", BOX, "id"]).refused(203, "sandbox.forbidden");

@@ -4,7 +4,7 @@
 //! the lists at the end, or the last test fails.
 
 use crate::site::{Caller, GLEXEC, Run, Site, material_file};
-use crate::{agent, audit, command, epilogue, target_proxy, tokens, verifier};
+use crate::{agent, audit, command, epilogue, isolation, target_proxy, tokens, verifier};
 use glexec_core::reason::{Reason, Retry};
 use nix::fcntl::{Flock, FlockArg};
 use serde_json::json;
@@ -512,6 +512,15 @@ const TABLES: [Table; 13] = [
 /// Reasons that another test of these produces, because their record is not that of a refusal, or they need more than a call.
 const ELSEWHERE: &[(Reason, fn())] = &[
     (Reason::AgentUnavailable, agent::a_site_that_requires_the_agent_runs_nothing_without_it),
+    (Reason::SandboxNotADirectory, isolation::what_is_no_directory_of_the_callers_own_is_refused),
+    (Reason::SandboxNotYours, isolation::what_is_no_directory_of_the_callers_own_is_refused),
+    (Reason::SandboxUnreachable, isolation::what_is_no_directory_of_the_callers_own_is_refused),
+    (Reason::SandboxExposed, isolation::what_is_no_directory_of_the_callers_own_is_refused),
+    (
+        Reason::SandboxUnsupported,
+        isolation::where_files_cannot_be_shown_under_another_owner_the_sentence_names_the_way_out,
+    ),
+    (Reason::SandboxForbidden, isolation::a_site_can_forbid_sandboxes),
     (Reason::CommandExec, command::what_the_kernel_does_not_execute_ends_with_126),
     (Reason::AuditUnavailable, audit::without_a_record_nothing_runs),
     (Reason::TargetProxyIdentity, target_proxy::a_call_without_a_command_does_not_renew_the_proxy_of_somebody_else),

@@ -108,9 +108,7 @@ fn run(inherited: Inherited, failed: u8) -> Result<u8, String> {
         },
         Some(("ban", matches)) => ban::run(matches, look).map(|said| say(&said, failed)),
         Some(("leases", matches)) => leases::run(matches, look).map(|said| say(&said, failed)),
-        Some(("sweep", matches)) => {
-            sweep::run(matches).map(|(text, code)| say(&Said { text: text.into(), code }, failed))
-        }
+        Some(("sweep", matches)) => sweep::run(matches).map(|(text, code)| say(&Said { text, code }, failed)),
         Some(("log", matches)) => log::run(matches, look, &mut out, &mut stderr()).map(|said| said.code),
         _ => Err("no command".to_owned()),
     }

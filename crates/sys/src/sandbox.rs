@@ -93,6 +93,7 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_madvise,
     libc::SYS_brk,
     libc::SYS_futex,
+    libc::SYS_restart_syscall, // what the kernel makes of a wait when the process was stopped and goes on (restart_syscall(2))
     libc::SYS_getrandom,
     libc::SYS_clock_gettime,
     libc::SYS_getpid,
