@@ -3,7 +3,8 @@
 
 use super::issuer::{Issuer, Profile};
 use super::json::{Object, Value};
-use super::{Rules, malformed};
+use super::malformed::malformed;
+use super::site::Rules;
 use glexec_core::identity::{Fqan, MAX_FQANS, MAX_SUB, MAX_WORD, is_word};
 use glexec_core::reason::{Outcome, Reason, Refusal};
 

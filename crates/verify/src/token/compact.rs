@@ -1,8 +1,9 @@
 //! A token as bytes: JWS compact serialization (RFC 7515 section 7.1) and its header, before anything is believed.
 
 use super::algorithm::Algorithm;
+use super::base64url;
 use super::json::{Object, Value};
-use super::{base64url, malformed};
+use super::malformed::malformed;
 use glexec_core::reason::{Outcome, Reason, Refusal};
 
 /// Largest token file in bytes; real tokens have 1 to 3 KiB.

@@ -2,7 +2,7 @@
 
 use super::issuer::{self, Issuer};
 use super::keys::{self, Keys};
-use super::{Rules, Site};
+use super::site::{Rules, Site};
 use glexec_core::file_error::FileError;
 use glexec_core::reason::{Outcome, Reason, Refusal};
 use glexec_core::tokens::Tokens;

@@ -21,6 +21,8 @@ pub mod files;
 pub mod issuer;
 pub mod json;
 pub mod keys;
+mod malformed;
+pub mod site;
 
 use crate::x509::digest;
 use claims::{Claims, Use};
@@ -31,24 +33,8 @@ use glexec_core::reason::{Outcome, Reason, Refusal};
 use issuer::Issuer;
 use json::Value;
 use keys::{Keys, NoKey};
-
-/// The site's rules for all issuers, in seconds.
-#[derive(Clone, Copy, Debug)]
-pub struct Rules {
-    /// `clock_skew`.
-    pub clock_skew: i64,
-    /// `max_lifetime`.
-    pub max_lifetime: i64,
-}
-
-/// What the site's files say.
-pub trait Site {
-    /// What is said of an issuer; several files about one are a mistake.
-    fn issuer(&self, name: &str) -> Outcome<Issuer>;
-
-    /// The issuer's keys.
-    fn keys(&self, issuer: &Issuer, now: i64) -> Outcome<Keys>;
-}
+use malformed::malformed;
+pub use site::{Rules, Site};
 
 /// Judges a token.
 pub fn judge(file: &[u8], purpose: Use, site: &dyn Site, rules: &Rules, now: i64) -> Outcome<Identity> {
@@ -111,8 +97,4 @@ fn prove(token: &Unproved<'_>, issuer: &Issuer, keys: &Keys) -> Outcome<()> {
         true => Ok(()),
         false => Err(Refusal::new(Reason::TokenSignature, "the token's signature is wrong")),
     }
-}
-
-fn malformed(why: &str) -> Refusal {
-    Refusal::new(Reason::TokenMalformed, format!("the token file is malformed: {why}"))
 }
