@@ -12,6 +12,7 @@ use glexec_sys::{inherited, sandbox};
 use glexec_verify::answer::answer;
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
+use zeroize::Zeroizing;
 
 /// Most directories that it can be given: two, and four that links lead to; or one, and four with keys.
 const MAX_DIRECTORIES: usize = 6;
@@ -40,10 +41,12 @@ fn run() -> Result<(), String> {
     output.write_all(&verdict).and_then(|()| output.flush()).map_err(|error| format!("answering: {error}"))
 }
 
-/// The question. It holds a private key, which goes with the process in a moment.
-fn read() -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    let limit = u64::try_from(MAX_QUESTION).unwrap_or(u64::MAX).saturating_add(1);
+/// The question: it holds a private key, which is wiped when it is let go. There is room for all of it from the start, so
+/// that growing leaves no copy behind.
+fn read() -> Result<Zeroizing<Vec<u8>>, String> {
+    let most = MAX_QUESTION.saturating_add(1);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(most));
+    let limit = u64::try_from(most).unwrap_or(u64::MAX);
     std::io::stdin().lock().take(limit).read_to_end(&mut bytes).map_err(|error| format!("reading: {error}"))?;
     match bytes.len() > MAX_QUESTION {
         true => Err("the question is too long".to_owned()),
