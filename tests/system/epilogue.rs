@@ -263,6 +263,10 @@ fn one_that_others_could_have_written_refuses_the_call() {
         format!("chmod 775 {PROGRAM}"),
         format!("chmod 757 {PROGRAM}"),
         format!("chown alice {PROGRAM}"),
+        format!(
+            "mkdir /usr/libexec/open; mv {PROGRAM} /usr/libexec/open/x; chmod 777 /usr/libexec/open; \
+             sed -i 's|{PROGRAM}|/usr/libexec/open/x|' /etc/glexec.conf"
+        ),
         format!("rm {PROGRAM}"),
         format!("chmod 644 {PROGRAM}"),
         format!("rm {PROGRAM}; mkdir {PROGRAM}"),

@@ -85,6 +85,7 @@ fn when_no_process_can_be_started_nothing_is_run_and_the_record_says_so() {
             ],
         );
         run.refused(202, "account.lookup-failed");
+        assert!(run.record()["reason"].contains("fork"), "{run}");
         assert!(!site.exists("/tmp/ran"));
     }
 }
