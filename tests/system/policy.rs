@@ -432,11 +432,18 @@ fn whatever_fails_about_an_index_the_map_counts_and_a_killed_call_leaves_nothing
         site.sh(&format!("cd /; export GLEXEC_CLIENT_CERT={}; {strace}", alice.client_cert()))
     };
     let indexes = || site.sh(&format!("ls {INDEXES} | wc -l"));
-    for inject in ["mkdirat:error=EROFS", "linkat:error=EPERM", "unlinkat:error=EIO"] {
+    // Which of the writes is the index's: others ask the account database and the verifier.
+    let trace = "strace -q -y -e trace=write -o /root/writes -u pilot /usr/sbin/glexec id -un";
+    site.sh(&format!("cd /; GLEXEC_CLIENT_CERT={} {trace}", alice.client_cert()));
+    let at = site
+        .sh(&format!("grep '^write(' /root/writes | grep -n '<{INDEXES}' | head -1 | cut -d: -f1; rm -f {INDEXES}/*"));
+    let write = |what: &str| format!("write:{what}:when={}", at.trim());
+    assert!(!at.trim().is_empty(), "{}", site.read("/root/writes"));
+    for inject in ["mkdirat:error=EROFS", "linkat:error=EPERM", "unlinkat:error=EIO", &write("error=ENOSPC")] {
         assert_eq!(call(inject), "alice\n", "{inject}");
         assert!(["", "0\n"].contains(&indexes().as_str()), "{inject}");
     }
-    for inject in ["linkat:signal=SIGKILL", "unlinkat:signal=SIGKILL"] {
+    for inject in ["linkat:signal=SIGKILL", "unlinkat:signal=SIGKILL", &write("signal=SIGKILL")] {
         assert_eq!(call(inject), "", "{inject}");
         assert!(["0\n", "1\n"].contains(&indexes().as_str()), "{inject}");
         site.sh(&format!("rm -f {INDEXES}/*"));
