@@ -10,6 +10,7 @@ use glexec_core::reason::{Outcome, Reason, Refusal};
 use glexec_core::verdict::{self, Judged, MAX_VERDICT};
 use glexec_sys::asking;
 use glexec_sys::dir::{Directory, Writers};
+use glexec_sys::identity::undisturbed;
 use glexec_sys::time::now;
 use nix::unistd::Uid;
 use std::cell::RefCell;
@@ -77,8 +78,10 @@ impl<'a> Agent<'a> {
             max_answer: MAX_VERDICT,
         };
         let questions: Vec<_> = questions.iter().map(|question| question.as_slice()).collect();
-        let answers =
-            asking::ask_all(&agent, given, &questions).map_err(|why| format!("{}: {why}", socket.display()))?;
+        // A caller that stopped glexec now would keep workers busy that others wait for.
+        let answers = undisturbed(|| asking::ask_all(&agent, given, &questions))
+            .unwrap_or_else(|| asking::ask_all(&agent, given, &questions))
+            .map_err(|why| format!("{}: {why}", socket.display()))?;
         answers.iter().map(|answer| believed(answer)).collect::<Result<_, _>>().map(Some)
     }
 

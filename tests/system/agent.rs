@@ -1,6 +1,6 @@
 //! The agent: what it takes over from the verifier's program, and what happens where it fails.
 
-use crate::site::{Running, Site};
+use crate::site::{GLEXEC, Running, Site};
 use nix::sys::signal::Signal;
 
 const AGENT: &str = "/usr/sbin/glexec-agent";
@@ -229,4 +229,20 @@ fn two_hundred_calls_at_once_are_all_answered_and_nothing_is_left_behind() {
     site.pilot().credential("alice").sh(many).succeeds_with("");
     site.wait_until("test $(pgrep -c -u glexec glexec-agent) -eq 5");
     assert_eq!(complaints(&site), 0);
+}
+
+#[test]
+fn no_caller_can_stop_a_call_that_keeps_workers_busy() {
+    let site = Site::new();
+    site.sh("printf '\\n[agent]\\nuse = \"required\"\\ntimeout = \"100s\"\\n' >> /etc/glexec.conf");
+    let _agent = start(&site);
+    site.sh("pkill -STOP -u glexec glexec-agent");
+    let pilot = site.pilot().credential("alice");
+    let call = pilot.start(GLEXEC, ["true"]);
+    let pid = call.pid_in_site();
+    // It asks, and nobody takes the question.
+    site.wait_until(&format!("awk '/^Uid:/ {{ exit $2 }}' /proc/{pid}/status"));
+    pilot.sh(&format!("kill -STOP {pid}")).exits(1);
+    site.sh("pkill -CONT -u glexec glexec-agent");
+    call.finish().exits(0);
 }
