@@ -10,7 +10,7 @@
 use glexec_sys::descriptors::close_all_but;
 use glexec_sys::dir::Directory;
 use glexec_sys::identity::{Actor, become_for_good};
-use glexec_sys::sandbox;
+use glexec_sys_more::sandbox;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Gid, Uid, fork, pipe};
 use std::ffi::OsStr;

@@ -2,7 +2,7 @@
 
 use glexec_config::Config;
 use glexec_config::parse::{Mistake, parse};
-use glexec_sys::plain;
+use glexec_sys_more::plain;
 use std::path::Path;
 
 /// Largest file that is read, in bytes.

@@ -1,7 +1,7 @@
 //! Asking the site's mapping service: `site-request` does, which has the network and TLS that this program has not.
 
 use clap::{Arg, ArgAction, ArgMatches, ValueHint, value_parser};
-use glexec_sys::plain;
+use glexec_sys_more::plain;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 

@@ -1,9 +1,9 @@
 //! A worker: takes one call, judges one credential, ends.
 
 use glexec_core::question::MAX_QUESTION;
-use glexec_sys::answering::{Connection, Listener};
-use glexec_sys::sandbox;
 use glexec_sys::supervise::{self, Line};
+use glexec_sys_more::answering::{Connection, Listener};
+use glexec_sys_more::sandbox;
 use glexec_verify::answer::answer;
 use glexec_verify::trust::ahead::Ahead;
 use nix::unistd::{Pid, getpid};

@@ -2,9 +2,9 @@
 
 use crate::learning::Learning;
 use crate::worker;
-use glexec_sys::answering::Listener;
-use glexec_sys::sandbox;
 use glexec_sys::supervise::{self, Event, Line, Reaped, Side};
+use glexec_sys_more::answering::Listener;
+use glexec_sys_more::sandbox;
 use nix::errno::Errno;
 use nix::libc::{SIGCHLD, SIGKILL};
 use nix::sys::signalfd::SignalFd;

@@ -26,7 +26,8 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    pub(crate) fn invalid(message: impl Into<String>, span: impl Into<Option<Range<usize>>>) -> Self {
+    /// A mistake, and where.
+    pub fn invalid(message: impl Into<String>, span: impl Into<Option<Range<usize>>>) -> Self {
         ConfigError { message: message.into(), span: span.into() }
     }
 }

@@ -50,7 +50,7 @@ pub fn parse(text: &str) -> Result<Config, Mistake> {
 }
 
 /// Reads a text in TOML and checks what it says.
-pub(crate) fn read<File: DeserializeOwned, Checked>(
+pub fn read<File: DeserializeOwned, Checked>(
     text: &str,
     check: impl FnOnce(File) -> Result<Checked, ConfigError>,
 ) -> Result<Checked, Mistake> {

@@ -9,6 +9,7 @@ pub mod accounts;
 pub mod bans;
 pub mod certificates;
 pub mod client;
+pub mod configuration;
 pub mod peer;
 pub mod request;
 pub mod tls;

@@ -2,15 +2,16 @@
 
 use crate::certificates::Chain;
 use crate::client::{Client, NoAnswer, Server};
+use crate::configuration::parse;
 use crate::peer::{self, Rules};
 use crate::tls::{self, Own};
 use crate::wire::{MAP, MAX_QUESTION, Mode, Question, VERSION};
 use bytes::Bytes;
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
-use glexec_config::site_service::parse;
 use glexec_core::credentials::Credentials;
 use glexec_core::values::AbsolutePath;
-use glexec_sys::{plain, start};
+use glexec_sys::start;
+use glexec_sys_more::plain;
 use hyper::Method;
 use std::io::{Read, Write, stderr, stdin, stdout};
 use std::path::{Path, PathBuf};

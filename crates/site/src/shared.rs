@@ -3,9 +3,9 @@
 use crate::engine::Engine;
 use crate::figures::Figures;
 use crate::record::Record;
-use glexec_config::site_service::SiteService;
 use glexec_core::reason::{Outcome, Refusal};
 use glexec_site_client::bans::List;
+use glexec_site_client::configuration::SiteService;
 use glexec_site_client::peer::Rules;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};

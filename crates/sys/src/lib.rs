@@ -2,7 +2,6 @@
 
 #![allow(unsafe_code, clippy::as_conversions, clippy::disallowed_methods)]
 
-pub mod answering;
 pub mod asking;
 pub mod caller_file;
 pub mod capabilities;
@@ -12,21 +11,16 @@ pub mod descriptors;
 pub mod detached;
 pub mod dir;
 pub mod execute;
-mod filter;
 pub mod helper;
 pub mod identity;
-pub mod inherited;
-pub mod kernel;
-mod landlock;
 pub mod left_file;
+pub mod limits;
 pub mod lock;
 pub mod lookup;
 pub mod mount;
 pub mod place;
-pub mod plain;
 pub mod private_dir;
 pub mod program;
-pub mod sandbox;
 pub mod self_check;
 pub mod shadow;
 pub mod start;

@@ -5,8 +5,9 @@
 
 use crate::execute::{execute, execute_open};
 use crate::identity::{self, Actor};
+use crate::limits::lower_limit;
 use crate::supervise::{self, Below};
-use crate::{descriptors, errno_of, sandbox};
+use crate::{descriptors, errno_of};
 pub use glexec_core::program::{NoAnswer, Said};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -206,7 +207,7 @@ fn become_program(program: &Program<'_>, words: &[CString], parent: Pid, ends: [
 
 fn limit(program: &Program<'_>) -> Result<(), String> {
     if let Executable::Own(_) = program.executable {
-        return sandbox::lower_limit(Resource::RLIMIT_CORE, 0);
+        return lower_limit(Resource::RLIMIT_CORE, 0);
     }
     let limits = [
         (Resource::RLIMIT_DATA, MAX_MEMORY),
@@ -216,7 +217,7 @@ fn limit(program: &Program<'_>) -> Result<(), String> {
         (Resource::RLIMIT_FSIZE, MAX_FILE),
         (Resource::RLIMIT_CORE, 0),
     ];
-    limits.into_iter().try_for_each(|(which, max)| sandbox::lower_limit(which, max))
+    limits.into_iter().try_for_each(|(which, max)| lower_limit(which, max))
 }
 
 /// Gives the program its descriptors from 3 on and closes all others; returns where glexec's own program is open, which

@@ -1,7 +1,7 @@
 //! What must hold before a setuid program trusts its own privileges.
 
-use crate::kernel;
 use crate::start::proc_text;
+use nix::sys::prctl::get_no_new_privs;
 use nix::unistd::geteuid;
 use std::os::unix::fs::MetadataExt;
 
@@ -26,7 +26,7 @@ const INITIAL_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
 
 /// Checks the process itself.
 pub fn check() -> Result<(), Failed> {
-    if kernel::no_new_privs() {
+    if no_new_privs() {
         return Err(Failed::NoNewPrivs);
     }
     if !geteuid().is_root() {
@@ -39,6 +39,11 @@ pub fn check() -> Result<(), Failed> {
         return Err(Failed::Traced);
     }
     Ok(())
+}
+
+/// Whether the process, and so everything it starts, can gain no privilege.
+pub fn no_new_privs() -> bool {
+    get_no_new_privs().unwrap_or(true)
 }
 
 /// Whether ids mean here what they mean to the machine; `None` where /proc does not tell.

@@ -8,7 +8,7 @@
 #![allow(unsafe_code)] // for the name main alone: the crate sys says why
 
 use glexec_core::question::MAX_QUESTION;
-use glexec_sys::{inherited, sandbox};
+use glexec_sys_more::{inherited, sandbox};
 use glexec_verify::answer::answer;
 use std::io::{Read, Write};
 use std::os::fd::AsFd;

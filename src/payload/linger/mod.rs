@@ -23,7 +23,6 @@ pub mod front;
 mod line;
 pub mod monitor;
 pub mod remains;
-pub mod sweep;
 pub mod teller;
 
 use crate::audit::record::Record;

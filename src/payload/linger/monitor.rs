@@ -14,7 +14,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How often leftovers are looked at while they have time to end by themselves.
 const GRACE_STEP: Duration = Duration::from_millis(10);
 /// How often what does not die is killed again; new descendants may have been forked meanwhile.
-pub(super) const KILL_STEP: Duration = Duration::from_millis(1);
+pub const KILL_STEP: Duration = Duration::from_millis(1);
 
 /// How long ended processes that cannot be reaped are waited for.
 const LET_GO: Duration = Duration::from_secs(1);

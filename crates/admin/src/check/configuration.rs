@@ -14,7 +14,7 @@ use glexec_machine::configuration;
 use glexec_policy::accounts::AccountDatabase;
 use glexec_sys::cgroup::{self, Parent};
 use glexec_sys::dir::{Directory, Writers, check_file, check_program};
-use glexec_sys::plain;
+use glexec_sys_more::plain;
 use nix::sys::statvfs::FsFlags;
 use std::path::Path;
 

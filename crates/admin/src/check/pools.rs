@@ -11,7 +11,7 @@ use glexec_machine::accounts::Nss;
 use glexec_machine::gridmapdir::{PoolAccount, Standing, View};
 use glexec_policy::accounts::{self, AccountDatabase};
 use glexec_policy::leases::Pool;
-use glexec_sys::plain;
+use glexec_sys_more::plain;
 use nix::sys::statvfs::FsFlags;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

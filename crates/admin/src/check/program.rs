@@ -2,7 +2,8 @@
 
 use super::finding::{Finding, State};
 use glexec_core::reason::Reason;
-use glexec_sys::{dir, kernel, plain, self_check};
+use glexec_sys::{dir, self_check};
+use glexec_sys_more::{kernel, plain};
 use nix::sys::statvfs::FsFlags;
 use std::path::Path;
 
@@ -65,7 +66,7 @@ fn kernel() -> Vec<Finding> {
             feature("Landlock", false, "the verifier cannot be confined (CONFIG_SECURITY_LANDLOCK, lsm=landlock,…)")
         }
     };
-    let privileges = match kernel::no_new_privs() {
+    let privileges = match self_check::no_new_privs() {
         true => Finding::refused(State::Critical, "no_new_privs", "it is set here", Reason::SelfNoNewPrivs),
         false => Finding::ok("no_new_privs", "not set"),
     };

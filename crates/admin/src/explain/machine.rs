@@ -24,7 +24,7 @@ use glexec_policy::leases::{Leases, Pool, Usable};
 use glexec_policy::programs::{Failed, Programs};
 use glexec_sys::dir::Directory;
 use glexec_sys::identity::Actor;
-use glexec_sys::plain;
+use glexec_sys_more::plain;
 use nix::unistd::{Gid, Uid};
 use std::cell::RefCell;
 use std::io::ErrorKind;

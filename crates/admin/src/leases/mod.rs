@@ -14,7 +14,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 use glexec_config::Config;
 use glexec_machine::configuration;
 use glexec_machine::gridmapdir::{PoolAccount, Standing, View};
-use glexec_sys::plain::processes;
+use glexec_sys_more::plain::processes;
 use row::Row;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

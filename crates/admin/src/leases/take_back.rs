@@ -4,7 +4,7 @@ use glexec_core::reason::Outcome;
 use glexec_machine::accounts::Nss;
 use glexec_machine::gridmapdir::{Gridmapdir, PoolAccount, PutBack, Standing};
 use glexec_policy::accounts::AccountDatabase;
-use glexec_sys::plain::processes;
+use glexec_sys_more::plain::processes;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -7,7 +7,7 @@ use clap::ArgMatches;
 use glexec_config::glexec::LogDestination;
 use glexec_config::parse::parse;
 use glexec_machine::configuration;
-use glexec_sys::plain::{self, Program};
+use glexec_sys_more::plain::{self, Program};
 use std::io::{Error, Read, stdin};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};

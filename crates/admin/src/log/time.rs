@@ -204,7 +204,8 @@ mod tests {
         assert_eq!(read("Dec 31 23:59:59"), Some(("2025-12-31T23:59:59Z".to_owned(), "")));
         assert_eq!(read("Feb 29 00:00:00"), Some(("2024-02-29T00:00:00Z".to_owned(), "")));
         assert_eq!(read("Foo 29 00:00:00"), None);
-        let Ok(berlin) = glexec_sys::plain::read_bytes("/usr/share/zoneinfo/Europe/Berlin".as_ref(), 1 << 20) else {
+        let Ok(berlin) = glexec_sys_more::plain::read_bytes("/usr/share/zoneinfo/Europe/Berlin".as_ref(), 1 << 20)
+        else {
             return;
         };
         let zone = Zone::new(Some(&berlin), of_text("2026-12-31").unwrap());

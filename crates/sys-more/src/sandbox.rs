@@ -3,15 +3,15 @@
 
 use crate::filter::{self, Rule};
 use crate::landlock;
-use nix::errno::Errno;
+use glexec_sys::limits::lower_limit;
 use nix::fcntl::OFlag;
 use nix::sys::prctl;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::resource::Resource;
 use nix::sys::stat::Mode;
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// Memory that the sandboxed process may allocate, in bytes: a 256 KiB credential and CRLs of 24 MiB fit with room.
-pub const MAX_MEMORY: libc::rlim_t = 64 * 1024 * 1024;
+const MAX_MEMORY: libc::rlim_t = 64 * 1024 * 1024;
 /// Processor seconds: a verification takes milliseconds.
 const MAX_CPU_SECONDS: libc::rlim_t = 5;
 /// Open files: two directories, the answer, and one file at a time.
@@ -59,19 +59,6 @@ fn limit_resources() -> Result<(), String> {
         (Resource::RLIMIT_CORE, 0),
     ];
     limits.into_iter().try_for_each(|(which, max)| lower_limit(which, max))
-}
-
-/// Limits a process for good, once it has its last identity. Where the caller's hard limit is lower, and root could not raise
-/// it (in a container), that one stays.
-pub(super) fn lower_limit(which: Resource, max: libc::rlim_t) -> Result<(), String> {
-    let lowered = match setrlimit(which, max, max) {
-        Err(Errno::EPERM) => getrlimit(which).and_then(|(_, hard)| match hard < max {
-            true => setrlimit(which, hard, hard),
-            false => Err(Errno::EPERM),
-        }),
-        outcome => outcome,
-    };
-    lowered.map_err(|errno| format!("{which:?}: {errno}"))
 }
 
 /// System calls that judging a credential needs whatever its arguments: memory, reading and answering on open

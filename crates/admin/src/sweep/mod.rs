@@ -1,8 +1,10 @@
 //! `glexec-admin sweep`: cleaning up after calls that were killed with their monitor.
 
+mod lost;
+
 use clap::{ArgMatches, Command};
-use glexec::payload::linger::sweep::{self, Swept};
 use glexec_machine::configuration;
+use lost::Swept;
 use nix::unistd::geteuid;
 
 /// Its command line.
@@ -23,7 +25,7 @@ pub fn run(_: &ArgMatches) -> Result<(String, u8), String> {
     }
     let config = configuration::load().map_err(|refusal| refusal.for_log())?;
     let (mut text, mut code) = (String::new(), 0);
-    sweep::all(&config.glexec, &mut |swept| {
+    lost::all(&config.glexec, &mut |swept| {
         code |= u8::from(!swept.problems.is_empty());
         text.push_str(&line(&swept));
     })?;

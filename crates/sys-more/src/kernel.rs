@@ -27,8 +27,3 @@ pub fn pidfd() -> bool {
     drop(unsafe { OwnedFd::from_raw_fd(fd) });
     true
 }
-
-/// Whether the process, and so everything it starts, can gain no privilege.
-pub fn no_new_privs() -> bool {
-    nix::sys::prctl::get_no_new_privs().unwrap_or(true)
-}

@@ -1,6 +1,6 @@
 //! The agent's side of its socket: one place, one listener, one connection at a time.
 
-use crate::asking::MAX_DESCRIPTORS;
+use glexec_sys::asking::MAX_DESCRIPTORS;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::socket::{

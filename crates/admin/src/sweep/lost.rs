@@ -1,9 +1,9 @@
 //! Does what is left to be done for calls that lost their monitor.
 
-use super::monitor;
-use super::remains::{MAX_BYTES, Remains, directory};
-use crate::audit::log::Log;
-use crate::audit::record::Record;
+use glexec::audit::log::Log;
+use glexec::audit::record::Record;
+use glexec::payload::linger::monitor::KILL_STEP;
+use glexec::payload::linger::remains::{MAX_BYTES, Remains, directory};
 use glexec_config::glexec::Glexec;
 use glexec_config::values::LogLevel;
 use glexec_sys::cgroup::Cgroup;
@@ -119,7 +119,7 @@ fn end_processes(remains: &Remains, swept: &mut Swept) {
     let started = Instant::now();
     while !cgroup.is_empty() && started.elapsed() < END {
         cgroup.kill();
-        std::thread::sleep(monitor::KILL_STEP);
+        std::thread::sleep(KILL_STEP);
     }
     if let Err(errno) = cgroup.remove() {
         swept.problems.push(format!("{}: {errno}", path.display()));

@@ -1,6 +1,5 @@
 //! What a program of ours was given when it was started.
 
-use crate::dir::kind;
 use nix::sys::stat::{SFlag, fstat};
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
@@ -12,7 +11,8 @@ pub fn directories(most: usize) -> Vec<Option<OwnedFd>> {
         // SAFETY: nobody else in this process owns the number; where it is not open fstat(2) fails and nothing is done.
         let stat = fstat(unsafe { BorrowedFd::borrow_raw(number) });
         // SAFETY: the descriptor is open, and nobody else in this process owns it.
-        stat.is_ok_and(|stat| kind(&stat) == SFlag::S_IFDIR).then(|| unsafe { OwnedFd::from_raw_fd(number) })
+        stat.is_ok_and(|stat| SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFDIR)
+            .then(|| unsafe { OwnedFd::from_raw_fd(number) })
     };
     (3..).take(most).map(given).collect()
 }

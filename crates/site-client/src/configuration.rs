@@ -1,11 +1,11 @@
 //! /etc/glexec-site.toml as data: the site's mapping service.
 
-use crate::lcas::{self, table::Lcas};
-use crate::lcmaps::table::{Lcmaps, PolicyNames};
-use crate::lcmaps::{self, Plugin as MappingPlugin};
-use crate::options::ConfigError;
-use crate::parse::{Mistake, read};
-use crate::values::AbsolutePath;
+use glexec_config::lcas::{self, table::Lcas};
+use glexec_config::lcmaps::table::{Lcmaps, PolicyNames};
+use glexec_config::lcmaps::{self, Plugin as MappingPlugin};
+use glexec_config::options::ConfigError;
+use glexec_config::parse::{Mistake, read};
+use glexec_config::values::AbsolutePath;
 use glexec_core::credentials::Credentials;
 use glexec_core::identity::Dn;
 use serde::Deserialize;
