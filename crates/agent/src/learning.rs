@@ -31,13 +31,15 @@ pub struct Learning {
     seen: Option<Look>,
     looked: Option<Instant>,
     round: Option<Round>,
+    /// How much was known when workers were last forked anew.
+    told: u64,
 }
 
 impl Learning {
     /// Knows nothing yet.
     pub fn new(settings: Credentials) -> Self {
         let config = version_of_config();
-        Learning { ahead: Rc::default(), settings, config, seen: None, looked: None, round: None }
+        Learning { ahead: Rc::default(), settings, config, seen: None, looked: None, round: None, told: 0 }
     }
 
     /// Learns a little; whether there is more to learn at once.
@@ -55,6 +57,17 @@ impl Learning {
         self.looked = Some(Instant::now());
         self.round = self.look_again();
         self.round.is_some()
+    }
+
+    /// Whether a round has ended with something new, since this was asked last: workers that were forked before do not know it,
+    /// and each of them would find it out anew.
+    pub fn has_news(&mut self) -> bool {
+        let news = self.ahead.news();
+        let is_new = self.round.is_none() && news != self.told;
+        if is_new {
+            self.told = news;
+        }
+        is_new
     }
 
     /// A new round, where something is not as it was.

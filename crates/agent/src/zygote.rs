@@ -43,6 +43,7 @@ impl Zygote {
     /// Closes the sandbox around the process, which must be the service user's already.
     pub fn enter(listener: Listener, alone: Option<File>, wanted: usize, learning: Learning) -> Result<Self, String> {
         let signals = supervise::hold_ends().map_err(|errno| format!("signals: {errno}"))?;
+        supervise::let_be_interrupted().map_err(|errno| format!("signals: {errno}"))?;
         let (ours, theirs) = Line::pair().map_err(|errno| format!("socketpair: {errno}"))?;
         sandbox::enter_as_parent()?;
         Ok(Zygote { listener, _alone: alone, signals, ours, theirs, wanted, workers: BTreeMap::new(), learning })
@@ -53,6 +54,8 @@ impl Zygote {
         let zygote = getpid();
         let started = Instant::now();
         while self.learning.go_on() && started.elapsed() < FIRST {}
+        // There are no workers yet that would not know it.
+        self.learning.has_news();
         loop {
             match self.fork_workers() {
                 Ok(Side::Child) => self.live(zygote),
@@ -61,6 +64,9 @@ impl Zygote {
                 Err(errno) => return Err(format!("fork: {errno}")),
             }
             let patience = if self.learning.go_on() { Duration::ZERO } else { PATIENCE };
+            if self.learning.has_news() {
+                self.retire_waiting();
+            }
             let event = supervise::wait(&self.signals, &self.ours, Some(patience));
             match event.map_err(|errno| format!("poll: {errno}"))? {
                 Event::Signal(arrived) if arrived.number != SIGCHLD => return Ok(()),
@@ -69,17 +75,26 @@ impl Zygote {
         }
     }
 
-    /// Sees to it that enough workers wait; in a new one it says so at once.
+    /// Sees to it that enough workers wait; in a new one it says so at once. While others are busy half of them are enough: a
+    /// fork would take the processor from those who judge, and who asked waits for them.
     fn fork_workers(&mut self) -> Result<Side, Errno> {
         let most = self.wanted.saturating_mul(BUSY_FOR_EACH.saturating_add(1));
         let waiting = |workers: &BTreeMap<_, Option<Instant>>| workers.values().filter(|busy| busy.is_none()).count();
-        while waiting(&self.workers) < self.wanted && self.workers.len() < most {
+        let idle = waiting(&self.workers) == self.workers.len();
+        let enough = if idle { self.wanted } else { self.wanted.div_ceil(2) };
+        while waiting(&self.workers) < enough && self.workers.len() < most {
             match supervise::split()? {
                 Side::Child => return Ok(Side::Child),
                 Side::Parent(worker) => self.workers.insert(worker, None),
             };
         }
         Ok(Side::Parent(getpid()))
+    }
+
+    /// Has workers that wait end, so that others take their place, which know what is known now. One that has just taken a call
+    /// goes on.
+    fn retire_waiting(&self) {
+        self.workers.iter().filter(|(_, busy)| busy.is_none()).for_each(|(pid, _)| supervise::interrupt(*pid));
     }
 
     /// The life of a worker, which keeps nothing of the zygote's.

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod account;
+pub mod agent_state;
 pub mod credentials;
 pub mod described;
 pub mod escape;

@@ -82,6 +82,8 @@ pub enum Asked {
         /// The later time, in seconds since 1970 UTC.
         later: i64,
     },
+    /// How the agent is that answers; there is no credential. The answer is a [`crate::agent_state::AgentState`].
+    Agent,
 }
 
 /// Whose credential one is.
@@ -193,6 +195,7 @@ mod tests {
             Asked::WhoseToken { subject: Dn::of_token("https://vo/", "a\\b").unwrap() },
             Asked::Describe,
             Asked::Survey { later: 5 },
+            Asked::Agent,
         ];
         for asked in all {
             let bytes = encode(&Question { asked: asked.clone(), ..question() }, b"\0bytes\n").unwrap();

@@ -4,8 +4,8 @@ use glexec_sys::asking::MAX_DESCRIPTORS;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::socket::{
-    AddressFamily, Backlog, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, accept4, bind, getsockopt,
-    listen, recvmsg, socket,
+    AddressFamily, Backlog, ControlMessageOwned, MsgFlags, Shutdown, SockFlag, SockType, UnixAddr, accept4, bind,
+    getsockopt, listen, recvmsg, shutdown, socket,
     sockopt::{AcceptConn, PeerCredentials},
 };
 use nix::sys::stat::{Mode, umask};
@@ -57,7 +57,7 @@ impl Listener {
         listen(&self.0, Backlog::new(WAITING)?)
     }
 
-    /// Waits for a call.
+    /// Waits for a call; `EINTR` where a signal came before one.
     pub fn accept(&self) -> Result<Connection, Errno> {
         let fd = accept4(self.0.as_raw_fd(), SockFlag::SOCK_CLOEXEC)?;
         // SAFETY: the kernel has just made the descriptor, and nobody else owns it.
@@ -73,6 +73,12 @@ impl Connection {
     /// Who calls.
     pub fn peer(&self) -> Result<Uid, Errno> {
         getsockopt(&self.0, PeerCredentials).map(|peer| Uid::from_raw(peer.uid()))
+    }
+
+    /// Answers, and says at once that this is all: who asked need not wait for the end of the process.
+    pub fn answer(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.0.write_all(bytes)?;
+        shutdown(self.0.as_raw_fd(), Shutdown::Write).map_err(std::io::Error::from)
     }
 
     /// The descriptors that come first, in their order.
@@ -97,15 +103,5 @@ impl Connection {
 impl Read for Connection {
     fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
         self.0.read(into)
-    }
-}
-
-impl Write for Connection {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
     }
 }

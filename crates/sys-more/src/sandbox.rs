@@ -24,20 +24,31 @@ pub fn enter(readable: &[BorrowedFd<'_>]) -> Result<(), String> {
     close(readable)
 }
 
-/// The part of the sandbox that does not depend on what may be read; [`close`] is the rest.
-pub fn prepare() -> Result<(), String> {
+/// The part of the sandbox that limits the process as a whole.
+fn prepare() -> Result<(), String> {
     prctl::set_dumpable(false).map_err(|e| format!("PR_SET_DUMPABLE: {e}"))?;
     prctl::set_no_new_privs().map_err(|e| format!("PR_SET_NO_NEW_PRIVS: {e}"))?;
     limit_resources()
 }
 
-/// Closes the sandbox that [`prepare`] has begun.
-pub fn close(readable: &[BorrowedFd<'_>]) -> Result<(), String> {
-    landlock::only_read_below(readable).map_err(|errno| format!("Landlock: {errno}"))?;
+fn close(readable: &[BorrowedFd<'_>]) -> Result<(), String> {
+    only_read(readable)?;
     restrict_system_calls(&[])
 }
 
-/// Closes the sandbox of a process that forks others, which [`prepare`] and [`close`] theirs: it can read files and make
+/// Closes the sandbox of [`enter`] around a process that waits for what it is given to judge, but for what it may read:
+/// [`only_read`] is the rest. What it may do besides is to take one connection, and to confine itself further.
+pub fn enter_waiting() -> Result<(), String> {
+    prepare()?;
+    restrict_system_calls(OF_WAITING)
+}
+
+/// Leaves nothing to be read but what is below these directories.
+pub fn only_read(readable: &[BorrowedFd<'_>]) -> Result<(), String> {
+    landlock::only_read_below(readable).map_err(|errno| format!("Landlock: {errno}"))
+}
+
+/// Closes the sandbox of a process that forks others, which close theirs ([`enter_waiting`]): it can read files and make
 /// processes, and what those need to take their place; it can open no connection, and execute nothing.
 pub fn enter_as_parent() -> Result<(), String> {
     prctl::set_dumpable(false).map_err(|e| format!("PR_SET_DUMPABLE: {e}"))?;
@@ -94,6 +105,20 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_exit_group,
 ];
 
+/// System calls that a process needs besides to take a connection, to tell so, to answer, and to confine itself further. None
+/// opens anything: the connection is the only socket that it has then.
+const OF_WAITING: &[libc::c_long] = &[
+    libc::SYS_accept4,
+    libc::SYS_getsockopt,
+    libc::SYS_recvmsg,
+    libc::SYS_sendto,
+    libc::SYS_shutdown,
+    libc::SYS_setitimer,
+    libc::SYS_landlock_create_ruleset,
+    libc::SYS_landlock_add_rule,
+    libc::SYS_landlock_restrict_self,
+];
+
 /// System calls that a process needs besides to make others, which take calls from a socket that is there already.
 const OF_PARENTS: &[libc::c_long] = &[
     libc::SYS_clone,
@@ -119,6 +144,7 @@ const OF_PARENTS: &[libc::c_long] = &[
     libc::SYS_recvmsg,
     libc::SYS_recvfrom,
     libc::SYS_sendto,
+    libc::SYS_shutdown,
     libc::SYS_readlinkat,
     libc::SYS_landlock_create_ruleset,
     libc::SYS_landlock_add_rule,

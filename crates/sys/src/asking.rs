@@ -1,23 +1,24 @@
 //! Asking the agent over its socket: who answers is checked, several questions go side by side, and all have one deadline.
 
 use crate::dir::{self, FileError};
-use crate::errno_of;
 pub use glexec_core::program::NoAnswer;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, MsgFlags, Shutdown, SockFlag, SockType, UnixAddr, connect, getsockopt, send,
+    AddressFamily, ControlMessage, MsgFlags, Shutdown, SockFlag, SockType, UnixAddr, connect, getsockopt, recv, send,
     sendmsg, shutdown, socket, sockopt::PeerCredentials,
 };
 use nix::unistd::Uid;
-use std::fs::File;
-use std::io::{ErrorKind, IoSlice, Read};
+use std::io::IoSlice;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Most descriptors that go with a question.
 pub const MAX_DESCRIPTORS: usize = 6;
+
+/// How much of an answer is read at once, in bytes: more than most have.
+const CHUNK: usize = 4096;
 
 /// Whom to ask, and how.
 #[derive(Clone, Copy, Debug)]
@@ -85,9 +86,24 @@ fn begin<'d>(
     let fds: Vec<_> = given.iter().flatten().map(|fd| fd.as_raw_fd()).collect();
     let which = given.iter().take(MAX_DESCRIPTORS).rev().fold(0_u8, |bits, fd| bits << 1 | u8::from(fd.is_some()));
     let rights = [ControlMessage::ScmRights(&fds)];
-    sendmsg::<()>(line.as_raw_fd(), &[IoSlice::new(&[which])], &rights, MsgFlags::MSG_NOSIGNAL, None)
-        .map_err(system("sendmsg"))?;
-    Ok(Conversation { line, unsent: question, answer: Vec::new(), over: false })
+    let which = [which];
+    let parts = [IoSlice::new(&which), IoSlice::new(question)];
+    let sent = sendmsg::<()>(line.as_raw_fd(), &parts, &rights, MsgFlags::MSG_NOSIGNAL, None);
+    let of_question = sent.map_err(system("sendmsg"))?.saturating_sub(1);
+    let unsent = question.get(of_question..).unwrap_or_default();
+    let conversation = Conversation { line, unsent, answer: Vec::new(), over: false };
+    conversation.close_when_sent();
+    Ok(conversation)
+}
+
+impl Conversation<'_> {
+    /// Tells the other side that the question ends here, where all of it is sent.
+    fn close_when_sent(&self) {
+        if self.unsent.is_empty() {
+            // Where the other side is gone, reading tells so.
+            let _ = shutdown(self.line.as_raw_fd(), Shutdown::Write);
+        }
+    }
 }
 
 /// Waits until something can be sent or received.
@@ -112,20 +128,22 @@ fn go_on(one: &mut Conversation<'_>, max_answer: usize) -> Result<(), NoAnswer> 
             // It may have answered without reading to the end.
             Err(_) => one.unsent = &[],
         }
-        if one.unsent.is_empty() {
-            // Where the other side is gone, reading tells so.
-            let _ = shutdown(one.line.as_raw_fd(), Shutdown::Write);
+        one.close_when_sent();
+    }
+    let mut chunk = [0_u8; CHUNK];
+    loop {
+        match recv(one.line.as_raw_fd(), &mut chunk, MsgFlags::empty()) {
+            Ok(0) => one.over = true,
+            Ok(n) => one.answer.extend_from_slice(chunk.get(..n).unwrap_or_default()),
+            Err(Errno::EAGAIN) => return Ok(()),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(system("read")(errno)),
         }
-    }
-    let line = one.line.try_clone().map_err(|error| system("dup")(errno_of(&error)))?;
-    let room = u64::try_from(max_answer.saturating_add(1).saturating_sub(one.answer.len())).unwrap_or(0);
-    match File::from(line).take(room).read_to_end(&mut one.answer) {
-        Ok(_) => one.over = true,
-        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
-        Err(error) => return Err(system("read")(errno_of(&error))),
-    }
-    match one.answer.len() > max_answer {
-        true => Err(NoAnswer::TooLong(max_answer)),
-        false => Ok(()),
+        if one.answer.len() > max_answer {
+            return Err(NoAnswer::TooLong(max_answer));
+        }
+        if one.over {
+            return Ok(());
+        }
     }
 }

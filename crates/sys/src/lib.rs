@@ -2,6 +2,7 @@
 
 #![allow(unsafe_code, clippy::as_conversions, clippy::disallowed_methods)]
 
+pub mod account_files;
 pub mod asking;
 pub mod caller_file;
 pub mod capabilities;

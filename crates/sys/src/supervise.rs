@@ -8,7 +8,7 @@ use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, UsageWho, getrusage, setrlimit};
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
 use nix::sys::stat::Mode;
@@ -248,6 +248,22 @@ pub fn die_within(life: Duration) -> Result<(), Errno> {
 /// it waits, and would end whatever is executed next.
 pub fn release_signals() -> Result<(), Errno> {
     SigSet::empty().thread_set_mask()
+}
+
+/// What interrupts a process that waits, and does nothing to one that does not.
+const INTERRUPTS: Signal = Signal::SIGUSR1;
+
+/// Lets [`interrupt`] do so to this process and those that it forks.
+pub fn let_be_interrupted() -> Result<(), Errno> {
+    extern "C" fn nothing(_: libc::c_int) {}
+    let action = SigAction::new(SigHandler::Handler(nothing), SaFlags::empty(), SigSet::empty());
+    // SAFETY: the handler does nothing, so it can do no harm wherever it comes.
+    unsafe { sigaction(INTERRUPTS, &action) }.map(drop)
+}
+
+/// Has a process that waits go on with `EINTR`.
+pub fn interrupt(process: Pid) {
+    signal(process, INTERRUPTS as i32);
 }
 
 /// Asks the kernel to end this process when its parent ends; fails when the parent has ended already. To be called when the

@@ -9,18 +9,46 @@ use crate::trust::ahead::Ahead;
 use crate::trust::{self, Trust};
 use crate::voms;
 use crate::whose::whose;
-use glexec_core::question::{self, Asked, Holder, NoQuestion, Owner, Question};
+use glexec_core::question::{self, Asked, Holder, MAX_QUESTION, NoQuestion, Owner, Question};
 use glexec_core::reason::Outcome;
 use glexec_core::surveyed::Surveyed;
 use glexec_core::tokens::Tokens;
 use glexec_core::verdict::{Judged, Refused, encode, failed, of_other_version};
 use glexec_sys::dir::Directory;
+use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
+use zeroize::Zeroizing;
 
 /// The directories that the process was given, in their order: for certificates the CA directory and the vomsdir, for tokens
 /// the issuers' and those with keys; what else there is, is only to be readable.
 pub type Given = Vec<Option<OwnedFd>>;
+
+/// How long nearly every question is at most, in bytes.
+const USUAL: usize = 32 * 1024;
+
+/// Reads a question to its end. It holds a private key, and is wiped when it is let go.
+pub fn read(from: impl Read) -> Result<Zeroizing<Vec<u8>>, String> {
+    let most = MAX_QUESTION.saturating_add(1);
+    let limit = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
+    let mut from = from.take(limit(most));
+    let mut read = |into: &mut Vec<u8>, much: usize| {
+        from.by_ref().take(limit(much)).read_to_end(into).map_err(|error| format!("reading: {error}"))
+    };
+    // To wipe room that was never used takes longer than to judge. No buffer grows: that would leave a copy of the key.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(USUAL));
+    read(&mut bytes, USUAL)?;
+    if bytes.len() == USUAL {
+        let mut all = Zeroizing::new(Vec::with_capacity(most));
+        all.extend_from_slice(&bytes);
+        read(&mut all, most)?;
+        bytes = all;
+    }
+    match bytes.len() > MAX_QUESTION {
+        true => Err("the question is too long".to_owned()),
+        false => Ok(bytes),
+    }
+}
 
 /// Answers a question.
 /// `ahead` is what is known from before.
@@ -49,6 +77,7 @@ pub fn answer(bytes: &[u8], given: Given, ahead: Option<Rc<Ahead>>) -> Vec<u8> {
         Asked::Survey { later } => {
             encode(trusted(&question, given, ahead).and_then(|trust| survey(&question, &trust, *later)))
         }
+        Asked::Agent => encode(ahead.map(|ahead| ahead.state()).ok_or_else(|| failed("it is no agent"))),
     }
 }
 
@@ -89,4 +118,18 @@ fn survey(question: &Question, trust: &Trust, later: i64) -> Outcome<Surveyed> {
     let cas = |time| trust::survey::survey(trust, &question.settings, time);
     let vos = trust.voms.as_ref().map(|vomsdir| voms::survey::survey(vomsdir).map_err(|why| Refused::from(&why)));
     Ok(Surveyed { today: cas(question.now)?, later: cas(later)?, vos })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn questions_of_every_length_are_read_whole_and_longer_ones_refused() {
+        for length in [0, 1, USUAL - 1, USUAL, USUAL + 1, MAX_QUESTION - 1, MAX_QUESTION] {
+            let question: Vec<u8> = (0..length).map(|n| n.to_le_bytes()[0]).collect();
+            assert_eq!(*read(question.as_slice()).unwrap(), question, "{length}");
+        }
+        assert!(read(std::io::repeat(7)).is_err());
+    }
 }

@@ -7,12 +7,10 @@
 #![no_main]
 #![allow(unsafe_code)] // for the name main alone: the crate sys says why
 
-use glexec_core::question::MAX_QUESTION;
 use glexec_sys_more::{inherited, sandbox};
-use glexec_verify::answer::answer;
-use std::io::{Read, Write};
+use glexec_verify::answer::{answer, read};
+use std::io::Write;
 use std::os::fd::AsFd;
-use zeroize::Zeroizing;
 
 /// Most directories that it can be given: two, and four that links lead to; or one, and four with keys.
 const MAX_DIRECTORIES: usize = 6;
@@ -36,20 +34,7 @@ fn run() -> Result<(), String> {
     let readable: Vec<_> = given.iter().flatten().map(AsFd::as_fd).collect();
     sandbox::enter(&readable).map_err(|why| format!("no sandbox: {why}"))?;
     drop(readable);
-    let verdict = answer(&read()?, given, None);
+    let verdict = answer(&read(std::io::stdin().lock())?, given, None);
     let mut output = std::io::stdout();
     output.write_all(&verdict).and_then(|()| output.flush()).map_err(|error| format!("answering: {error}"))
-}
-
-/// The question: it holds a private key, which is wiped when it is let go. There is room for all of it from the start, so
-/// that growing leaves no copy behind.
-fn read() -> Result<Zeroizing<Vec<u8>>, String> {
-    let most = MAX_QUESTION.saturating_add(1);
-    let mut bytes = Zeroizing::new(Vec::with_capacity(most));
-    let limit = u64::try_from(most).unwrap_or(u64::MAX);
-    std::io::stdin().lock().take(limit).read_to_end(&mut bytes).map_err(|error| format!("reading: {error}"))?;
-    match bytes.len() > MAX_QUESTION {
-        true => Err("the question is too long".to_owned()),
-        false => Ok(bytes),
-    }
 }

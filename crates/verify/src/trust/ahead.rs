@@ -8,6 +8,7 @@
 
 use crate::trust::crl::kept::Crl;
 use crate::x509::certificate::Certificate;
+use glexec_core::agent_state::AgentState;
 use glexec_core::credentials::{Credentials, Digest};
 use glexec_sys::dir::{OpenFile, Version};
 use glexec_sys::time::now;
@@ -62,6 +63,10 @@ pub struct Ahead {
     certificates: RefCell<BTreeMap<Version, Kept<Rc<Certificate>>>>,
     crls: RefCell<BTreeMap<Version, Kept<OfCa>>>,
     bytes: Cell<usize>,
+    /// How often something was learned.
+    news: Cell<u64>,
+    /// When the last round ended, in seconds since 1970 UTC.
+    learned: Cell<Option<i64>>,
 }
 
 impl Default for Ahead {
@@ -73,7 +78,14 @@ impl Default for Ahead {
 impl Ahead {
     /// Knows nothing yet, and keeps something of a file whose last change is so many seconds ago.
     pub fn of_files_older_than(settled: i64) -> Self {
-        Ahead { settled, certificates: RefCell::default(), crls: RefCell::default(), bytes: Cell::default() }
+        Ahead {
+            settled,
+            certificates: RefCell::default(),
+            crls: RefCell::default(),
+            bytes: Cell::default(),
+            news: Cell::default(),
+            learned: Cell::default(),
+        }
     }
 
     /// The certificate in a file.
@@ -119,6 +131,7 @@ impl Ahead {
         let room = settled && bytes <= MAX_KEPT;
         if room {
             self.bytes.set(bytes);
+            self.news.set(self.news.get().saturating_add(1));
         }
         room
     }
@@ -143,5 +156,22 @@ impl Ahead {
         self.certificates.borrow_mut().retain(|_, kept| goes(kept.seen.get(), kept.bytes));
         self.crls.borrow_mut().retain(|_, kept| goes(kept.seen.get(), kept.bytes));
         self.give_back(gone);
+        self.learned.set(now().ok());
+    }
+
+    /// How often something was learned: a process that was forked before the last time knows less.
+    pub fn news(&self) -> u64 {
+        self.news.get()
+    }
+
+    /// What is known, in numbers.
+    pub fn state(&self) -> AgentState {
+        AgentState {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            learned: self.learned.get(),
+            certificates: self.certificates.borrow().len(),
+            crls: self.crls.borrow().len(),
+            bytes: self.bytes.get(),
+        }
     }
 }
