@@ -1,5 +1,6 @@
 //! The machine's own accounts.
 
+use crate::account_files::AccountFiles;
 use glexec_core::program::NoAnswer;
 use glexec_policy::accounts::{AccountDatabase, Login, LookupFailed, UserEntry};
 use glexec_sys::helper::Helper;
@@ -12,6 +13,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::CString;
 use std::fmt;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// How long all look-ups of a call may take together: who waits longer for a name service is not helped by more waiting.
@@ -26,9 +28,13 @@ const DAY: i64 = 86400;
 #[derive(Clone, Copy, Debug)]
 pub struct Nss;
 
-/// The same with a deadline, each question once: a helper asks, which is ended with this value.
+/// The same with a deadline, each question once: what the machine's own files do not tell a helper asks, which is ended with this
+/// value.
 #[derive(Debug, Default)]
-pub struct Bounded(RefCell<Asked>);
+pub struct Bounded {
+    files: AccountFiles,
+    asked: RefCell<Asked>,
+}
 
 #[derive(Debug, Default)]
 struct Asked {
@@ -102,7 +108,7 @@ impl Asked {
 impl Bounded {
     fn ask<T: DeserializeOwned>(&self, question: &Question) -> Result<T, LookupFailed> {
         let failed = |why: String| LookupFailed { what: question.to_string(), why };
-        let mut asked = self.0.try_borrow_mut().map_err(|error| failed(error.to_string()))?;
+        let mut asked = self.asked.try_borrow_mut().map_err(|error| failed(error.to_string()))?;
         let answer = asked.ask(question).map_err(|why| failed(why.to_string()))?;
         serde_json::from_slice(&answer).unwrap_or_else(|error| Err(failed(error.to_string())))
     }
@@ -110,32 +116,44 @@ impl Bounded {
 
 impl AccountDatabase for Bounded {
     fn user(&self, name: &str) -> Result<Option<UserEntry>, LookupFailed> {
-        self.ask(&Question::User(name.to_owned()))
+        match self.files.user(name) {
+            Some(found) => Ok(found.map(|(login, groups, shell)| entry(login, groups, shell))),
+            None => self.ask(&Question::User(name.to_owned())),
+        }
     }
 
     fn login(&self, name: &str) -> Result<Option<Login>, LookupFailed> {
-        self.ask(&Question::Login(name.to_owned()))
+        self.files.login(name).map_or_else(|| self.ask(&Question::Login(name.to_owned())), Ok)
     }
 
     fn login_of(&self, uid: u32) -> Result<Option<Login>, LookupFailed> {
-        self.ask(&Question::LoginOf(uid))
+        self.files.login_of(uid).map_or_else(|| self.ask(&Question::LoginOf(uid)), Ok)
     }
 
     fn groups_of(&self, login: &Login) -> Result<Vec<u32>, LookupFailed> {
-        self.ask(&Question::GroupsOf { name: login.name.clone(), gid: login.gid })
+        let question = || Question::GroupsOf { name: login.name.clone(), gid: login.gid };
+        self.files.groups_of(login).map_or_else(|| self.ask(&question()), Ok)
     }
 
     fn group(&self, name: &str) -> Result<Option<u32>, LookupFailed> {
-        self.ask(&Question::Group(name.to_owned()))
+        self.files.group(name).map_or_else(|| self.ask(&Question::Group(name.to_owned())), Ok)
     }
 
     fn group_by_gid(&self, gid: u32) -> Result<Option<String>, LookupFailed> {
-        self.ask(&Question::GroupByGid(gid))
+        self.files.group_by_gid(gid).map_or_else(|| self.ask(&Question::GroupByGid(gid)), Ok)
     }
 
     fn has_expired(&self, name: &str) -> Result<bool, LookupFailed> {
-        self.ask(&Question::HasExpired(name.to_owned()))
+        let expiry = self.files.expiry(name);
+        expiry.map_or_else(|| self.ask(&Question::HasExpired(name.to_owned())), |expiry| Ok(is_over(expiry)))
     }
+}
+
+/// Whether the day of an expiry has come.
+fn is_over(expiry: Option<i64>) -> bool {
+    let today = now().ok().and_then(|now| now.checked_div(DAY));
+    // A clock before 1970 says nothing about any account.
+    expiry.zip(today).is_some_and(|(expiry, today)| today >= expiry)
 }
 
 /// What a lookup of something says when the database does not answer.
@@ -154,22 +172,23 @@ fn login(user: User) -> Login {
     Login { name: user.name, uid: user.uid.as_raw(), gid: user.gid.as_raw(), home: user.dir }
 }
 
-fn entry(user: User) -> Result<UserEntry, LookupFailed> {
+fn entry(login: Login, groups: Vec<u32>, shell: PathBuf) -> UserEntry {
+    let Login { name, uid, gid, home } = login;
+    // Login programs take these for fields that are empty, passwd(5); a home that is relative would be the caller's to place.
+    let home = if home.is_absolute() { home } else { "/".into() };
+    let shell = if shell.as_os_str().is_empty() { "/bin/sh".into() } else { shell };
+    UserEntry { name, uid, gid, groups, home, shell }
+}
+
+fn with_groups(mut user: User) -> Result<UserEntry, LookupFailed> {
+    let shell = std::mem::take(&mut user.shell);
     let groups = group_list(&user.name, user.gid)?;
-    Ok(UserEntry {
-        name: user.name,
-        uid: user.uid.as_raw(),
-        gid: user.gid.as_raw(),
-        groups,
-        // Login programs take these for fields that are empty, passwd(5); a home that is relative would be the caller's to place.
-        home: if user.dir.is_absolute() { user.dir } else { "/".into() },
-        shell: if user.shell.as_os_str().is_empty() { "/bin/sh".into() } else { user.shell },
-    })
+    Ok(entry(login(user), groups, shell))
 }
 
 impl AccountDatabase for Nss {
     fn user(&self, name: &str) -> Result<Option<UserEntry>, LookupFailed> {
-        User::from_name(name).map_err(failed(name))?.map(entry).transpose()
+        User::from_name(name).map_err(failed(name))?.map(with_groups).transpose()
     }
 
     fn login(&self, name: &str) -> Result<Option<Login>, LookupFailed> {
@@ -194,10 +213,7 @@ impl AccountDatabase for Nss {
     }
 
     fn has_expired(&self, name: &str) -> Result<bool, LookupFailed> {
-        let expiry = shadow::expires(name).map_err(failed(format!("the expiry of {name}")))?;
-        let today = now().ok().and_then(|now| now.checked_div(DAY));
-        // A clock before 1970 says nothing about any account.
-        Ok(expiry.zip(today).is_some_and(|(expiry, today)| today >= expiry))
+        shadow::expires(name).map_err(failed(format!("the expiry of {name}"))).map(is_over)
     }
 }
 
@@ -221,10 +237,12 @@ mod tests {
     #[test]
     fn a_question_is_asked_once_and_none_when_the_time_is_up() {
         let database = Bounded::default();
-        assert_eq!(database.group("root").unwrap(), Some(0));
-        database.0.borrow_mut().spent = PATIENCE;
-        assert_eq!(database.group("root").unwrap(), Some(0));
-        assert_eq!(database.group_by_gid(0).unwrap_err().to_string(), "looking up gid 0: no answer after 0ns");
-        assert!(database.user("root").is_err());
+        let group = || database.ask::<Option<u32>>(&Question::Group("root".into()));
+        let by_gid = || database.ask::<Option<String>>(&Question::GroupByGid(0));
+        assert_eq!(group().unwrap(), Some(0));
+        database.asked.borrow_mut().spent = PATIENCE;
+        assert_eq!(group().unwrap(), Some(0));
+        assert_eq!(by_gid().unwrap_err().to_string(), "looking up gid 0: no answer after 0ns");
+        assert!(by_gid().is_err());
     }
 }

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod account_files;
 pub mod accounts;
 pub mod configuration;
 pub mod files;
