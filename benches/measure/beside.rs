@@ -1,6 +1,7 @@
 //! glexec beside other ways to become somebody else.
 
-use crate::case::{Callers, Case, Who, measure, order};
+use crate::agents::Agents;
+use crate::case::{self, Callers, Case, Who, measure, order};
 use crate::figures::Group;
 use crate::site::{self, GRIDMAPDIR, Site, forget};
 use std::fs;
@@ -14,6 +15,10 @@ pub const DOAS: &str = "doas -n";
 pub const PEER_DN: &str = "C stack, DN";
 pub const PEER: &str = "C stack, VOMS, existing lease";
 pub const PEER_BUNDLE: &str = "C stack, VOMS, existing lease, system CA bundle";
+pub const SUDO_RS: &str = "sudo-rs -n";
+pub const USUAL: &str = "glexec with its agent, the usual call";
+pub const USUAL_PROGRAM: &str = "glexec without agent, the usual call";
+pub const USUAL_BEFORE: &str = "glexec, the release before, the usual call";
 pub const DN: &str = "glexec, DN";
 pub const LEASE: &str = "glexec, VOMS, existing lease";
 pub const LINGER: &str = "glexec, VOMS, existing lease, linger";
@@ -30,7 +35,12 @@ fn bundle(there: bool) {
     }
 }
 
-fn cases(site: &Site) -> Vec<Case> {
+/// Where benches/run puts what it could build; what it could not is left out.
+const SUDO_RS_PROGRAM: &str = "/usr/local/bin/sudo";
+/// It reads a configuration of its own, which stays as the site's was at first.
+pub const BEFORE_PROGRAM: &str = "/usr/local/sbin/glexec-before";
+
+fn cases(site: &Site, agents: &mut Agents) -> Vec<Case> {
     let other = |name: &str, command: &[&str], credential: &str| Case {
         order: order(command, credential),
         ..Case::glexec(site, name, credential)
@@ -46,7 +56,19 @@ fn cases(site: &Site) -> Vec<Case> {
     };
     let sandbox = site::make_sandbox();
     let linger = site.with(&[("linger = false", "linger = true")]);
-    vec![
+    let usual = |name: &str, config: String| {
+        let case = glexec(name, "bob");
+        Case { config, order: case::usual(case.order), ..case }
+    };
+    let before = Case { order: case::usual(order(&[BEFORE_PROGRAM, TRUE], "bob")), ..glexec(USUAL_BEFORE, "bob") };
+    let optional = [
+        (SUDO_RS_PROGRAM, other(SUDO_RS, &[SUDO_RS_PROGRAM, "-n", "-u", "alice", TRUE], "bob")),
+        (BEFORE_PROGRAM, before),
+    ];
+    let optional = optional.into_iter().filter(|(program, _)| Path::new(program).exists()).map(|(_, case)| case);
+    let cases = vec![
+        usual(USUAL, agents.asked(&site.plain)),
+        usual(USUAL_PROGRAM, site.config.clone()),
         other(TRUE, &[TRUE], "bob"),
         other(LAUNCHER, &["/usr/sbin/launch", TRUE], "bob"),
         Case {
@@ -70,12 +92,16 @@ fn cases(site: &Site) -> Vec<Case> {
         isolated("glexec, VOMS, existing lease, private_ipc", "private_ipc = true"),
         Case { config: linger.clone(), ..glexec("glexec, DN, linger", "alice") },
         Case { config: linger, ..glexec(LINGER, "bob") },
-    ]
+    ];
+    cases.into_iter().chain(optional).collect()
 }
 
 pub fn run(site: &Site, callers: &mut Callers, rounds: usize) -> Vec<Group> {
     bundle(false);
-    let group = measure(site, callers, "beside", &cases(site), rounds);
+    let mut agents = Agents::default();
+    let cases = cases(site, &mut agents);
+    agents.await_all();
+    let group = measure(site, callers, "beside", &cases, rounds);
     bundle(false);
     vec![group]
 }

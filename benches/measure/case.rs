@@ -37,6 +37,12 @@ impl Case {
     }
 }
 
+/// The pilot's own proxy is there too, as where pilots run: it is judged like the user's.
+pub fn usual(order: Order) -> Order {
+    let own = ("X509_USER_PROXY".to_owned(), "/home/pilot/alice-voms.pem".to_owned());
+    Order { environment: order.environment.into_iter().chain([own]).collect(), ..order }
+}
+
 pub fn order(command: &[&str], credential: &str) -> Order {
     let variable = |name: &str, value: String| (name.to_owned(), value);
     Order {

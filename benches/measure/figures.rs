@@ -72,9 +72,15 @@ pub fn quantile(values: &[f64], part: f64) -> f64 {
     sorted[((sorted.len() - 1) as f64 * part).round() as usize]
 }
 
+pub const AGENT: &str = "with its agent";
+pub const PROGRAM: &str = "without agent";
+pub const BEFORE: &str = "the release before";
+
 /// The part `load`: so many calls at once, closed loop.
 #[derive(Serialize, Deserialize)]
 pub struct Load {
+    /// What judges: one of those above.
+    pub way: String,
     pub cores: usize,
     pub calls: usize,
     pub levels: Vec<Level>,

@@ -1,5 +1,6 @@
 //! What a call costs when a part of the site or of the credential grows. Each group differs in one thing only.
 
+use crate::agents::{self, Agents};
 use crate::case::{Callers, Case, measure};
 use crate::figures::Group;
 use crate::forge::pem;
@@ -9,12 +10,14 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 pub const MAP: &str = "lines in the grid-mapfile, ours the last";
+pub const PATTERNS: &str = "lines in the grid-mapfile, half of them patterns, ours the last";
 pub const POOL: &str = "accounts in the pool, nearly all leased: ours is leased";
 pub const POOL_LINKED: &str = "accounts in the pool, nearly all leased: ours is a lease of the C library's";
 pub const POOL_FIRST: &str = "accounts in the pool, nearly all leased: first lease";
 pub const PASSWD: &str = "accounts in /etc/passwd";
 pub const CAS: &str = "CAs in the CA directory";
 pub const CRL: &str = "size of the CA's CRL (PEM, as fetch-crl writes it)";
+pub const CRL_PROGRAM: &str = "size of the CA's CRL, without agent";
 pub const DEPTH: &str = "proxies in the chain";
 pub const FQANS: &str = "FQANs in the attribute certificate";
 
@@ -23,11 +26,19 @@ const FQAN: &str = "/testvo/Role=NULL/Capability=NULL";
 /// How the user of [`Grid`] is written in a lease.
 const LEASED: &str = "grace%20measured";
 
+/// What judges.
+#[derive(Clone, Copy)]
+enum Way {
+    Agent,
+    Program,
+}
+
 struct Growing {
     site: Site,
     grid: Grid,
-    /// The configuration that trusts the grid.
+    /// The configuration that trusts the grid, with an agent.
     config: String,
+    agents: Agents,
 }
 
 pub fn run(site: Site, callers: &mut Callers, rounds: usize) -> Vec<Group> {
@@ -36,20 +47,24 @@ pub fn run(site: Site, callers: &mut Callers, rounds: usize) -> Vec<Group> {
     grid.certificates(&certificates, 5);
     grid.vomsdir(&vomsdir);
     give("grace", &grid.proxies(1, &[FQAN]));
-    let config = site.trusting(&certificates, &vomsdir);
-    let growing = Growing { site, grid, config };
+    let mut agents = Agents::default();
+    let config = agents.asked(&site.trusting(&certificates, &vomsdir));
+    let mut growing = Growing { site, grid, config, agents };
     let groups = [
-        (MAP, growing.map_lines()),
+        (MAP, growing.map_lines(|_| false)),
+        (PATTERNS, growing.map_lines(|number| number % 2 == 0)),
         (POOL, growing.pools(|_| Box::new(|| {}))),
         (POOL_LINKED, growing.pools(|pool| Box::new(move || empty_record(&pool, LEASED)))),
         (POOL_FIRST, growing.pools(|pool| Box::new(move || forget(&pool, LEASED)))),
         (CAS, growing.authorities()),
-        (CRL, growing.revocations()),
+        (CRL, growing.revocations(Way::Agent)),
+        (CRL_PROGRAM, growing.revocations(Way::Program)),
         (DEPTH, growing.chains()),
         (FQANS, growing.attributes()),
         // The last, because it leaves another /etc/passwd behind.
         (PASSWD, growing.accounts()),
     ];
+    growing.agents.await_all();
     groups.into_iter().map(|(name, cases)| measure(&growing.site, callers, name, &cases, rounds)).collect()
 }
 
@@ -64,17 +79,20 @@ impl Growing {
         Case { config: self.config.replace(from, to), ..self.case(name) }
     }
 
-    fn map_lines(&self) -> Vec<Case> {
+    fn map_lines(&self, is_pattern: fn(usize) -> bool) -> Vec<Case> {
         let case = |lines: usize| {
-            let path = format!("{DIRECTORY}/grid-mapfile-{lines}");
-            let mut text: String = (1..lines)
-                .map(|number| format!("\"/DC=org/DC=example/O=Grid/OU=people/CN=Somebody Else {number}\" alice\n"))
-                .collect();
+            let path = format!("{DIRECTORY}/grid-mapfile-{}-{lines}", if is_pattern(2) { "patterns" } else { "names" });
+            let line = |number: usize| match is_pattern(number) {
+                true => format!("\"/vo{number}/group/*\" alice\n"),
+                false => format!("\"/DC=org/DC=example/O=Grid/OU=people/CN=Somebody Else {number}\" alice\n"),
+            };
+            let mut text: String = (1..lines).map(line).collect();
             text.push_str("\"/testvo/*\" .tvo\n");
             fs::write(&path, text).unwrap();
             self.configured(&grouped(lines), "/etc/grid-security/grid-mapfile", &path)
         };
-        let cases = [10, 100, 1000, 10_000, 100_000].map(case).into();
+        let sizes: &[usize] = if is_pattern(2) { &[10, 1000, 100_000] } else { &[10, 100, 1000, 10_000, 100_000] };
+        let cases = sizes.iter().copied().map(case).collect();
         // A site's map has been there for a while; the first call then makes the index of a large one.
         std::thread::sleep(std::time::Duration::from_secs(3));
         cases
@@ -105,16 +123,26 @@ impl Growing {
         [count, 1000, 10_000].map(case).into()
     }
 
-    fn authorities(&self) -> Vec<Case> {
+    fn authorities(&mut self) -> Vec<Case> {
         let case = |count: usize| {
             let path = format!("{DIRECTORY}/{count}");
             self.grid.certificates(&path, count);
-            self.configured(&grouped(count), &format!("{DIRECTORY}/5"), &path)
+            self.trusting(&grouped(count), &path, Way::Agent)
         };
         [5, 20, 100, 200].map(case).into()
     }
 
-    fn revocations(&self) -> Vec<Case> {
+    /// A case that trusts another directory.
+    fn trusting(&mut self, name: &str, certificates: &str, way: Way) -> Case {
+        let config = self.site.trusting(certificates, &format!("{DIRECTORY}/vomsdir"));
+        let config = match way {
+            Way::Agent => self.agents.asked(&config),
+            Way::Program => agents::unasked(&config),
+        };
+        Case { config, ..Case::glexec(&self.site, name, "grace") }
+    }
+
+    fn revocations(&mut self, way: Way) -> Vec<Case> {
         let entry = self.grid.crl(&self.grid.root, 1001).len() - self.grid.crl(&self.grid.root, 1000).len();
         let case = |(name, kib): (&str, usize)| {
             let path = format!("{DIRECTORY}/crl-{kib}");
@@ -123,7 +151,7 @@ impl Growing {
             let entries = (kib * 1024 * 3 / 4 / entry).saturating_sub(10);
             let crl = pem("X509 CRL", &self.grid.crl(&self.grid.root, entries as u32));
             fs::write(self.grid.crl_file(&path), crl).unwrap();
-            self.configured(name, &format!("{DIRECTORY}/5"), &path)
+            self.trusting(name, &path, way)
         };
         [("1 kB", 1), ("10 kB", 10), ("100 kB", 100), ("1 MB", 1024), ("5 MB", 5 * 1024)].map(case).into()
     }

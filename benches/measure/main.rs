@@ -17,6 +17,7 @@
 )]
 #![forbid(unsafe_code)]
 
+mod agents;
 mod beside;
 mod caller;
 mod case;

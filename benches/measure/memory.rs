@@ -1,10 +1,12 @@
 //! The peak of memory of each process of a call, from the kernel's own account of every change.
 
+use crate::agents::Agents;
 use crate::case::{Callers, order};
 use crate::figures::Peak;
 use crate::site::Site;
 use crate::trace::{self, Event, Trace, What};
 use std::collections::BTreeMap;
+use std::fs;
 
 const EVENTS: [&str; 3] = ["kmem/rss_stat", "sched/sched_process_fork", "sched/sched_process_exec"];
 
@@ -37,7 +39,32 @@ pub fn run(site: &Site, callers: &mut Callers) -> Vec<Peak> {
         }));
     }
     site.configure(&site.config);
+    peaks.extend(of_agent(site, callers));
     peaks
+}
+
+/// The agent after some calls: the process that knows, and one that waits for a credential.
+fn of_agent(site: &Site, callers: &mut Callers) -> Vec<Peak> {
+    let mut agents = Agents::default();
+    site.configure(&agents.asked(&site.plain));
+    agents.await_all();
+    for _ in 0..20 {
+        assert_eq!(callers.pilot.call(&order(&[trace::PROGRAM, trace::PAYLOAD], "bob"))[0].code, 0);
+    }
+    site.configure(&site.config);
+    let pid = agents.pids()[0];
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    let worker = children.split_whitespace().last().and_then(|pid| pid.parse().ok());
+    let peak = |(process, pid): (&str, u32)| {
+        let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
+        let kib = |name: &str| -> f64 {
+            let line = rollup.lines().find_map(|line| line.strip_prefix(name));
+            line.and_then(|line| line.split_whitespace().next()).and_then(|kib| kib.parse().ok()).unwrap_or(0.0)
+        };
+        let (resident_kib, anonymous_kib) = (kib("Rss:"), kib("Private_Dirty:"));
+        Peak { call: "agent, waiting (own: private)".into(), process: process.into(), resident_kib, anonymous_kib }
+    };
+    [("zygote", Some(pid)), ("worker", worker)].into_iter().filter_map(|(name, pid)| Some(peak((name, pid?)))).collect()
 }
 
 /// Peaks of what is resident and of what is anonymous, by process in the order of their forks, programs that were

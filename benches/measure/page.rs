@@ -12,7 +12,7 @@ use std::path::Path;
 pub struct Figures {
     pub beside: Option<Vec<Group>>,
     pub growth: Option<Vec<Group>>,
-    pub load: Option<Load>,
+    pub load: Option<Vec<Load>>,
     pub phases: Option<Phases>,
     pub memory: Option<Vec<Peak>>,
     pub instructions: Option<Vec<Count>>,
@@ -47,7 +47,7 @@ impl Figures {
             ("targets", Some(targets_table(self))),
             ("beside", self.beside.as_deref().map(beside_table)),
             ("growth", self.growth.as_deref().map(growth_table)),
-            ("load", self.load.as_ref().map(load_table)),
+            ("load", self.load.as_deref().map(load_table)),
             ("phases", self.phases.as_ref().map(phases_table)),
             ("memory", self.memory.as_deref().map(memory_table)),
             ("instructions", self.instructions.as_deref().map(instructions_table)),
@@ -112,15 +112,16 @@ fn targets_table(figures: &Figures) -> String {
 
 fn beside_table(groups: &[Group]) -> String {
     let Some(group) = groups.first() else { return String::new() };
-    let others = [beside::SUDO, beside::DOAS, beside::SETPRIV, beside::PEER];
+    let others = [beside::SUDO, beside::SUDO_RS, beside::DOAS, beside::SETPRIV, beside::PEER_BUNDLE];
+    let others: Vec<_> = others.into_iter().filter(|name| group.case(name).is_some()).collect();
     let mut text = format!("{} rounds.\n\n| call | ms | p90 |", group.rounds());
-    for other in others {
+    for other in &others {
         write!(text, " to {other} |").unwrap();
     }
-    text.push_str("\n|---|---:|---:|---:|---:|---:|---:|\n");
+    writeln!(text, "\n|---|---:|---:|{}", "---:|".repeat(others.len())).unwrap();
     for case in &group.cases {
         write!(text, "| {} | {:.2} | {:.2} |", case.name, quantile(&case.ms, 0.5), quantile(&case.ms, 0.9)).unwrap();
-        for other in others {
+        for other in &others {
             let ratio = group.case(other).filter(|other| other.name != case.name).map(|other| case.ratio(other));
             write!(text, " {} |", ratio.map_or("1".into(), |ratio| ratio.to_string())).unwrap();
         }
@@ -153,18 +154,26 @@ fn capitalised(text: &str) -> String {
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
-fn load_table(load: &Load) -> String {
-    let rounds = load.levels.first().map_or(0, |level| level.per_second.len());
-    let mut text = format!(
-        "{} cores, {rounds} rounds of {} calls at each level.\n\n\
-         | at once | calls a second | for each core | p50, ms | p99, ms |\n|---:|---:|---:|---:|---:|\n",
-        load.cores, load.calls
-    );
-    for level in &load.levels {
-        let Spread { median, .. } = Spread::of(&level.per_second);
-        let busy = level.at_once.min(load.cores) as f64;
-        let [p50, p99] = [0.5, 0.99].map(|part| quantile(&level.ms, part));
-        writeln!(text, "| {} | {median:.0} | {:.0} | {p50:.2} | {p99:.2} |", level.at_once, median / busy).unwrap();
+fn load_table(loads: &[Load]) -> String {
+    let mut text = String::new();
+    for load in loads {
+        let rounds = load.levels.first().map_or(0, |level| level.per_second.len());
+        write!(
+            text,
+            "**{}**: {} cores, {rounds} rounds of {} calls at each level.\n\n\
+             | at once | calls a second | for each core | p50, ms | p99, ms |\n|---:|---:|---:|---:|---:|\n",
+            capitalised(&load.way),
+            load.cores,
+            load.calls
+        )
+        .unwrap();
+        for level in &load.levels {
+            let Spread { median, .. } = Spread::of(&level.per_second);
+            let busy = level.at_once.min(load.cores) as f64;
+            let [p50, p99] = [0.5, 0.99].map(|part| quantile(&level.ms, part));
+            writeln!(text, "| {} | {median:.0} | {:.0} | {p50:.2} | {p99:.2} |", level.at_once, median / busy).unwrap();
+        }
+        text.push('\n');
     }
     text
 }

@@ -1,5 +1,6 @@
 //! The private site that everything is measured in (tests/site/enter makes it), and what is changed of it.
 
+use crate::agents;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 
@@ -9,6 +10,8 @@ pub const GRIDMAPDIR: &str = "/etc/grid-security/gridmapdir";
 
 pub struct Site {
     /// What /etc/glexec.conf says at first.
+    pub plain: String,
+    /// The same, with calls that go to no agent.
     pub config: String,
 }
 
@@ -17,7 +20,8 @@ impl Site {
         for name in ["alice", "alice-voms", "alice-expired", "bob"] {
             give(name, &fs::read(format!("/root/proxies/{name}.pem")).unwrap());
         }
-        Site { config: fs::read_to_string(CONFIG).unwrap() }
+        let plain = fs::read_to_string(CONFIG).unwrap();
+        Site { config: agents::unasked(&plain), plain }
     }
 
     /// The first configuration with other values.
@@ -28,9 +32,9 @@ impl Site {
         })
     }
 
-    /// Trust directories that [`crate::grid`] has made.
+    /// Trust directories that [`crate::grid`] has made; of the agent it says nothing.
     pub fn trusting(&self, certificates: &str, vomsdir: &str) -> String {
-        format!("{}\n[credentials]\ncertdir = \"{certificates}\"\nvomsdir = \"{vomsdir}\"\n", self.config)
+        format!("{}\n[credentials]\ncertdir = \"{certificates}\"\nvomsdir = \"{vomsdir}\"\n", self.plain)
     }
 
     pub fn configure(&self, text: &str) {
