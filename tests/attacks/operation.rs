@@ -63,7 +63,10 @@ const STEPS: &[(&str, &str)] = &[
     ("append to the log", "opened before anything of the caller's is looked at"),
     ("lock the log", "one record at a time"),
     ("write the log", "a record, in one write"),
-    ("read /etc/passwd", "an account: where the switch (nsswitch.conf) asks the files first; else the C library reads it"),
+    (
+        "read /etc/passwd",
+        "an account: where the switch (nsswitch.conf) asks the files first; else the C library reads it",
+    ),
     ("read /etc/group", "groups, likewise"),
     ("read /etc/shadow", "has the account expired? likewise"),
     ("read the ban list", "LCAS, where the site has it"),
@@ -451,7 +454,8 @@ fn no_process_is_dumpable_after_a_change_of_ids() {
 fn a_call_makes_the_documented_system_calls_in_order() {
     let [exec, linger] = Site::in_both_modes().map(|site| traced(&site));
     // What is said of the files here leaves it to the C library.
-    let asking = traced(&Site::with(|site| drop(site.sh("sed -i 's/files/files [NOTFOUND=return]/' /etc/nsswitch.conf"))));
+    let asking =
+        traced(&Site::with(|site| drop(site.sh("sed -i 's/files/files [NOTFOUND=return]/' /etc/nsswitch.conf"))));
     let asking: Vec<_> = asking.into_iter().skip(1).collect();
     let in_exec = steps(&exec[0]);
     let front = steps(&linger[0]);
@@ -464,7 +468,10 @@ fn a_call_makes_the_documented_system_calls_in_order() {
     let mut text = String::new();
     for (title, steps) in [
         ("glexec, until it is the payload", in_exec.clone()),
-        ("The helper that asks the account database, where that is more than this machine's files", steps(the_one(&asking, "openat", "/etc/shadow"))),
+        (
+            "The helper that asks the account database, where that is more than this machine's files",
+            steps(the_one(&asking, "openat", "/etc/shadow")),
+        ),
         ("The verifier", steps(verifier)),
         ("Lingering: glexec, which becomes the front, from where it splits", front[split..].to_vec()),
         ("Lingering: the monitor", steps(monitor)),
