@@ -21,6 +21,8 @@ ADMIN_PROGRAM = $(TARGET)/release/glexec-admin
 # What judges credentials; glexec looks for it where it is installed with PREFIX=/usr.
 VERIFIER = $(TARGET)/release/glexec-verifier
 AGENT = $(TARGET)/release/glexec-agent
+# What the agent asks the site's service with.
+SITE_AGENT = $(TARGET)/release/glexec-site-agent
 # What glexec-admin asks the site's service with; the service itself is for a host of its own: install-site.
 SITE_REQUEST = $(TARGET)/release/glexec-site-request
 SITE_SERVICE = $(TARGET)/release/glexec-site
@@ -156,6 +158,7 @@ endif
 	install -d $(DESTDIR)$(PREFIX)/libexec/glexec
 	install -m 755 $(VERIFIER) $(DESTDIR)$(PREFIX)/libexec/glexec/verifier
 	install -m 755 $(SITE_REQUEST) $(DESTDIR)$(PREFIX)/libexec/glexec/site-request
+	install -m 755 $(SITE_AGENT) $(DESTDIR)$(PREFIX)/libexec/glexec/site-agent
 	install -m 755 $(COMPANIONS) $(SHELL_COMPANIONS) $(DESTDIR)$(PREFIX)/sbin/
 	install -m 755 $(AGENT) $(DESTDIR)$(PREFIX)/sbin/glexec-agent
 	ln -sf glexec_wrapenv $(DESTDIR)$(PREFIX)/sbin/glexec_wrapenv.pl

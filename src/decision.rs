@@ -9,8 +9,10 @@ use crate::invocation::caller::Caller;
 use crate::invocation::command_line::Payload;
 use crate::invocation::environment::Request;
 use crate::service::ServiceAccount;
+use crate::site::AtNode;
 use crate::verifier::{VerifiedIdentity, Verifier};
 use glexec_config::Config;
+use glexec_config::lcmaps::Mode;
 use glexec_core::account::Limits;
 use glexec_core::escape::in_sentence;
 use glexec_core::identity::Identity;
@@ -28,6 +30,7 @@ use glexec_policy::lcmaps;
 use glexec_policy::leases::Leases;
 use glexec_policy::mapping::Mapping;
 use glexec_policy::programs::Programs;
+use glexec_policy::site::{NoSite, Site};
 use glexec_policy::trail::Trail;
 use glexec_policy::world::World;
 use glexec_sys::time::now;
@@ -107,6 +110,15 @@ pub trait Machine {
 
     /// Pool accounts.
     fn leases(&self) -> &dyn Leases;
+
+    /// The site's mapping service, as this call asks it.
+    fn site<'a>(
+        &'a self,
+        config: &Config,
+        service: &ServiceAccount,
+        verified: &'a VerifiedIdentity,
+        mode: Mode,
+    ) -> Box<dyn Site + 'a>;
 }
 
 /// The machine as a call uses it.
@@ -156,6 +168,19 @@ impl Machine for Privileged {
     fn leases(&self) -> &dyn Leases {
         &Leasing
     }
+
+    fn site<'a>(
+        &'a self,
+        config: &Config,
+        service: &ServiceAccount,
+        verified: &'a VerifiedIdentity,
+        mode: Mode,
+    ) -> Box<dyn Site + 'a> {
+        match AtNode::of(config, service.actor().uid, verified, mode) {
+            Some(site) => Box::new(site),
+            None => Box::new(NoSite),
+        }
+    }
 }
 
 /// What belongs to a policy of what the call is made of.
@@ -197,8 +222,14 @@ pub fn decide(
 
     let circumstances = circumstances(caller, matter, config, now);
     let programs = machine.programs(&service);
-    let world =
-        World { files: machine.files(), programs: &*programs, accounts: machine.accounts(), leases: machine.leases() };
+    let site = machine.site(config, &service, verified, request.mode);
+    let world = World {
+        files: machine.files(),
+        programs: &*programs,
+        accounts: machine.accounts(),
+        leases: machine.leases(),
+        site: &*site,
+    };
     let (user, pilot) = (&verified.user, verified.any_pilot());
     let authorized = lcas::authorize(&config.lcas, user, pilot, &circumstances, &world, &mut known.trail)?;
     let limits = Limits { min_uid: config.glexec.min_uid, min_gid: config.glexec.min_gid };

@@ -13,4 +13,5 @@ pub mod payload;
 pub mod pipeline;
 pub mod report;
 pub mod service;
+pub mod site;
 pub mod verifier;

@@ -11,7 +11,7 @@ use glexec_core::credentials::Credentials;
 use glexec_core::described::ProxyFile;
 use glexec_core::file_error::FileError;
 use glexec_core::identity::Identity;
-use glexec_core::question::{self, Asked, Holder, KeyRule, Owner, Question};
+use glexec_core::question::{self, Asked, Certificates, Holder, KeyRule, Owner, Question};
 use glexec_core::reason::{Outcome, Reason, Refusal};
 use glexec_core::surveyed::Surveyed;
 use glexec_core::tokens::Tokens;
@@ -48,8 +48,19 @@ pub struct VerifiedIdentity {
     pub pilot: Option<Identity>,
     /// The pilot by its token, where that was judged.
     pub pilot_token: Option<Identity>,
+    /// The certificates of the user's credential and of the pilot's, where the site's service is asked.
+    pub certificates: Certified,
     /// For the log.
     pub notes: Vec<String>,
+}
+
+/// Certificates, leaf first, each as base64 of its DER.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Certified {
+    /// The user's.
+    pub user: Vec<String>,
+    /// The pilot's.
+    pub pilot: Vec<String>,
 }
 
 /// A question as it goes over; it holds a private key, and is wiped when it is let go.
@@ -109,7 +120,11 @@ impl<'a> Verifier<'a> {
         let mut judged: Vec<(Holder, Outcome<Judged>)> = Vec::new();
         if !proxies.is_empty() {
             let trust = Trust::open(self.settings)?;
-            let asked = |holder, key| Asked::Judge { holder, key };
+            let asked = |holder, key| {
+                let asks = config.site.is_some() && holder != Holder::Source;
+                let certificates = if asks { Certificates::With } else { Certificates::Without };
+                Asked::Judge { holder, key, certificates }
+            };
             judged.extend(self.judge(&proxies, asked, &trust.descriptors(), agent)?);
         }
         if !tokens.is_empty() {
@@ -216,9 +231,15 @@ fn heard(said: Result<Said, NoAnswer>) -> Outcome<Vec<u8>> {
 /// What several verdicts come to: the first refusal counts, and what is copied must be the user's.
 pub fn together(verdicts: impl Iterator<Item = (Holder, Outcome<Judged>)>) -> Outcome<VerifiedIdentity> {
     let (mut user, mut sources, mut pilots, mut notes) = (None, (None, None), (None, None), Vec::new());
+    let mut certified = Certified::default();
     for (holder, judged) in verdicts {
-        let Judged { identity, notes: said } = judged?;
+        let Judged { identity, notes: said, certificates } = judged?;
         notes.extend(said);
+        match holder {
+            Holder::User => certified.user = certificates,
+            Holder::Pilot if identity.token().is_none() => certified.pilot = certificates,
+            Holder::Pilot | Holder::Source => {}
+        }
         let is_token = identity.token().is_some();
         let place = match (holder, is_token) {
             (Holder::User, _) => &mut user,
@@ -234,7 +255,8 @@ pub fn together(verdicts: impl Iterator<Item = (Holder, Outcome<Judged>)>) -> Ou
         }
     }
     let ((source, source_token), (pilot, pilot_token)) = (sources, pilots);
-    Ok(VerifiedIdentity { user: user.ok_or_else(nobody)?, source, source_token, pilot, pilot_token, notes })
+    let (user, certificates) = (user.ok_or_else(nobody)?, certified);
+    Ok(VerifiedIdentity { user, source, source_token, pilot, pilot_token, certificates, notes })
 }
 
 fn nobody() -> Refusal {

@@ -9,7 +9,7 @@ use forge::der::*;
 use forge::site::*;
 use forge::*;
 use glexec_core::credentials::Credentials;
-use glexec_core::question::{self, Asked, Holder, KeyRule, Question, VERSION};
+use glexec_core::question::{self, Asked, Certificates, Holder, KeyRule, Question, VERSION};
 use glexec_core::reason::{Reason, Refusal};
 use glexec_core::verdict;
 use std::path::Path;
@@ -138,7 +138,7 @@ fn seed() {
     );
     let refusal = Refusal::new(Reason::CredentialExpired, "x");
     put("corpus/verdict/refused", &verdict::encode::<()>(Err(refusal)));
-    let asked = Asked::Judge { holder: Holder::User, key: KeyRule::Required };
+    let asked = Asked::Judge { holder: Holder::User, key: KeyRule::Required, certificates: Certificates::Without };
     let settings = Credentials::default();
     let question = Question { asked, settings, host: "worker001".into(), now: fuzz::NOW };
     put("corpus/question/judge", &question::encode(&question, b"file").unwrap());

@@ -10,8 +10,9 @@ use glexec::decision::{Known, Machine, Matter, Privileged, decide};
 use glexec::invocation;
 use glexec::invocation::environment::{Environment, Request};
 use glexec::service::ServiceAccount;
-use glexec::verifier::VerifiedIdentity;
+use glexec::verifier::{Certified, VerifiedIdentity};
 use glexec_config::Config;
+use glexec_config::lcmaps::Mode;
 use glexec_core::question::{Holder, KeyRule};
 use glexec_core::reason::Outcome;
 use glexec_core::verdict::Judged;
@@ -21,6 +22,7 @@ use glexec_policy::circumstances::Purpose;
 use glexec_policy::files::Files;
 use glexec_policy::leases::Leases;
 use glexec_policy::programs::Programs;
+use glexec_policy::site::Site;
 use glexec_sys::dir::Directory;
 use glexec_sys::time;
 use glexec_verify::{Trust, judge};
@@ -137,6 +139,7 @@ impl Machine for Verified {
             source_token: None,
             pilot: None,
             pilot_token: None,
+            certificates: Certified::default(),
             notes: Vec::new(),
         })
     }
@@ -155,5 +158,15 @@ impl Machine for Verified {
 
     fn leases(&self) -> &dyn Leases {
         self.machine.leases()
+    }
+
+    fn site<'a>(
+        &'a self,
+        config: &Config,
+        service: &ServiceAccount,
+        verified: &'a VerifiedIdentity,
+        mode: Mode,
+    ) -> Box<dyn Site + 'a> {
+        self.machine.site(config, service, verified, mode)
     }
 }

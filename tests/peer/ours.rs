@@ -17,6 +17,7 @@ use glexec_policy::lcas::authorize;
 use glexec_policy::lcmaps::map;
 use glexec_policy::mapping::Mapping;
 use glexec_policy::programs::{Failed, Programs};
+use glexec_policy::site::NoSite;
 use glexec_policy::trail::Trail;
 use glexec_policy::world::World;
 
@@ -105,7 +106,7 @@ pub fn ask(plan: &lcmaps::Plan, accounts: &Accounts, dn: &str, fqans: &[&str]) -
         not_after: 0,
         fqans: fqans.iter().map(|fqan| (*fqan).to_owned().try_into().unwrap()).collect(),
     };
-    let world = World { files: &SiteFiles, programs: &NoPrograms, accounts, leases: &Leasing };
+    let world = World { files: &SiteFiles, programs: &NoPrograms, accounts, leases: &Leasing, site: &NoSite };
     let (call, mut trail) = (Circumstances::default(), Trail::default());
     let authorized = authorize(&lcas::Plan::default(), &identity, None, &call, &world, &mut trail)?;
     let limits = Limits { min_uid: 1000, min_gid: 100 };

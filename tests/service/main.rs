@@ -7,6 +7,8 @@
 
 mod bans;
 mod mapping;
+mod node;
+mod nodes;
 mod postgresql;
 mod service;
 #[path = "../system/site.rs"]

@@ -116,7 +116,7 @@ fn an_agent_of_another_version_that_speaks_nonsense_or_that_says_nothing_is_pass
         ("line.sendall(b'glexec-verdict 99\\n{}'); line.close()", "the verifier answers in version 99"),
         ("line.sendall(b'nonsense'); line.close()", "no verdict"),
         ("line.close()", ""),
-        ("line.sendall(b'x' * 300000); line.close()", "longer than"),
+        ("line.sendall(b'x' * 600000); line.close()", "longer than"),
         ("line.sendall(b'glexec-verdict 1'); time.sleep(3600)", "no answer after 1s"),
     ] {
         let site = Site::new();

@@ -73,7 +73,7 @@ fn it_is_given_one_credential_two_directories_and_nothing_else_of_the_call() {
     assert_ne!(keys[0], keys[1], "and not the same");
     for one in &seen {
         let (process, question) = one.split_once("== question\n").unwrap();
-        assert!(question.starts_with("glexec-question 2 "), "{question}");
+        assert!(question.starts_with("glexec-question 3 "), "{question}");
         let lines: Vec<&str> = process.lines().take_while(|line| !line.starts_with("==")).collect();
         let given = ["argc 1 argv0 glexec-verifier", "cwd /", "fd 0 pipe:", "fd 1 pipe:", "fd 2 pipe:"];
         assert_eq!(lines[..5], given, "no environment, and no descriptor of the caller's");
@@ -125,13 +125,13 @@ fn a_verifier_that_others_could_have_changed_or_that_is_missing_is_not_run() {
 #[test]
 fn what_is_no_verdict_is_no_pass() {
     let half =
-        r#"glexec-verdict 2\n{\"answered\":{\"identity\":{\"subject\":\"/DC=org/DC=example/O=Grid/CN=Alice Adams\"}}}"#;
+        r#"glexec-verdict 3\n{\"answered\":{\"identity\":{\"subject\":\"/DC=org/DC=example/O=Grid/CN=Alice Adams\"}}}"#;
     for then in [
         "return 0;".to_owned(),
         r#"printf("nonsense"); return 0;"#.to_owned(),
-        r#"printf("glexec-verdict 2\n"); return 0;"#.to_owned(),
+        r#"printf("glexec-verdict 3\n"); return 0;"#.to_owned(),
         format!("printf(\"{half}\"); return 0;"),
-        r#"for (;;) puts("glexec-verdict 2");"#.to_owned(),
+        r#"for (;;) puts("glexec-verdict 3");"#.to_owned(),
         "abort();".to_owned(),
     ] {
         let site = with_verifier(&witness(&then));

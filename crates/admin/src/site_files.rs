@@ -28,7 +28,7 @@ fn map(plugin: &Plugin) -> Option<(&AbsolutePath, Holds)> {
         Plugin::VomsPoolgroup(plugin) => Some((&plugin.groupmapfile, Holds::GroupPools)),
         Plugin::BanDn(plugin) => Some((&plugin.banmapfile, Holds::Banned)),
         Plugin::BanFqan(plugin) => Some((&plugin.banmapfile, Holds::Banned)),
-        Plugin::TrackingGroupid(_) | Plugin::DummyGood(_) | Plugin::DummyBad | Plugin::Exec(_) => None,
+        Plugin::TrackingGroupid(_) | Plugin::DummyGood(_) | Plugin::DummyBad | Plugin::Exec(_) | Plugin::Site => None,
     }
 }
 

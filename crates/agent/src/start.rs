@@ -1,7 +1,7 @@
 //! The start: root's part, which ends before anything is parsed but glexec.conf.
 
 use crate::learning::Learning;
-use crate::zygote::Zygote;
+use crate::zygote::{Companion, Zygote};
 use glexec_config::Config;
 use glexec_machine::accounts::Nss;
 use glexec_machine::configuration;
@@ -11,12 +11,19 @@ use glexec_sys::identity::{self, Actor};
 use glexec_sys::lock::{Mechanism, Purpose};
 use glexec_sys::start::{self, Inherited};
 use glexec_sys_more::answering::Listener;
+use glexec_sys_more::beside;
 use nix::unistd::{Gid, Uid};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
+
+/// What asks the site's service; the path is fixed when it is built.
+const SITE_AGENT: &str = match option_env!("GLEXEC_SITE_AGENT") {
+    Some(path) => path,
+    None => "/usr/libexec/glexec/site-agent",
+};
 
 /// The command line, for `--help` and the manual page.
 pub const HELP: &str = "\
@@ -62,10 +69,21 @@ fn run(inherited: &Inherited, given: Option<Listener>) -> Result<(), String> {
             (Listener::bind(path).map_err(|errno| format!("{}: {errno}", path.display()))?, Some(lock))
         }
     };
+    let companion = config.site.as_ref().map(|_| start_companion());
     identity::become_for_good(&actor)?;
     listener.listen().map_err(|errno| format!("listening at {}: {errno}", path.display()))?;
     let learning = Learning::new(config.credentials);
-    Zygote::enter(listener, alone, config.agent.workers.number(), learning)?.serve()
+    Zygote::enter((listener, alone), config.agent.workers.number(), learning, companion.flatten())?.serve()
+}
+
+/// Starts what asks the site's service: a program of its own, which has the network and no trust data. Without it
+/// credentials are judged all the same.
+fn start_companion() -> Option<Companion> {
+    let started = beside::start(Path::new(SITE_AGENT)).inspect_err(|why| {
+        let _ =
+            std::io::stderr().write_all(format!("glexec-agent: the site's service is not asked: {why}\n").as_bytes());
+    });
+    started.ok().map(Companion::new)
 }
 
 fn service_account(config: &Config) -> Result<Actor, String> {

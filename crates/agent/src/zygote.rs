@@ -21,6 +21,8 @@ const BUSY_FOR_EACH: usize = 8;
 const LIFE: Duration = Duration::from_secs(20);
 /// How long it learns before it takes calls: what the first workers do not know they find out themselves.
 const FIRST: Duration = Duration::from_secs(1);
+/// How long it does without the process that asks the site's service, counted from its start.
+const MISSED: Duration = Duration::from_secs(30);
 /// How long the zygote sleeps at most.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -37,16 +39,52 @@ pub struct Zygote {
     /// The workers that there are; since when they are busy, where they are.
     workers: BTreeMap<Pid, Option<Instant>>,
     learning: Learning,
+    /// The process that asks the site's service, where there is one.
+    companion: Option<Companion>,
+}
+
+/// A process that was started beside the zygote, and cannot be started again by it.
+pub struct Companion {
+    pid: Pid,
+    started: Instant,
+    ended: bool,
+}
+
+impl Companion {
+    /// One that was just started.
+    pub fn new(pid: Pid) -> Self {
+        Companion { pid, started: Instant::now(), ended: false }
+    }
+
+    /// Whether the zygote is to end for its sake, to be started anew with it: not so often that a service manager gives up.
+    fn is_missed(&self) -> bool {
+        self.ended && self.started.elapsed() > MISSED
+    }
 }
 
 impl Zygote {
     /// Closes the sandbox around the process, which must be the service user's already.
-    pub fn enter(listener: Listener, alone: Option<File>, wanted: usize, learning: Learning) -> Result<Self, String> {
+    pub fn enter(
+        (listener, alone): (Listener, Option<File>),
+        wanted: usize,
+        learning: Learning,
+        companion: Option<Companion>,
+    ) -> Result<Self, String> {
         let signals = supervise::hold_ends().map_err(|errno| format!("signals: {errno}"))?;
         supervise::let_be_interrupted().map_err(|errno| format!("signals: {errno}"))?;
         let (ours, theirs) = Line::pair().map_err(|errno| format!("socketpair: {errno}"))?;
         sandbox::enter_as_parent()?;
-        Ok(Zygote { listener, _alone: alone, signals, ours, theirs, wanted, workers: BTreeMap::new(), learning })
+        Ok(Zygote {
+            listener,
+            _alone: alone,
+            signals,
+            ours,
+            theirs,
+            wanted,
+            workers: BTreeMap::new(),
+            learning,
+            companion,
+        })
     }
 
     /// Serves until it is told to end.
@@ -71,6 +109,11 @@ impl Zygote {
             match event.map_err(|errno| format!("poll: {errno}"))? {
                 Event::Signal(arrived) if arrived.number != SIGCHLD => return Ok(()),
                 _ => self.note(),
+            }
+            if self.companion.as_ref().is_some_and(Companion::is_missed) {
+                return Err(
+                    "the process that asks the site's service has ended: both have to be started anew".to_owned()
+                );
             }
         }
     }
@@ -116,6 +159,7 @@ impl Zygote {
         }
         while let Reaped::One(pid, _) = supervise::reap() {
             self.workers.remove(&pid);
+            self.companion.iter_mut().filter(|one| one.pid == pid).for_each(|one| one.ended = true);
         }
         let stuck = self.workers.iter().filter(|(_, busy)| busy.is_some_and(|since| since.elapsed() > LIFE));
         stuck.for_each(|(pid, _)| supervise::signal(*pid, SIGKILL));

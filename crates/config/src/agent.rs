@@ -41,8 +41,9 @@ impl Default for Agent {
     }
 }
 
-/// Most bytes of a socket's path: `sun_path` without its NUL (unix(7)).
-const MAX_PATH: usize = 107;
+/// Most bytes of a socket's path: `sun_path` without its NUL (unix(7)), and the five that the path of the socket beside it has
+/// after this one's.
+const MAX_PATH: usize = 102;
 
 /// An absolute path that a socket can have.
 #[derive(Clone, Debug, Deserialize)]

@@ -11,6 +11,7 @@ pub mod lcas;
 pub mod lcmaps;
 pub mod options;
 pub mod parse;
+pub mod site;
 pub mod values;
 pub mod variables;
 pub mod white_list;
@@ -20,6 +21,7 @@ use glexec::Glexec;
 use glexec_core::credentials::Credentials;
 use glexec_core::tokens::Tokens;
 use isolation::Isolation;
+use site::Site;
 
 /// The checked configuration of a call.
 #[derive(Debug)]
@@ -34,6 +36,8 @@ pub struct Config {
     pub credentials: Credentials,
     /// `[tokens]`, where tokens are accepted.
     pub tokens: Option<Tokens>,
+    /// `[site]`, where the site's mapping service is asked.
+    pub site: Option<Site>,
     /// The LCAS plug-ins.
     pub lcas: lcas::Plan,
     /// The LCMAPS plug-ins and policies.

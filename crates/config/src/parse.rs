@@ -1,12 +1,13 @@
 //! Reading the text of glexec.conf: TOML, checked values; every mistake has line and column.
 
-use crate::agent::Agent;
+use crate::agent::{Agent, Use};
 use crate::glexec::Glexec;
 use crate::isolation::Isolation;
 use crate::lcas::Plan;
 use crate::lcas::table::Lcas;
 use crate::lcmaps::table::{Lcmaps, PolicyNames};
 use crate::options::ConfigError;
+use crate::site::Site;
 use crate::values::Cgroup;
 use crate::{Config, advice};
 use glexec_core::credentials::{Credentials, PilotProxy};
@@ -27,6 +28,7 @@ struct File {
     agent: Agent,
     credentials: Credentials,
     tokens: Option<Tokens>,
+    site: Option<Spanned<Site>>,
     lcas: Lcas,
     lcmaps: Lcmaps,
 }
@@ -77,7 +79,7 @@ pub fn read<File: DeserializeOwned, Checked>(
 }
 
 fn check(file: File) -> Result<Config, ConfigError> {
-    let File { glexec, agent, isolation, credentials, tokens, lcas, lcmaps } = file;
+    let File { glexec, agent, isolation, credentials, tokens, site, lcas, lcmaps } = file;
     let cgroup = matches!(glexec.cgroup.get_ref(), Cgroup::Below(_)).then(|| glexec.cgroup.span());
     let epilogue = glexec.epilogue.as_ref().map(Spanned::span);
     for (span, key, what) in [(epilogue, "epilogue", "run it"), (cgroup, "cgroup", "empty it")] {
@@ -90,13 +92,33 @@ fn check(file: File) -> Result<Config, ConfigError> {
         let message = "this needs the pilot's own proxy, which pilot_proxy = \"ignored\" does not look at";
         return Err(ConfigError { message: message.into(), span: Some(span) });
     }
+    let site = site.map(|site| check_site(site, &agent)).transpose()?;
+    if site.is_none() {
+        if let Some(span) = lcas.asks_site().or_else(|| lcmaps.asks_site()) {
+            let message =
+                "a plug-in of type site asks the site's mapping service: it needs a table [site] with servers";
+            return Err(ConfigError { message: message.into(), span: Some(span) });
+        }
+    }
     // What is not used is checked all the same.
     let lcas = if glexec.use_lcas { lcas.check()? } else { lcas.check().map(|_| Plan::default())? };
     let lcmaps = lcmaps.check(&PolicyNames {
         get_account: named(&glexec.lcmaps_get_account_policy),
         verify_account: named(&glexec.lcmaps_verify_account_policy),
     })?;
-    Ok(Config { glexec, agent, isolation, credentials, tokens, lcas, lcmaps })
+    Ok(Config { glexec, agent, isolation, credentials, tokens, site, lcas, lcmaps })
+}
+
+fn check_site(site: Spanned<Site>, agent: &Agent) -> Result<Site, ConfigError> {
+    let span = Some(site.span());
+    if agent.usage == Use::Never {
+        let message = "[site] needs the agent, which asks it: leave use of [agent] at \"if-running\"";
+        return Err(ConfigError { message: message.into(), span });
+    }
+    match site.get_ref().fault() {
+        Some(message) => Err(ConfigError { message, span }),
+        None => Ok(site.into_inner()),
+    }
 }
 
 /// A policy's name and where it stands; defaults stand nowhere.
@@ -108,7 +130,7 @@ fn named(policy: &Spanned<String>) -> (String, Option<Range<usize>>) {
 /// that the original did not know is of today, and has a mistake.
 fn is_historic(text: &str) -> bool {
     if text.lines().any(|line| {
-        ["[agent", "[credentials", "[tokens", "[lcmaps", "[[lcas"].iter().any(|table| line.starts_with(table))
+        ["[agent", "[credentials", "[site", "[tokens", "[lcmaps", "[[lcas"].iter().any(|table| line.starts_with(table))
     }) {
         return false;
     }

@@ -14,6 +14,7 @@ pub mod lock;
 pub mod program;
 pub mod question;
 pub mod reason;
+pub mod site;
 pub mod spelling;
 pub mod surveyed;
 pub mod tokens;

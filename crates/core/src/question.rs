@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 /// The version of question and verdict.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// Longest credential file in bytes.
 pub const MAX_FILE: usize = 256 * 1024;
 /// Longest first line in bytes.
@@ -54,6 +54,8 @@ pub enum Asked {
         holder: Holder,
         /// Whether it must hold its private key.
         key: KeyRule,
+        /// Whether the verdict has its certificates.
+        certificates: Certificates,
     },
     /// Whom a token stands for, if it is to be trusted. The answer is a [`crate::verdict::Judged`].
     JudgeToken {
@@ -106,6 +108,16 @@ pub enum KeyRule {
     Required,
     /// The caller is in `omission_private_key_white_list`: it need not, but a key that is there must be the right one.
     MayBeAbsent,
+}
+
+/// Whether a verdict has the certificates that were judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Certificates {
+    /// It has: they go to the site's mapping service.
+    With,
+    /// It has not.
+    Without,
 }
 
 /// Whose a file is.
@@ -182,7 +194,7 @@ mod tests {
     }
 
     fn question() -> Question {
-        let asked = Asked::Judge { holder: Holder::Pilot, key: KeyRule::MayBeAbsent };
+        let asked = Asked::Judge { holder: Holder::Pilot, key: KeyRule::MayBeAbsent, certificates: Certificates::With };
         Question { asked, settings: Credentials::default(), host: "worker001".into(), now: 1_700_000_000 }
     }
 
@@ -214,11 +226,11 @@ mod tests {
         assert!(decode(&[&good[..], b"x"].concat()).is_err());
         let text = String::from_utf8(good.to_vec()).unwrap();
         let other = |from: &str, to: &str| decode(text.replacen(from, to, 1).as_bytes()).map(drop);
-        assert_eq!(other(" 2 ", " 3 "), Err(NoQuestion::Version(3)));
+        assert_eq!(other(" 3 ", " 4 "), Err(NoQuestion::Version(4)));
         for (from, to) in [
             ("glexec-question", "glexec-verdict"),
-            (" 2 ", " x "),
-            (" 2 ", " 2 -1 "),
+            (" 3 ", " x "),
+            (" 3 ", " 3 -1 "),
             (" 4\n", " 4 4\n"),
             (" 4\n", " 99999999\n"),
             ("\n", " "),
@@ -235,9 +247,9 @@ mod tests {
     /// Where this fails, the form has changed: another VERSION, and this text anew.
     #[test]
     fn the_form_of_this_version_is_this_one() {
-        let json = r#"{"asked":{"judge":{"holder":"pilot","key":"may-be-absent"}},"settings":{"certdir":"/etc/grid-security/certificates","vomsdir":"/etc/grid-security/vomsdir","linked_directories":[],"proxy_types":["rfc3820"],"limited_proxy":"accept","pilot_proxy":"optional","crl":"require","signing_policy":"require","bad_ac":"refuse","min_rsa_bits":2048,"min_proxy_rsa_bits":1024,"digests":["sha256","sha384","sha512"],"proxy_digests":["sha256","sha384","sha512"],"ac_digests":["sha256","sha384","sha512"],"max_chain":20,"max_proxy_lifetime":null,"max_ac_lifetime":null},"host":"worker001","now":1700000000}"#;
+        let json = r#"{"asked":{"judge":{"holder":"pilot","key":"may-be-absent","certificates":"with"}},"settings":{"certdir":"/etc/grid-security/certificates","vomsdir":"/etc/grid-security/vomsdir","linked_directories":[],"proxy_types":["rfc3820"],"limited_proxy":"accept","pilot_proxy":"optional","crl":"require","signing_policy":"require","bad_ac":"refuse","min_rsa_bits":2048,"min_proxy_rsa_bits":1024,"digests":["sha256","sha384","sha512"],"proxy_digests":["sha256","sha384","sha512"],"ac_digests":["sha256","sha384","sha512"],"max_chain":20,"max_proxy_lifetime":null,"max_ac_lifetime":null},"host":"worker001","now":1700000000}"#;
         let bytes = encode(&question(), b"file").unwrap();
-        let expected = format!("glexec-question 2 {} 4\n{json}file", json.len());
+        let expected = format!("glexec-question 3 {} 4\n{json}file", json.len());
         assert_eq!(String::from_utf8(bytes.to_vec()).unwrap(), expected);
     }
 }

@@ -227,6 +227,7 @@ catalogue! {
     LcmapsNoGroup            "lcmaps.no-primary-group"    Authorization Useless "The site's mapping policy gives this user an account but no primary group (groupmapfile).";
     LcmapsGridmapdir         "lcmaps.gridmapdir-failed"   System Useless "The gridmapdir cannot be written: a read-only or full file system, or no permission.";
 
+    SiteDenied               "site.denied"                Authorization Useless "The site's mapping service lets this user not run here: banned, or refused by the site's policy; the log has the service's reason.";
     SiteUnavailable          "site.unavailable"           System MayHelp "The site's mapping service cannot be asked, or cannot reach what it keeps (its database, its ban list).";
 
     AccountUnknown           "account.unknown"            Authorization Useless "The mapped account does not exist on this machine.";

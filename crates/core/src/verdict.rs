@@ -7,13 +7,13 @@
 //! FQANs check their own form as they are read.
 
 use crate::identity::Identity;
-use crate::question::VERSION;
+use crate::question::{MAX_FILE, VERSION};
 use crate::reason::{Outcome, Reason, Refusal};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// Longest verdict on a credential in bytes: an identity with all the FQANs that it may have.
-pub const MAX_VERDICT: usize = 192 * 1024;
+/// Longest verdict on a credential in bytes: an identity with all the FQANs that it may have, and the certificates of a file.
+pub const MAX_VERDICT: usize = 192 * 1024 + MAX_FILE;
 /// Longest description of a proxy file, and of the trust directories, in bytes.
 pub const MAX_DESCRIPTION: usize = 16 * 1024 * 1024;
 /// Longest sentence and detail of a refusal, and longest note, in bytes.
@@ -32,6 +32,8 @@ pub struct Judged {
     pub identity: Identity,
     /// Lines for the log.
     pub notes: Vec<String>,
+    /// The certificates, leaf first, each as base64 of its DER, where they were wanted.
+    pub certificates: Vec<String>,
 }
 
 /// A refusal on its way.
@@ -108,12 +110,16 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Outcome<T> {
 /// Reads the verdict on a credential.
 pub fn judged(bytes: &[u8]) -> Outcome<Judged> {
     let judged: Judged = decode(bytes)?;
-    let Judged { identity, notes } = &judged;
+    let Judged { identity, notes, certificates } = &judged;
     if let Some(fault) = identity.fault() {
         return Err(failed(fault));
     }
     if notes.len() > MAX_NOTES || notes.iter().any(|note| note.len() > MAX_TEXT) {
         return Err(failed("too many notes"));
+    }
+    let is_base64 = |text: &String| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b));
+    if !certificates.iter().all(is_base64) {
+        return Err(failed("certificates that are none"));
     }
     Ok(judged)
 }
@@ -140,20 +146,20 @@ mod tests {
 
     fn answered(subject: &str, fqans: &str) -> String {
         format!(
-            "glexec-verdict 2\n{{\"answered\":{{\"identity\":{{\"subject\":\"{subject}\",\"proof\":{{\"x509\":{{\
+            "glexec-verdict 3\n{{\"answered\":{{\"identity\":{{\"subject\":\"{subject}\",\"proof\":{{\"x509\":{{\
              \"issuer\":\"/CN=CA\",\"serial\":\"01\",\"form\":\"full-proxy\"}}}},\"not_after\":1,\
-             \"fqans\":[{fqans}]}},\"notes\":[]}}}}"
+             \"fqans\":[{fqans}]}},\"notes\":[],\"certificates\":[]}}}}"
         )
     }
 
     #[test]
     fn nonsense_is_never_a_pass() {
-        let unknown_code = "glexec-verdict 2\n{\"refused\":{\"code\":\"no.such\",\"sentence\":\"x\",\"detail\":null}}";
+        let unknown_code = "glexec-verdict 3\n{\"refused\":{\"code\":\"no.such\",\"sentence\":\"x\",\"detail\":null}}";
         let good = answered("/CN=Alice", "");
-        let bare = good.strip_prefix("glexec-verdict 2\n").unwrap();
-        let long = format!("glexec-verdict 2{}\n{bare}", " ".repeat(20));
-        let nothing = "glexec-verdict 2\n{\"answered\":{}}";
-        let nonsense = ["", "{}", "glexec-verdict 2\n", "glexec-verdict \n{}", "glexec-verdict x\n{}", "\u{0}"];
+        let bare = good.strip_prefix("glexec-verdict 3\n").unwrap();
+        let long = format!("glexec-verdict 3{}\n{bare}", " ".repeat(20));
+        let nothing = "glexec-verdict 3\n{\"answered\":{}}";
+        let nonsense = ["", "{}", "glexec-verdict 3\n", "glexec-verdict \n{}", "glexec-verdict x\n{}", "\u{0}"];
         for nonsense in nonsense.into_iter().chain([unknown_code, bare, &long, nothing]) {
             assert_eq!(reason(nonsense), Reason::VerifierFailed, "{nonsense}");
         }
@@ -161,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_verdict_of_another_version_is_refused_by_name_whatever_it_says() {
-        let of_another = answered("/CN=Alice", "").replacen(" 2\n", " 3\n", 1);
+        let of_another = answered("/CN=Alice", "").replacen(" 3\n", " 4\n", 1);
         assert_eq!(reason(&of_another), Reason::VerifierVersion);
         assert_eq!(reason("glexec-verdict 0\n"), Reason::VerifierVersion);
     }
@@ -180,9 +186,9 @@ mod tests {
     fn the_form_of_a_tokens_identity_is_this_one() {
         let digest = "a".repeat(64);
         let text = format!(
-            "glexec-verdict 2\n{{\"answered\":{{\"identity\":{{\"subject\":\"/iss=https://vo/sub=a\",\"proof\":{{\"token\":{{\
+            "glexec-verdict 3\n{{\"answered\":{{\"identity\":{{\"subject\":\"/iss=https://vo/sub=a\",\"proof\":{{\"token\":{{\
              \"vo\":\"vo\",\"jti\":null,\"kid\":\"k\",\"scope\":\"compute.create\",\"sha256\":\"{digest}\",\
-             \"name_sha256\":\"{digest}\"}}}},\"not_after\":1,\"fqans\":[\"/vo\"]}},\"notes\":[]}}}}"
+             \"name_sha256\":\"{digest}\"}}}},\"not_after\":1,\"fqans\":[\"/vo\"]}},\"notes\":[],\"certificates\":[]}}}}"
         );
         let read = judged(text.as_bytes()).unwrap();
         assert_eq!(String::from_utf8(encode(Ok(read))).unwrap(), text);

@@ -22,6 +22,7 @@ use glexec_policy::lcas::authorize;
 use glexec_policy::lcmaps::map;
 use glexec_policy::mapping::Mapping;
 use glexec_policy::programs::{Failed, Programs};
+use glexec_policy::site::NoSite;
 use glexec_policy::trail::Trail;
 use glexec_policy::world::World;
 use std::cell::RefCell;
@@ -98,7 +99,12 @@ fn plan(dir: &Temporary, options: &str, policy: &str) -> Plan {
 
 fn run(plan: &Plan, mode: Mode, identity: &Identity, database: &Fake) -> Outcome<Mapping> {
     let files = Memory(vec![("/map", GRIDMAP), ("/groups", GROUPMAP), ("/ban", BAN), ("/broken", "\"/CN=x\n")]);
-    run_in(plan, mode, identity, &World { files: &files, programs: &Answers, accounts: database, leases: &Leasing })
+    run_in(
+        plan,
+        mode,
+        identity,
+        &World { files: &files, programs: &Answers, accounts: database, leases: &Leasing, site: &NoSite },
+    )
 }
 
 fn run_in(plan: &Plan, mode: Mode, identity: &Identity, world: &World<'_>) -> Outcome<Mapping> {
@@ -161,7 +167,7 @@ fn the_groups_of_many_fqans_are_each_asked_for_once() {
     let fqans = ["/vo/Role=NULL", "/vo/g/Role=a", "/vo/g/Role=b", "/vo/g/Role=NULL", "/vo/Role=pilot"];
     let files = Memory(vec![("/map", GRIDMAP), ("/groups", GROUPMAP)]);
     let noting = Noting { database: accounts(), ..Noting::default() };
-    let world = World { files: &files, programs: &Answers, accounts: &noting, leases: &Leasing };
+    let world = World { files: &files, programs: &Answers, accounts: &noting, leases: &Leasing, site: &NoSite };
     let mapping = run_in(&plan, Mode::GetAccount, &who("/CN=P", &fqans), &world).unwrap();
     assert_eq!(ids(&mapping).1, 500);
     assert_eq!(ids(&mapping).2, [502, 501]);
@@ -305,7 +311,7 @@ fn alternatives_are_taken_for_people_without_mapping_but_not_for_missing_files()
     assert_eq!(get(&plan, "/CN=Paul", &[]).unwrap().lease.as_deref(), Some("%2fcn%3dpaul"));
     let (identity, accounts) = (who("/CN=Paul", &["/vo/Role=NULL"]), accounts());
     let files = Memory(vec![("/map", GRIDMAP)]);
-    let world = World { files: &files, programs: &Answers, accounts: &accounts, leases: &Leasing };
+    let world = World { files: &files, programs: &Answers, accounts: &accounts, leases: &Leasing, site: &NoSite };
     let refusal = run_in(&plan, Mode::GetAccount, &identity, &world).unwrap_err();
     assert_eq!(refusal.reason(), Reason::LcmapsFileMissing);
     assert!(!refusal.sentence().contains("/groups"), "{}", refusal.sentence());

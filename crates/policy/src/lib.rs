@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod accounts;
+pub mod bans;
 pub mod circumstances;
 pub mod command;
 pub mod files;
@@ -12,5 +13,6 @@ pub mod lcmaps;
 pub mod leases;
 pub mod mapping;
 pub mod programs;
+pub mod site;
 pub mod trail;
 pub mod world;

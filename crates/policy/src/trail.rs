@@ -37,6 +37,11 @@ pub enum Seen {
         /// What the names of the accounts or groups start with that it can lead to.
         pool: String,
     },
+    /// What the site's service has answered.
+    Site {
+        /// The account.
+        account: String,
+    },
 }
 
 impl Seen {
@@ -57,6 +62,7 @@ impl fmt::Display for Seen {
             Seen::Line { file, number, says } => write!(f, "{} line {number}: {says}", file.display()),
             Seen::PassedOver { file, why } => write!(f, "{}: {why}; passed over", file.display()),
             Seen::Lease { path, of } => write!(f, "{} leads to {of}", path.display()),
+            Seen::Site { account } => write!(f, "the site's mapping service says {account}"),
             Seen::NoLease { path, pool } => write!(f, "{} does not exist yet; the pool is {pool}", path.display()),
         }
     }

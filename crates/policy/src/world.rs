@@ -5,6 +5,7 @@ use crate::accounts::AccountDatabase;
 use crate::files::Files;
 use crate::leases::Leases;
 use crate::programs::Programs;
+use crate::site::Site;
 
 /// The machine, as plug-ins see it.
 #[derive(Clone, Copy)]
@@ -17,4 +18,6 @@ pub struct World<'a> {
     pub accounts: &'a dyn AccountDatabase,
     /// Pool accounts.
     pub leases: &'a dyn Leases,
+    /// The site's mapping service.
+    pub site: &'a dyn Site,
 }

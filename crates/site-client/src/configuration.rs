@@ -185,13 +185,15 @@ fn check(file: File) -> Result<SiteService, ConfigError> {
         );
         ConfigError::invalid(message, None)
     };
-    let judges_calls =
-        |plugin: &&lcas::Plugin| matches!(plugin, lcas::Plugin::CheckExecutable { .. } | lcas::Plugin::Exec(_));
+    let judges_calls = |plugin: &&lcas::Plugin| {
+        matches!(plugin, lcas::Plugin::CheckExecutable { .. } | lcas::Plugin::Exec(_) | lcas::Plugin::Site)
+    };
     if let Some(plugin) = lcas.plugins().find(judges_calls) {
         return Err(elsewhere(plugin.name()));
     }
-    let asks_node =
-        |plugin: &&MappingPlugin| matches!(plugin, MappingPlugin::TrackingGroupid(_) | MappingPlugin::Exec(_));
+    let asks_node = |plugin: &&MappingPlugin| {
+        matches!(plugin, MappingPlugin::TrackingGroupid(_) | MappingPlugin::Exec(_) | MappingPlugin::Site)
+    };
     if let Some(plugin) = lcmaps.plugins.values().find(asks_node) {
         return Err(elsewhere(plugin.name()));
     }

@@ -6,7 +6,8 @@
 #![forbid(unsafe_code)]
 
 pub mod accounts;
-pub mod bans;
+/// The list of bans, which nodes read as well.
+pub use glexec_policy::bans;
 pub mod certificates;
 pub mod client;
 pub mod configuration;

@@ -15,6 +15,7 @@ use glexec_core::verdict::failed;
 use glexec_machine::files::SiteFiles;
 use glexec_policy::circumstances::{Circumstances, Purpose};
 use glexec_policy::programs::{Failed, Programs};
+use glexec_policy::site::NoSite;
 use glexec_policy::trail::Trail;
 use glexec_policy::world::World;
 use glexec_policy::{lcas, lcmaps};
@@ -100,7 +101,8 @@ pub fn decide(
     }
 
     let names = Names::default();
-    let world = World { files: &SiteFiles, programs: &NoPrograms, accounts: &names, leases: engine.leases() };
+    let world =
+        World { files: &SiteFiles, programs: &NoPrograms, accounts: &names, leases: engine.leases(), site: &NoSite };
     let call = Circumstances { now, purpose: Purpose::Call, ..Circumstances::default() };
     let mut trail = Trail::default();
     let authorized = lcas::authorize(&site.lcas, user, known.pilot.as_ref(), &call, &world, &mut trail)?;

@@ -13,6 +13,7 @@ use nix::unistd::{Uid, unlink};
 use std::fs::File;
 use std::io::{IoSliceMut, Read, Write};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 /// Where a service manager puts the socket that it has made (sd_listen_fds(3)).
@@ -55,6 +56,13 @@ impl Listener {
     /// Listens: from here on the kernel tells whoever connects the ids that this process has now (unix(7), SO_PEERCRED).
     pub fn listen(&self) -> Result<(), Errno> {
         listen(&self.0, Backlog::new(WAITING)?)
+    }
+
+    /// The same for a runtime, which waits for many things at once.
+    pub fn for_runtime(self) -> std::io::Result<UnixListener> {
+        let listener = UnixListener::from(self.0);
+        listener.set_nonblocking(true)?;
+        Ok(listener)
     }
 
     /// Waits for a call; `EINTR` where a signal came before one.

@@ -5,6 +5,7 @@
 #![allow(unsafe_code, clippy::as_conversions, clippy::disallowed_methods)]
 
 pub mod answering;
+pub mod beside;
 mod filter;
 pub mod inherited;
 pub mod kernel;

@@ -9,7 +9,8 @@ use crate::trust::ahead::Ahead;
 use crate::trust::{self, Trust};
 use crate::voms;
 use crate::whose::whose;
-use glexec_core::question::{self, Asked, Holder, MAX_QUESTION, NoQuestion, Owner, Question};
+use crate::x509::pem;
+use glexec_core::question::{self, Asked, Certificates, Holder, MAX_QUESTION, NoQuestion, Owner, Question};
 use glexec_core::reason::Outcome;
 use glexec_core::surveyed::Surveyed;
 use glexec_core::tokens::Tokens;
@@ -60,10 +61,13 @@ pub fn answer(bytes: &[u8], given: Given, ahead: Option<Rc<Ahead>>) -> Vec<u8> {
     };
     let Question { asked, settings, .. } = &question;
     match asked {
-        Asked::Judge { holder, key } => encode(
-            trusted(&question, given, ahead)
-                .and_then(|trust| judge(&Matter { file, holder: *holder, key: *key }, settings, &trust, question.now)),
-        ),
+        Asked::Judge { holder, key, certificates } => encode(trusted(&question, given, ahead).and_then(|trust| {
+            let mut judged = judge(&Matter { file, holder: *holder, key: *key }, settings, &trust, question.now)?;
+            if *certificates == Certificates::With {
+                judged.certificates = of_file(file, settings.max_chain)?;
+            }
+            Ok(judged)
+        })),
         Asked::JudgeToken { holder, tokens } => {
             encode(files(tokens, given).and_then(|files| judge_token(file, *holder, tokens, &files, question.now)))
         }
@@ -79,6 +83,11 @@ pub fn answer(bytes: &[u8], given: Given, ahead: Option<Rc<Ahead>>) -> Vec<u8> {
         }
         Asked::Agent => encode(ahead.map(|ahead| ahead.state()).ok_or_else(|| failed("it is no agent"))),
     }
+}
+
+/// The certificates of a file and nothing else of it.
+fn of_file(file: &[u8], max_chain: usize) -> Outcome<Vec<String>> {
+    Ok(pem::read(file, max_chain)?.certificates.iter().map(|der| pem::encode(der)).collect())
 }
 
 /// The trust directories, under the names that the site gave them.
@@ -111,7 +120,7 @@ fn judge_token(file: &[u8], holder: Holder, tokens: &Tokens, files: &Files, now:
         Some(what) => refusal.about(what),
         None => refusal,
     })?;
-    Ok(Judged { identity, notes: Vec::new() })
+    Ok(Judged { identity, notes: Vec::new(), certificates: Vec::new() })
 }
 
 fn survey(question: &Question, trust: &Trust, later: i64) -> Outcome<Surveyed> {

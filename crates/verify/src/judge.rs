@@ -56,7 +56,7 @@ pub fn judge(matter: &Matter<'_>, policy: &Credentials, trust: &Trust, now: i64)
         Some(what) => refusal.about(what),
         None => refusal,
     })?;
-    Ok(Judged { identity, notes: context.into_notes() })
+    Ok(Judged { identity, notes: context.into_notes(), certificates: Vec::new() })
 }
 
 fn examine(context: &Context, matter: &Matter<'_>) -> Outcome<Identity> {

@@ -5,13 +5,16 @@ use glexec::decision::Machine;
 use glexec::invocation::caller::Caller;
 use glexec::invocation::environment::Request;
 use glexec::service::ServiceAccount;
+use glexec::site::AtNode;
 use glexec::verifier::{VerifiedIdentity, Verifier};
 use glexec_config::Config;
 use glexec_config::exec::Exec;
+use glexec_config::lcmaps::Mode;
 use glexec_core::described::ProxyFile;
 use glexec_core::file_error::FileError;
 use glexec_core::program::Said;
 use glexec_core::reason::{Outcome, Reason, Refusal};
+use glexec_core::site::Permit;
 use glexec_core::values::AbsolutePath;
 use glexec_machine::accounts::Nss;
 use glexec_machine::files::SiteFiles;
@@ -22,6 +25,7 @@ use glexec_policy::files::Files;
 use glexec_policy::files::lease_name::LeaseName;
 use glexec_policy::leases::{Leases, Pool, Usable};
 use glexec_policy::programs::{Failed, Programs};
+use glexec_policy::site::{NoSite, Site};
 use glexec_sys::dir::Directory;
 use glexec_sys::identity::Actor;
 use glexec_sys_more::plain;
@@ -153,6 +157,49 @@ impl Machine for Watched {
 
     fn leases(&self) -> &dyn Leases {
         self
+    }
+
+    fn site<'a>(
+        &'a self,
+        config: &Config,
+        service: &ServiceAccount,
+        verified: &'a VerifiedIdentity,
+        _mode: Mode,
+    ) -> Box<dyn Site + 'a> {
+        // Nothing may change: so the service is asked for a lease that is there.
+        let asked = AtNode::of(config, service.actor().uid, verified, Mode::VerifyAccount);
+        match (&self.eyes, asked) {
+            (Eyes::Root(_), Some(site)) => Box::new(Told { site, aside: Rc::clone(&self.aside) }),
+            (Eyes::Own, Some(_)) => Box::new(SiteNotAsked(Rc::clone(&self.aside))),
+            (_, None) => Box::new(NoSite),
+        }
+    }
+}
+
+/// The site's service, asked for nothing new.
+struct Told<'a> {
+    site: AtNode<'a>,
+    aside: Rc<RefCell<Aside>>,
+}
+
+impl Site for Told<'_> {
+    fn permit(&self) -> Outcome<Permit> {
+        self.site.permit().inspect_err(|refusal| {
+            if refusal.reason() == Reason::LcmapsNoLease {
+                let why = "the site's mapping service has no lease for the user yet; a call would ask it to make one";
+                self.aside.borrow_mut().barred = Some(why.to_owned());
+            }
+        })
+    }
+}
+
+/// The service, which only root can ask.
+struct SiteNotAsked(Rc<RefCell<Aside>>);
+
+impl Site for SiteNotAsked {
+    fn permit(&self) -> Outcome<Permit> {
+        self.0.borrow_mut().barred = Some("only root can ask the site's mapping service".to_owned());
+        NoSite.permit()
     }
 }
 

@@ -72,6 +72,8 @@ pub enum Plugin {
     },
     /// A program of the site's.
     Exec(Exec),
+    /// The site's mapping service.
+    Site,
 }
 
 impl Plugin {
@@ -84,6 +86,7 @@ impl Plugin {
             Plugin::Timeslots { .. } => "timeslots",
             Plugin::CheckExecutable { .. } => "check_executable",
             Plugin::Exec(_) => "exec",
+            Plugin::Site => "site",
         }
     }
 
@@ -94,15 +97,15 @@ impl Plugin {
             | Plugin::Userallow { file }
             | Plugin::Voms { file, .. }
             | Plugin::Timeslots { file } => Some(file),
-            Plugin::CheckExecutable { .. } | Plugin::Exec(_) => None,
+            Plugin::CheckExecutable { .. } | Plugin::Exec(_) | Plugin::Site => None,
         }
     }
 
-    /// Whether it judges people; the others judge the call, whoever makes it.
+    /// Whether it judges people; the others judge the call, whoever makes it. The service judges user and pilot at once.
     pub fn is_personal(&self) -> bool {
         match self {
             Plugin::Userban { .. } | Plugin::Userallow { .. } | Plugin::Voms { .. } | Plugin::Exec(_) => true,
-            Plugin::Timeslots { .. } | Plugin::CheckExecutable { .. } => false,
+            Plugin::Timeslots { .. } | Plugin::CheckExecutable { .. } | Plugin::Site => false,
         }
     }
 }

@@ -17,6 +17,7 @@ enum Kind {
     Timeslots,
     CheckExecutable,
     Exec,
+    Site,
 }
 
 impl Kind {
@@ -28,12 +29,13 @@ impl Kind {
             Kind::Timeslots => "timeslots",
             Kind::CheckExecutable => "check_executable",
             Kind::Exec => "exec",
+            Kind::Site => "site",
         }
     }
 
     /// Whether it judges people; the others judge the call, whatever `subject` says.
     fn is_personal(self) -> bool {
-        !matches!(self, Kind::Timeslots | Kind::CheckExecutable)
+        !matches!(self, Kind::Timeslots | Kind::CheckExecutable | Kind::Site)
     }
 }
 
@@ -66,6 +68,12 @@ impl Lcas {
         subjects.filter(|subject| *subject.get_ref() != Whose::User).map(Spanned::span).next()
     }
 
+    /// Where it says that the site's service is asked.
+    pub fn asks_site(&self) -> Option<Range<usize>> {
+        let mut kinds = self.plugin.iter().map(|plugin| &plugin.get_ref().r#type);
+        kinds.find(|kind| *kind.get_ref() == Kind::Site).map(Spanned::span)
+    }
+
     /// Checks the plug-ins and gives the plan that authorization follows.
     pub fn check(&self) -> Result<Plan, ConfigError> {
         self.plugin.iter().map(plugin).collect::<Result<_, _>>().map(Plan::new)
@@ -94,6 +102,7 @@ fn plugin(table: &Spanned<Table>) -> Result<Configured, ConfigError> {
             commands: required("commands", &table.commands, kind.name(), span.clone())?.clone(),
         },
         Kind::Exec => Plugin::Exec(exec(&table.command, &table.timeout, kind.name(), span.clone())?),
+        Kind::Site => Plugin::Site,
     };
     Ok(Configured { plugin, whose: table.subject.as_ref().map_or(Whose::User, |subject| *subject.get_ref()) })
 }

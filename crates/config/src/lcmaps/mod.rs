@@ -45,6 +45,8 @@ pub enum Plugin {
     DummyBad,
     /// A program of the site's names account and groups.
     Exec(Exec),
+    /// The site's mapping service names account and groups.
+    Site,
 }
 
 /// What the configuration says about mapping, checked when it was read.
@@ -74,6 +76,7 @@ impl Plugin {
             Plugin::DummyGood(_) => "dummy_good",
             Plugin::DummyBad => "dummy_bad",
             Plugin::Exec(_) => "exec",
+            Plugin::Site => "site",
         }
     }
 }

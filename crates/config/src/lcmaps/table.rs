@@ -29,6 +29,7 @@ enum Kind {
     DummyGood,
     DummyBad,
     Exec,
+    Site,
 }
 
 impl Kind {
@@ -46,6 +47,7 @@ impl Kind {
             Kind::DummyGood => "dummy_good",
             Kind::DummyBad => "dummy_bad",
             Kind::Exec => "exec",
+            Kind::Site => "site",
         }
     }
 }
@@ -124,6 +126,12 @@ fn check_name(name: &Spanned<String>) -> Result<(), ConfigError> {
 }
 
 impl Lcmaps {
+    /// Where it says that the site's service is asked.
+    pub fn asks_site(&self) -> Option<Range<usize>> {
+        let mut kinds = self.plugins.values().map(|plugin| &plugin.get_ref().r#type);
+        kinds.find(|kind| *kind.get_ref() == Kind::Site).map(Spanned::span)
+    }
+
     /// Checks plug-ins and policies and gives the plan that mapping follows.
     pub fn check(&self, names: &PolicyNames) -> Result<Plan, ConfigError> {
         let mut plugins = BTreeMap::new();
@@ -210,6 +218,7 @@ impl Table {
             Kind::DummyGood => Plugin::DummyGood(self.dummy()?),
             Kind::DummyBad => Plugin::DummyBad,
             Kind::Exec => Plugin::Exec(exec(&self.command, &self.timeout, kind.name(), span)?),
+            Kind::Site => Plugin::Site,
         })
     }
 

@@ -3,6 +3,7 @@
 use crate::circumstances::Circumstances;
 use crate::files::Files;
 use crate::programs::Programs;
+use crate::site::Site;
 use crate::trail::Seen;
 use glexec_config::lcas::Plan;
 use glexec_core::file_error::FileError;
@@ -15,6 +16,7 @@ pub(super) struct Context<'a> {
     pub(super) files: &'a dyn Files,
     pub(super) call: &'a Circumstances,
     pub(super) programs: &'a dyn Programs,
+    pub(super) site: &'a dyn Site,
     pub(super) seen: Vec<Seen>,
 }
 

@@ -40,6 +40,7 @@ fn judge(
         Plugin::Timeslots { file } => timeslots::judge(file, context),
         Plugin::CheckExecutable { .. } => check_executable::judge(context),
         Plugin::Exec(exec) => exec::judge(exec, who, user, pilot, context),
+        Plugin::Site => context.site.permit().map(drop),
     }
 }
 
@@ -111,7 +112,8 @@ pub fn authorize<'a>(
     world: &World<'_>,
     trail: &mut Trail,
 ) -> Outcome<Authorized<'a>> {
-    let mut context = Context { plan, files: world.files, call, programs: world.programs, seen: Vec::new() };
+    let mut context =
+        Context { plan, files: world.files, call, programs: world.programs, site: world.site, seen: Vec::new() };
     for Configured { plugin, whose } in plan.configured() {
         let judged = match whose {
             _ if !plugin.is_personal() => [Some(CALL), None],
@@ -161,6 +163,7 @@ mod tests {
     use crate::leases::{Leases, Pool, Usable};
     use crate::programs::Failed;
     use crate::programs::Programs;
+    use crate::site::NoSite;
     use glexec_config::exec::Exec;
     use glexec_config::lcas::WithoutVoms;
     use glexec_core::file_error::FileError;
@@ -171,7 +174,7 @@ mod tests {
     use std::path::PathBuf;
 
     pub(super) fn world<'a>(files: &'a dyn Files, programs: &'a dyn Programs) -> World<'a> {
-        World { files, programs, accounts: &NOBODY, leases: &NoLeases }
+        World { files, programs, accounts: &NOBODY, leases: &NoLeases, site: &NoSite }
     }
 
     static NOBODY: Fake = Fake { users: Vec::new(), groups: Vec::new(), expired: Vec::new(), broken: false };
@@ -195,7 +198,7 @@ mod tests {
     }
 
     pub(super) fn context<'a>(plan: &'a Plan, files: &'a dyn Files, call: &'a Circumstances) -> Context<'a> {
-        Context { plan, files, call, programs: &NoPrograms, seen: Vec::new() }
+        Context { plan, files, call, programs: &NoPrograms, site: &NoSite, seen: Vec::new() }
     }
 
     pub(super) struct Memory(pub(super) Option<&'static [u8]>);

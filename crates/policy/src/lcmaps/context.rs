@@ -8,6 +8,7 @@ use crate::files::map_file::{Lookup, Map, Wanted};
 use crate::files::subject::Subject;
 use crate::leases::{Leases, Pool};
 use crate::programs::Programs;
+use crate::site::Site;
 use crate::trail::Seen;
 use glexec_config::lcmaps::{AccountGids, Matching, Mode};
 use glexec_core::account::{Limits, TargetGid};
@@ -27,6 +28,7 @@ pub(super) struct Context<'a> {
     pub(super) call: &'a Circumstances,
     pub(super) programs: &'a dyn Programs,
     pub(super) leases: &'a dyn Leases,
+    pub(super) site: &'a dyn Site,
 }
 
 /// The account, or how to get one.
@@ -34,6 +36,8 @@ pub(super) struct Context<'a> {
 pub(super) enum Who {
     Local(Account),
     Pool(Leased),
+    /// The site's service has leased it already, where it is leased.
+    Site(Account, Option<String>),
 }
 
 /// What the plug-ins have found so far.

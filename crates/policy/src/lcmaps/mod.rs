@@ -13,6 +13,7 @@ mod groups;
 mod localaccount;
 mod poolaccount;
 mod pools;
+mod site;
 mod tracking_groupid;
 mod voms_localaccount;
 mod voms_localgroup;
@@ -49,6 +50,7 @@ fn run(plugin: &Plugin, context: &Context<'_>, gathered: &mut Gathered) -> Outco
         Plugin::DummyGood(options) => dummy_good::run(options, context, gathered),
         Plugin::DummyBad => dummy_bad::run(),
         Plugin::Exec(exec) => exec::run(exec, context, gathered),
+        Plugin::Site => site::run(context, gathered),
     }
 }
 
@@ -63,8 +65,8 @@ pub fn map(
     trail: &mut Trail,
 ) -> Outcome<Mapping> {
     let (identity, pilot) = (authorized.user(), authorized.pilot());
-    let World { files, programs, accounts, leases } = *world;
-    let context = Context { identity, pilot, mode, accounts, limits, files, call, programs, leases };
+    let World { files, programs, accounts, leases, site } = *world;
+    let context = Context { identity, pilot, mode, accounts, limits, files, call, programs, leases, site };
     let mut gathered = gather(plan, &context, trail)?;
     if !lease_groups(&gathered, &context)? {
         gathered = gather(plan, &context, &mut Trail::default())?;
@@ -124,6 +126,7 @@ fn finish(gathered: Gathered, context: &Context<'_>) -> Outcome<Mapping> {
     let (who, gids) = gathered.who.ok_or_else(no_account_chosen)?;
     let (account, lease) = match who {
         Who::Local(account) => (account, None),
+        Who::Site(account, lease) => (account, lease),
         Who::Pool(leased) => leased.account(context)?,
     };
     let mut groups = gathered.secondary;

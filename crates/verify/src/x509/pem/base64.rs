@@ -59,3 +59,34 @@ const fn in_range(byte: u8, from: u8, count: u8, value: u8) -> u8 {
     let offset = byte.wrapping_sub(from);
     if offset < count { offset.wrapping_add(value).wrapping_add(1) } else { 0 }
 }
+
+/// The characters of base64 in their order (RFC 4648 section 4).
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// Encodes bytes, in one line.
+pub fn encode(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len().div_ceil(3).saturating_mul(4));
+    for group in bytes.chunks(3) {
+        let byte = |index: usize| u32::from(group.get(index).copied().unwrap_or_default());
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for (index, shift) in [18, 12, 6, 0].into_iter().enumerate() {
+            let digit = usize::try_from(bits >> shift & 63).ok().and_then(|digit| ALPHABET.get(digit));
+            // A group of n bytes has n + 1 characters.
+            text.push(digit.filter(|_| index <= group.len()).map_or('=', |digit| char::from(*digit)));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_encoded_is_what_everybody_decodes() {
+        for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("\u{3ff}\u{3ff}", "z7/Pvw==")]
+        {
+            assert_eq!(encode(bytes.as_bytes()), text);
+        }
+    }
+}

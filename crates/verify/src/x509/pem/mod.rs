@@ -12,6 +12,7 @@ mod stream;
 
 pub use stream::{FirstCrl, Octets};
 
+pub use base64::encode;
 use base64::{boundary, decode_groups};
 use glexec_core::reason::{Outcome, Reason, Refusal};
 use zeroize::Zeroizing;

@@ -1,12 +1,14 @@
 //! Who is banned at the site: the list that the service keeps and every node has.
 
+use crate::files::banned::Banned;
 use glexec_config::lcmaps::Matching;
 use glexec_core::identity::{Dn, Fqan, Identity, MAX_DN};
-use glexec_policy::files::banned::Banned;
 use serde::{Deserialize, Serialize};
 
 /// Where the list is fetched, with GET, and changed, with POST.
 pub const BANS: &str = "/v1/bans";
+/// What the path of the list on a node has after that of the agent's socket.
+pub const FILE_SUFFIX: &str = ".bans";
 /// Longest list in bytes: some ten thousand bans.
 pub const MAX_LIST: usize = 4 * 1024 * 1024;
 /// Longest reason in bytes.
