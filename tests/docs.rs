@@ -92,7 +92,7 @@ fn every_default_that_the_shipped_configuration_shows_is_the_default() {
     let mut shown: String = file
         .lines()
         .map(|line| match line.strip_prefix("# ") {
-            Some(rest) if is_setting(rest) || rest == "[tokens]" => format!("{rest}\n"),
+            Some(rest) if is_setting(rest) || ["[tokens]", "[site]"].contains(&rest) => format!("{rest}\n"),
             _ => format!("{line}\n"),
         })
         .collect();
@@ -117,6 +117,9 @@ fn every_default_that_the_shipped_configuration_shows_is_the_default() {
         format!("{glexec} {credentials:?}")
     };
     assert_eq!(uncommented.tokens, Some(Tokens::default()));
+    let site = uncommented.site.as_ref().unwrap();
+    let sparse = "[site]\nservers = [\"https://map1.example.org:8444\", \"https://map2.example.org:8444\"]\n";
+    assert_eq!(glexec_config::parse::parse(&format!("{sparse}{examples}")).unwrap().site.as_ref(), Some(site));
     assert_eq!(plain(&uncommented).replace("[Name(\"GLEXEC_ENV\")]", "[]"), plain(&defaults));
 }
 

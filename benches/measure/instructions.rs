@@ -22,7 +22,6 @@ use glexec_policy::circumstances::Purpose;
 use glexec_policy::files::Files;
 use glexec_policy::leases::Leases;
 use glexec_policy::programs::Programs;
-use glexec_policy::site::Site;
 use glexec_sys::dir::Directory;
 use glexec_sys::time;
 use glexec_verify::{Trust, judge};
@@ -166,7 +165,7 @@ impl Machine for Verified {
         service: &ServiceAccount,
         verified: &'a VerifiedIdentity,
         mode: Mode,
-    ) -> Box<dyn Site + 'a> {
+    ) -> Box<dyn glexec_policy::site::Site + 'a> {
         self.machine.site(config, service, verified, mode)
     }
 }

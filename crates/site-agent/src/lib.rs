@@ -10,5 +10,6 @@ mod cache;
 pub mod node;
 mod record;
 mod serve;
+mod settled;
 pub mod start;
 mod upstream;

@@ -3,7 +3,7 @@
 use crate::bans::{Bans, Said};
 use crate::cache::{Cache, Found, Key, Outcome, Tells};
 use crate::record::Complaint;
-use crate::upstream::{Upstream, random};
+use crate::upstream::{Upstream, part, random};
 use glexec_config::site::Site;
 use glexec_core::credentials::Credentials;
 use glexec_core::identity::Identity;
@@ -85,7 +85,7 @@ impl Node {
         let core = &self.core;
         let began = Instant::now();
         // The rest is for the way back.
-        let budget = core.site.timeout.duration().saturating_mul(4) / 5;
+        let budget = part(core.site.timeout.duration(), 5).saturating_mul(4);
         let version = match core.bans.say(&asked, budget).await {
             Said::Nothing(version) => version,
             Said::Banned => return Reply::Answered(Answer::Deny(banned())),
@@ -140,7 +140,7 @@ impl Core {
         }
         // A tenth more or less, so that not everything is asked again at once.
         let time = self.site.cache_time.duration();
-        let fresh = (time / 10).saturating_mul(9).saturating_add(random(time / 5));
+        let fresh = part(time, 10).saturating_mul(9).saturating_add(random(part(time, 5)));
         self.cache.keep(&key, &outcome, fresh, self.site.stale_time.duration(), bans);
         let _ = tells.send(Some(outcome));
     }
@@ -156,7 +156,7 @@ impl Core {
             mode,
         };
         let count = self.upstreams.len().max(1);
-        let turned = self.upstreams.iter().cycle().skip(self.first % count).take(count);
+        let turned = self.upstreams.iter().cycle().skip(self.first.checked_rem(count).unwrap_or_default()).take(count);
         let well: Vec<_> = turned.filter(|upstream| upstream.is_well()).collect();
         let mut why = "no server has answered lately".to_owned();
         for (index, upstream) in well.iter().enumerate() {

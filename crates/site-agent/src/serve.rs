@@ -2,7 +2,7 @@
 
 use crate::node::Node;
 use crate::record::tell;
-use crate::start::Settled;
+use crate::settled::Settled;
 use glexec_core::site::{Asked, MAX_ASKED, Reply};
 use std::sync::Arc;
 use std::time::Duration;

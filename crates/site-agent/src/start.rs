@@ -1,25 +1,23 @@
 //! The start: root's part, which ends before anything is parsed but glexec.conf.
 
-use crate::node::Node;
 use crate::record::tell;
 use crate::serve::serve;
+use crate::settled::{self, Host, Settled};
 use glexec_config::Config;
 use glexec_core::site::SOCKET_SUFFIX;
 use glexec_machine::accounts::Nss;
-use glexec_machine::configuration::{self, CONFIG_FILE};
+use glexec_machine::configuration;
 use glexec_policy::accounts::AccountDatabase;
 use glexec_policy::bans::FILE_SUFFIX;
-use glexec_site_client::tls::Own;
-use glexec_sys::dir::{OpenFile, Version, open_for_appending, read_trusted};
+use glexec_sys::dir::{open_for_appending, read_trusted};
 use glexec_sys::identity::{Actor, FilesOfRoot, become_service};
 use glexec_sys::{start, supervise};
 use glexec_sys_more::answering::Listener;
 use nix::unistd::{Gid, Uid, getppid};
-use std::fs::File;
 use std::io::{Write, stderr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// Largest file of glexec.conf and of the host's, in bytes.
@@ -44,7 +42,7 @@ fn run(uid: Uid) -> Result<(), String> {
     }
     start::forbid_dumps().map_err(|errno| format!("PR_SET_DUMPABLE: {errno}"))?;
     // Before anything that counts is read, so that no change is missed.
-    let version = version_of_config();
+    let version = settled::version_of_config();
     let config = configuration::load().map_err(|refusal| refusal.for_log())?;
     let site = config.site.as_ref().ok_or("glexec.conf has no table [site]")?;
     let host = Host { certificate: read(site.certificate.as_path())?, key: Zeroizing::new(read(site.key.as_path())?) };
@@ -66,8 +64,7 @@ fn run(uid: Uid) -> Result<(), String> {
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
     runtime.block_on(async {
         let listener = tokio::net::UnixListener::from_std(listener).map_err(|error| error.to_string())?;
-        let settled = Settled { host, bans: Arc::new(Mutex::new(bans)), now: Mutex::new(Now { version, node: None }) };
-        settled.set(&config)?;
+        let settled = Settled::new(host, bans, version, &config)?;
         tell(&format!("asks for calls at {}", socket.display()));
         serve(listener, Arc::new(settled)).await;
         Ok(())
@@ -83,57 +80,4 @@ fn service_account(config: &Config) -> Result<Actor, String> {
     let login = Nss.login(name).map_err(|error| error.to_string())?;
     let login = login.ok_or_else(|| format!("service_user {name}: no such account"))?;
     Ok(Actor { uid: Uid::from_raw(login.uid), gid: Gid::from_raw(login.gid), groups: Some(Vec::new()) })
-}
-
-fn version_of_config() -> Option<Version> {
-    OpenFile::open(Path::new(CONFIG_FILE), MAX_FILE).ok().map(|file| file.version())
-}
-
-/// The host's certificate and key, as they were at the start.
-struct Host {
-    certificate: Vec<u8>,
-    key: Zeroizing<Vec<u8>>,
-}
-
-/// What the configuration of now comes to.
-struct Now {
-    version: Option<Version>,
-    node: Option<Arc<Node>>,
-}
-
-/// What is settled until glexec.conf changes.
-pub struct Settled {
-    host: Host,
-    bans: Arc<Mutex<File>>,
-    now: Mutex<Now>,
-}
-
-impl Settled {
-    fn set(&self, config: &Config) -> Result<(), String> {
-        let start = |site: &glexec_config::site::Site| {
-            let own = Own::read(&self.host.certificate, &self.host.key).map_err(|error| error.to_string())?;
-            Node::start(site, &config.credentials, own, Some(Arc::clone(&self.bans))).map(Arc::new)
-        };
-        let node = config.site.as_ref().map(start).transpose()?;
-        self.now.lock().unwrap_or_else(PoisonError::into_inner).node = node;
-        Ok(())
-    }
-
-    /// The node's part as glexec.conf has it now. What only root may read counts as it was; so do certificate and key, which
-    /// are read at the start.
-    pub fn node(&self) -> Option<Arc<Node>> {
-        let version = version_of_config();
-        {
-            let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
-            if version == now.version || version.is_none() {
-                return now.node.clone();
-            }
-            now.version = version;
-        }
-        let set = configuration::load().map_err(|refusal| refusal.for_log()).and_then(|config| self.set(&config));
-        if let Err(why) = set {
-            tell(&format!("glexec.conf has changed, and cannot be used: {why}"));
-        }
-        self.now.lock().unwrap_or_else(PoisonError::into_inner).node.clone()
-    }
 }

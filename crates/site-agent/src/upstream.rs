@@ -29,6 +29,11 @@ pub struct Upstream {
     health: Mutex<Health>,
 }
 
+/// A part of a time, of so many.
+pub fn part(whole: Duration, of: u32) -> Duration {
+    whole.checked_div(of).unwrap_or(whole)
+}
+
 /// A random part of a time.
 pub fn random(most: Duration) -> Duration {
     // Without random numbers everybody waits equally long: that is no harm.
@@ -62,7 +67,7 @@ impl Upstream {
         let wait = FIRST.saturating_mul(1_u32.checked_shl(health.failures).unwrap_or(u32::MAX)).min(LONGEST);
         health.failures = health.failures.saturating_add(1).min(16);
         // Half of it is chance, so that nodes that lost it at once do not come back at once.
-        let half = wait / 2;
+        let half = part(wait, 2);
         health.until = Instant::now().checked_add(half.saturating_add(random(half)));
     }
 
