@@ -71,7 +71,7 @@ test-site: rust packages build  ## the site's mapping service, with a real Postg
 ROUNDS = 100
 PART =
 WRITE =
-bench: packages build  ## measure, beside others too (root or sudo): ROUNDS=100 PART="beside growth load …" WRITE=1 (into docs/)
+bench: packages build  ## measure, beside others too (root or sudo): ROUNDS=100 PART="beside growth load …" WRITE=1 (into docs/evidence/)
 	@packaging/install-missing bench
 	@$(BUILDER) benches/others
 	@echo "bench: $(ROUNDS) rounds in private sites"
@@ -101,7 +101,7 @@ fuzz: packages build  ## fuzz every target for FUZZ_SECONDS=20 each, then MUTATI
 test-binary = $$($(CARGO) test --locked --quiet --no-run --message-format=json --test $(1) | \
 	sed -n 's/.*"overflow_checks":[a-z]*,"test":true}.*"executable":"\([^"]*\)".*/\1/p')
 
-faults: packages build  ## let a call fail, or be killed, at every system call; writes docs/fault-injection.md (root or sudo)
+faults: packages build  ## let a call fail, or be killed, at every system call; writes docs/evidence/fault-injection.md (root or sudo)
 	@echo "faults: some thousand calls, some minutes"
 	@$(SUDO) env GLEXEC_UNDER_TEST=$(PROGRAM) FAULTS=all WRITE_DOCS=1 $(call test-binary,attacks) faults
 
@@ -111,11 +111,11 @@ lint: packages rust-tools  ## clippy and shellcheck; warnings are errors
 	@echo "lint: arrows among crates and files"
 	@packaging/arrows check
 	@echo "lint: crates that each program links"
-	@packaging/linked-crates | diff - docs/linked-crates.txt || \
-		{ echo "lint: packaging/linked-crates > docs/linked-crates.txt, then README.md and docs/checks.md" >&2; exit 1; }
-	@for page in docs/checks.md README.md; do \
-		grep -q "$$(sed -n 's/^glexec: //p' docs/linked-crates.txt) crates are linked" $$page || \
-		{ echo "lint: $$page does not say how many crates the setuid program links (docs/linked-crates.txt)" >&2; exit 1; }; done
+	@packaging/linked-crates | diff - docs/evidence/linked-crates.txt || \
+		{ echo "lint: packaging/linked-crates > docs/evidence/linked-crates.txt, then README.md and docs/reference/checks.md" >&2; exit 1; }
+	@for page in docs/reference/checks.md README.md; do \
+		grep -q "$$(sed -n 's/^glexec: //p' docs/evidence/linked-crates.txt) crates are linked" $$page || \
+		{ echo "lint: $$page does not say how many crates the setuid program links (docs/evidence/linked-crates.txt)" >&2; exit 1; }; done
 	@echo "lint: shellcheck"
 	@shellcheck $(SCRIPTS) && shellcheck -s bash demo/story
 	@echo "lint: ruff and mypy"
@@ -148,7 +148,7 @@ fmt: rust-tools  ## format the source
 
 install:  ## install what `make` has built: PREFIX=/usr DESTDIR=
 	@test -x $(PROGRAM) || { echo "install: nothing built yet; run make first" >&2; exit 1; }
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(DOC)/docs/frameworks $(DESTDIR)$(DOC)/docs/plugins $(DESTDIR)/etc
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(addprefix $(DESTDIR)$(DOC)/docs/,use/frameworks use/plugins reference evidence) $(DESTDIR)/etc
 ifeq ($(shell id -u),0)
 	install -o root -g root -m 4711 $(PROGRAM) $(DESTDIR)$(PREFIX)/sbin/glexec
 else
@@ -169,7 +169,7 @@ endif
 	test -e $(DESTDIR)/etc/glexec.conf || install -m 644 etc/glexec.conf $(DESTDIR)/etc/glexec.conf
 	install -m 644 etc/glexec.conf $(DESTDIR)$(DOC)/glexec.conf.example
 	install -d $(DESTDIR)$(MANUAL)/man1 $(DESTDIR)$(MANUAL)/man5 $(DESTDIR)$(MANUAL)/man7 $(DESTDIR)$(MANUAL)/man8
-	for section in 1 5 7 8; do install -m 644 docs/man/*.$$section $(DESTDIR)$(MANUAL)/man$$section/ || exit 1; done
+	for section in 1 5 7 8; do install -m 644 docs/reference/man/*.$$section $(DESTDIR)$(MANUAL)/man$$section/ || exit 1; done
 	install -d $(DESTDIR)$(COMPLETIONS_BASH) $(DESTDIR)$(COMPLETIONS_ZSH) $(DESTDIR)$(COMPLETIONS_FISH)
 	install -m 644 packaging/completions/bash/* $(DESTDIR)$(COMPLETIONS_BASH)/
 	install -m 644 packaging/completions/zsh/* $(DESTDIR)$(COMPLETIONS_ZSH)/
@@ -186,9 +186,9 @@ endif
 	install -d $(DESTDIR)$(PREFIX)/share/apparmor/extra-profiles
 	install -m 644 packaging/apparmor/* $(DESTDIR)$(PREFIX)/share/apparmor/extra-profiles/
 	install -m 644 LICENSE README.md SECURITY.md CONTRIBUTING.md CHANGELOG.md $(DESTDIR)$(DOC)/
-	install -m 644 docs/*.md docs/*.svg docs/linked-crates.txt $(DESTDIR)$(DOC)/docs/
-	install -m 644 docs/frameworks/*.md $(DESTDIR)$(DOC)/docs/frameworks/
-	install -m 644 docs/plugins/* $(DESTDIR)$(DOC)/docs/plugins/
+	install -m 644 docs/README.md $(DESTDIR)$(DOC)/docs/
+	for room in use use/frameworks use/plugins reference evidence; do \
+		find docs/$$room -maxdepth 1 -type f -exec install -m 644 -t $(DESTDIR)$(DOC)/docs/$$room/ {} + || exit 1; done
 
 install-site:  ## install the site's mapping service on a host for it, after `make install`: PREFIX=/usr DESTDIR=
 	@test -x $(SITE_SERVICE) || { echo "install-site: nothing built yet; run make first" >&2; exit 1; }

@@ -1,4 +1,4 @@
-//! Writes audit records as a busy site would have them, to measure what reads them: docs/audit.md has the figures.
+//! Writes audit records as a busy site would have them, to measure what reads them: docs/reference/audit.md has the figures.
 //!
 //!     cargo run --release --example audit_load -- 10000000 > glexec.log
 

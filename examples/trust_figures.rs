@@ -1,6 +1,6 @@
 //! Measures the verifier with hostile files. (`make bench` measures it with honest ones.)
 //!
-//! `cargo run --release --example trust_figures` prints the first table of docs/trust-figures.md. Every measurement runs in a
+//! `cargo run --release --example trust_figures` prints the first table of docs/evidence/trust-figures.md. Every measurement runs in a
 //! process of its own, so that its peak of memory is its own too.
 #![allow(missing_docs, clippy::all, clippy::restriction)] // a development tool
 #![forbid(unsafe_code)]

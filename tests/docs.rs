@@ -8,14 +8,14 @@ use glexec_core::field::Field;
 use glexec_core::reason::{Reason, Retry};
 use glexec_core::tokens::Tokens;
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 fn read(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
-/// The table of docs/reasons.md as the catalogue has it.
+/// The table of docs/reference/reasons.md as the catalogue has it.
 fn table() -> String {
     let mut table =
         String::from("| reason | exit | transient | what it means, and who mends it |\n|---|---|---|---|\n");
@@ -27,7 +27,7 @@ fn table() -> String {
     table
 }
 
-/// The table of docs/audit.md as the catalogue has it.
+/// The table of docs/reference/audit.md as the catalogue has it.
 fn fields() -> String {
     let mut table = String::from("| field | meaning |\n|---|---|\n");
     for field in Field::ALL {
@@ -53,28 +53,68 @@ fn is_generated(page: &str, mark: &str, table: &str) {
 
 #[test]
 fn the_list_of_reasons_is_the_catalogue() {
-    is_generated("docs/reasons.md", "the catalogue", &table());
+    is_generated("docs/reference/reasons.md", "the catalogue", &table());
 }
 
 #[test]
 fn the_list_of_fields_is_the_catalogue() {
-    is_generated("docs/audit.md", "the fields", &fields());
+    is_generated("docs/reference/audit.md", "the fields", &fields());
 }
 
 #[test]
 fn every_link_to_a_page_leads_to_it() {
     let top = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut pages: Vec<_> = ["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(|name| top.join(name)).into();
-    for folder in ["docs", "docs/frameworks"] {
-        pages.extend(std::fs::read_dir(top.join(folder)).unwrap().map(|entry| entry.unwrap().path()));
-    }
-    for page in pages.iter().filter(|page| page.extension().is_some_and(|e| e == "md")) {
-        let text = std::fs::read_to_string(page).unwrap();
-        for link in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
-            let to = page.parent().unwrap().join(link);
+    pages.push(top.join("python/README.md"));
+    pages_below(&top.join("docs"), &mut pages);
+    for page in &pages {
+        for link in links(page) {
+            let to = page.parent().unwrap().join(&link);
             assert!(link.contains("://") || to.exists(), "{}: {link}", page.display());
         }
     }
+}
+
+/// Every page in a folder and the folders in it.
+fn pages_below(folder: &Path, pages: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.is_dir() {
+            pages_below(&entry, pages);
+        } else if entry.extension().is_some_and(|e| e == "md") {
+            pages.push(entry);
+        }
+    }
+}
+
+/// Where the links of a page lead, without the place in the page there.
+fn links(page: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(page).unwrap();
+    text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_page_is_in_the_index_of_its_room() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let index = links(&docs.join("README.md"));
+    for room in ["use", "reference", "evidence"] {
+        assert!(index.contains(&format!("{room}/README.md")), "docs/README.md has no link to {room}/README.md");
+        let index = links(&docs.join(room).join("README.md"));
+        for entry in std::fs::read_dir(docs.join(room)).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            let listed = index.iter().any(|link| link == &name || link.strip_suffix("/README.md") == Some(&name));
+            // Pictures are in their pages, and the pages of man(1) are read with it.
+            let other = name == "README.md" || name.ends_with(".svg") || name == "man" || name == "manual";
+            assert!(listed || other, "docs/{room}/README.md does not list {name}");
+        }
+    }
+}
+
+#[test]
+fn the_readme_leads_on_by_eight_links_at_most() {
+    let readme = read("README.md");
+    let (_, on) = readme.split_once("## Read on").unwrap();
+    let count = on.split("\n## ").next().unwrap().matches("](").count();
+    assert!((4..=8).contains(&count), "{count} links");
 }
 
 #[test]
@@ -134,7 +174,7 @@ fn is_setting(text: &str) -> bool {
 #[test]
 fn every_glexec_admin_command_of_the_documentation_is_one() {
     let mut tried = 0;
-    for page in ["README.md", "docs/administration.md", "docs/audit.md", "docs/troubleshooting.md"] {
+    for page in ["README.md", "docs/use/administration.md", "docs/reference/audit.md", "docs/use/troubleshooting.md"] {
         for line in read(page).lines().filter_map(|line| line.strip_prefix("    glexec-admin ")) {
             let command = line.split(" #").next().unwrap();
             let words = command.split('"').enumerate().flat_map(|(n, part)| match n % 2 {

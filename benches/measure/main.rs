@@ -2,7 +2,7 @@
 //!
 //! `make bench` runs it (benches/run): each part in a private site of its own, as `measure --part NAME ROUNDS`, with its
 //! figures as JSON on standard output; then `measure --page DIRECTORY` prints the tables, and with `--write` puts them
-//! into docs/.
+//! into docs/evidence/.
 
 // A measuring program may fail loudly and use what it likes.
 #![allow(

@@ -1,4 +1,4 @@
-//! The tables, printed or written into docs/ between their markers: `<!-- bench: NAME -->` … `<!-- /bench -->`.
+//! The tables, printed or written into docs/evidence/ between their markers: `<!-- bench: NAME -->` … `<!-- /bench -->`.
 
 use crate::figures::{Count, Group, Load, Peak, Phases, Spread, Verification, quantile};
 use crate::targets::{self, Goal};
@@ -62,7 +62,7 @@ pub fn print(figures: &Path) {
     }
 }
 
-/// Replaces what is between the markers of the pages in `docs`, and draws the plot.
+/// Replaces what is between the markers of the pages in the folder `docs`, and draws the plot.
 pub fn write(figures: &Path, docs: &Path) {
     let figures = Figures::read(figures);
     let tables = figures.tables();

@@ -1,7 +1,7 @@
 //! The system fails, or somebody kills glexec, at any system call of a call: nobody runs as somebody else, nothing runs
 //! unrecorded, no lease is lost or doubled, no proxy is left for others to read.
 //!
-//! `make test` tries a sample, `make faults` everything, and writes docs/fault-injection.md.
+//! `make test` tries a sample, `make faults` everything, and writes docs/evidence/fault-injection.md.
 
 use crate::site::Site;
 use crate::trace::{Process, trace};
@@ -328,11 +328,11 @@ fn document(title: &str, all: &[(Mode, Fault, Outcome)]) {
         let [exec, alone, linger] = [Mode::Exec, Mode::Alone, Mode::Linger].map(cell);
         writeln!(table, "| {system_call} | {what} | {exec} | {alone} | {linger} |").unwrap();
     }
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/fault-injection.md");
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/evidence/fault-injection.md");
     static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _guard = ONE_AT_A_TIME.lock();
     let old = std::fs::read_to_string(&path).unwrap();
-    let (before, rest) = old.split_once(title).expect("docs/fault-injection.md has its titles");
+    let (before, rest) = old.split_once(title).expect("docs/evidence/fault-injection.md has its titles");
     let next = rest.find("\n## ").map_or("", |at| &rest[at..]);
     std::fs::write(path, format!("{before}{table}{next}")).unwrap();
 }

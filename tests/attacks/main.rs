@@ -1,5 +1,5 @@
 //! Known attacks on setuid programs, tried on ours: by a real unprivileged caller, or a payload, against the installed
-//! setuid binary. `docs/attacks.md` is the table of all classes; `table.rs` holds it and the tests together.
+//! setuid binary. `docs/evidence/attacks.md` is the table of all classes; `table.rs` holds it and the tests together.
 
 // These lints are meant for code that runs privileged at a site; a test may fail loudly and use what it likes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]

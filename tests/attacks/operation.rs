@@ -1,4 +1,4 @@
-//! docs/operation.md: what a call does, step by step, compared with what strace sees. A system call of a privileged process
+//! docs/evidence/operation.md: what a call does, step by step, compared with what strace sees. A system call of a privileged process
 //! that nobody has described fails these tests.
 
 use crate::aftermath::{Calls, nothing_is_amiss};
@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
-const DOCUMENT: &str = "docs/operation.md";
+const DOCUMENT: &str = "docs/evidence/operation.md";
 const HOLDINGS: &str = "<!-- generated: what each process holds -->\n";
 const ORDER: &str = "<!-- generated: the order -->\n";
 
@@ -553,7 +553,7 @@ fn document(mark: &str, text: &str) {
     let _guard = ONE_AT_A_TIME.lock();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(DOCUMENT);
     let old = std::fs::read_to_string(&path).unwrap();
-    let (written, rest) = old.split_once(mark).expect("docs/operation.md has its mark");
+    let (written, rest) = old.split_once(mark).expect("docs/evidence/operation.md has its mark");
     let next = rest.find("\n# ").map_or("", |at| &rest[at..]);
     let new = format!("{written}{mark}{text}{next}");
     if std::env::var_os("WRITE_DOCS").is_some() {

@@ -1,10 +1,10 @@
-//! The table in docs/attacks.md says what there is: its tests, its files, every attack once.
+//! The table in docs/evidence/attacks.md says what there is: its tests, its files, every attack once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const TABLE: &str = "docs/attacks.md";
+const TABLE: &str = "docs/evidence/attacks.md";
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -1,7 +1,7 @@
-//! The manual pages and shell completions: made from docs/manual, the command line definitions, the configuration's
+//! The manual pages and shell completions: made from docs/reference/manual, the command line definitions, the configuration's
 //! comments, the catalogue of reasons and the pages on policy, and compared with what is committed.
 //!
-//! `WRITE_DOCS=1 cargo test --test manual` brings docs/man and packaging/completions up to date.
+//! `WRITE_DOCS=1 cargo test --test manual` brings docs/reference/man and packaging/completions up to date.
 
 // These lints are meant for code that runs privileged at a site.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
@@ -22,7 +22,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-/// The pages; each has a text in docs/manual.
+/// The pages; each has a text in docs/reference/manual.
 const PAGES: [&str; 7] = [
     "glexec.1",
     "glexec.conf.5",
@@ -65,7 +65,7 @@ fn committed(name: &str, new: &str) {
 /// The text of a page: every `{{what argument}}` on a line of its own stands for a part made from its source.
 fn text(page: &str) -> String {
     let mut out = String::new();
-    for line in read(&format!("docs/manual/{page}.md")).lines() {
+    for line in read(&format!("docs/reference/manual/{page}.md")).lines() {
         match line.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")) {
             Some(directive) => {
                 let (what, argument) = directive.split_once(' ').expect("{{what argument}}");
@@ -283,10 +283,10 @@ fn accepted(configuration: &str) -> Vec<String> {
 #[test]
 fn the_committed_pages_are_what_their_sources_say() {
     for name in PAGES {
-        committed(&format!("docs/man/{name}"), &page(name));
+        committed(&format!("docs/reference/man/{name}"), &page(name));
     }
     for (name, to) in LINKS {
-        committed(&format!("docs/man/{name}"), &format!(".so man1/{to}\n"));
+        committed(&format!("docs/reference/man/{name}"), &format!(".so man1/{to}\n"));
     }
 }
 
@@ -362,7 +362,10 @@ fn every_plugin_and_option_is_documented() {
         "[lcmaps.plugins.x]\ntype = \"localaccount\"\nnonsense = 1\n",
     ] {
         for name in accepted(configuration) {
-            assert!(words.contains(&name.as_str()), "glexec-plugins(7) lacks {name}: docs/policy.md should have it");
+            assert!(
+                words.contains(&name.as_str()),
+                "glexec-plugins(7) lacks {name}: docs/reference/policy.md should have it"
+            );
         }
     }
 }
@@ -492,7 +495,7 @@ fn said_by(command: &Command) -> Vec<String> {
 #[test]
 fn man_and_mandoc_find_nothing_to_complain_about() {
     let failed = |program: &str, arguments: &[&str], page: &str| {
-        let file = path("docs/man").join(page);
+        let file = path("docs/reference/man").join(page);
         let run = std::process::Command::new(program).args(arguments).arg(&file).env("LC_ALL", "C.UTF-8").output();
         let run = run.unwrap_or_else(|e| panic!("{program}: {e}; packaging/install-missing installs it"));
         let said = [run.stdout, run.stderr].concat();

@@ -18,8 +18,9 @@ pub fn page(markdown: &str, version: &str) -> String {
     let (name, summary) = title.trim_start_matches("# ").split_once(": ").expect("# name(section) date: summary");
     let (name, date) = name.split_once(' ').expect("a date after the name");
     let (name, section) = name.trim_end_matches(')').split_once('(').expect("a section in parentheses");
-    let mut out =
-        String::from(".\\\" Made from docs/manual by WRITE_DOCS=1 cargo test --test manual: change it there.\n");
+    let mut out = String::from(
+        ".\\\" Made from docs/reference/manual by WRITE_DOCS=1 cargo test --test manual: change it there.\n",
+    );
     writeln!(out, ".TH {} {section} {date} \"glexec {version}\" glexec", name.to_uppercase()).unwrap();
     writeln!(out, ".SH NAME\n{} \\- {}", name.replace('-', "\\-"), inline(summary)).unwrap();
     blocks(body, &mut out);

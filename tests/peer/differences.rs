@@ -1,4 +1,4 @@
-//! A thousand questions to both. Where the answers differ there is a reason; `docs/differences-policy.md` has them all.
+//! A thousand questions to both. Where the answers differ there is a reason; `docs/evidence/differences-policy.md` has them all.
 //!
 //! `WRITE_DOCS=1 cargo test --test peer` brings the page up to date.
 
@@ -230,12 +230,12 @@ fn every_difference_from_the_c_library_has_a_reason() {
     let unexplained: Vec<_> =
         differ().filter(|asked| !REASONS.iter().any(|reason| (reason.applies)(asked))).map(shown).collect();
     assert!(unexplained.is_empty(), "{} of {}:\n{}", unexplained.len(), differ().count(), unexplained.join("\n"));
-    let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/differences-policy.md");
+    let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/evidence/differences-policy.md");
     let new = page(&all);
     if std::env::var_os("WRITE_DOCS").is_some() {
         std::fs::write(&path, new).unwrap();
     } else {
-        let stale = "docs/differences-policy.md: to bring it up to date: WRITE_DOCS=1 cargo test --test peer";
+        let stale = "docs/evidence/differences-policy.md: to bring it up to date: WRITE_DOCS=1 cargo test --test peer";
         assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), new, "{stale}");
     }
     let vanished = REASONS.iter().zip(by_reason(&all)).filter(|(_, differ)| differ.is_empty());

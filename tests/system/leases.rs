@@ -36,11 +36,14 @@ fn the_list_says_who_has_which_account_since_when_it_was_used_and_what_runs_ther
     running.wait_until("pgrep -u tprd001 sleep");
     assert_eq!(listed(&site)[0]["processes"], 1);
     let lines = site.admin(["leases", "list"]).stdout();
-    let documented = include_str!("../../docs/administration.md");
+    let documented = include_str!("../../docs/use/administration.md");
     for line in lines.lines() {
         let line: Vec<&str> =
             line.split("  ").map(|word| if is_time(word) { "2026-11-22T16:41:00Z" } else { word }).collect();
-        assert!(documented.contains(&format!("    {}\n", line.join("  "))), "docs/administration.md lacks {line:?}");
+        assert!(
+            documented.contains(&format!("    {}\n", line.join("  "))),
+            "docs/use/administration.md lacks {line:?}"
+        );
     }
     let table = site.admin(["leases", "list", "--free"]).stdout();
     assert!(table.starts_with("ACCOUNT ") && table.contains("tprd010") && table.contains(" free "), "{table}");

@@ -1,5 +1,5 @@
 //! The mistakes that sites make most: the caller's sentence, the log and `glexec-admin check` all name the mistake, and
-//! what mends it. docs/troubleshooting.md has them all.
+//! what mends it. docs/use/troubleshooting.md has them all.
 
 use crate::site::{Site, material_file};
 use glexec_admin::mend;
@@ -498,10 +498,10 @@ fn links_out_of_the_ca_directory_work_where_the_site_names_where_they_lead() {
 
 #[test]
 fn the_page_has_every_mistake_and_its_mend() {
-    let page = include_str!("../../docs/troubleshooting.md");
+    let page = include_str!("../../docs/use/troubleshooting.md");
     for Mistake { name, code, .. } in MISTAKES {
         let row = format!("| {name} | `{code}` | {} |\n", mend::mend(Reason::from_code(code).unwrap()));
-        assert!(page.contains(&row), "docs/troubleshooting.md lacks: {row}");
+        assert!(page.contains(&row), "docs/use/troubleshooting.md lacks: {row}");
     }
     // And nothing is mended twice, or for a reason that needs no mend.
     let reasons: BTreeSet<&str> = mend::MENDS.iter().map(|(reason, _)| reason.code()).collect();
@@ -601,7 +601,10 @@ fn the_documented_answer_is_the_real_one() {
     let site = Site::new();
     site.append("/etc/grid-security/grid-mapfile", "\"/CN=Nobody\" nosuchaccount\n");
     let said: String = site.admin(["check"]).stdout().lines().map(|line| format!("    {line}\n")).collect();
-    assert!(include_str!("../../docs/administration.md").contains(&said), "docs/administration.md lacks\n{said}");
+    assert!(
+        include_str!("../../docs/use/administration.md").contains(&said),
+        "docs/use/administration.md lacks\n{said}"
+    );
 }
 
 #[test]

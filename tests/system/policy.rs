@@ -139,7 +139,7 @@ fn install(site: &Site, name: &str, text: impl AsRef<[u8]>) {
 }
 
 fn example(name: &str) -> Vec<u8> {
-    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/plugins").join(name)).unwrap()
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/use/plugins").join(name)).unwrap()
 }
 
 #[test]

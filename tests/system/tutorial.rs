@@ -1,4 +1,4 @@
-//! The tutorials of docs/: every command of a ```console block is run as who is named, and what it prints is compared.
+//! The tutorials of docs/use/: every command of a ```console block is run as who is named, and what it prints is compared.
 //!
 //! A line `who$ command` (`root# command`) begins a command; what follows is what it prints. `…` stands for any text of a
 //! line, a line `…` for any lines. A command that fails is followed by `(exit code N)`. `cd` and `export` last.
@@ -76,14 +76,14 @@ fn line_fits(printed: &str, expected: &str) -> bool {
     }
 }
 
-/// Runs every command of a page of docs/ in the site.
+/// Runs every command of a page of docs/use/ in the site.
 fn follow(site: &Site, page: &str) {
     follow_with(site, page, &[]);
 }
 
 /// The same, for readers who have these variables.
 fn follow_with(site: &Site, page: &str, variables: &[(&str, &str)]) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(page);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/use").join(page);
     let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let mut lasting: BTreeMap<String, String> = BTreeMap::new();
     for Step { line, who, command, expected } in steps(&text) {

@@ -215,7 +215,7 @@ fn the_documentation_lists_every_case() {
     }
     writeln!(table, "| **all** | **{count}** |").unwrap();
     assert!(count >= 300, "{count} cases");
-    document("docs/corpus.md", &format!("{PREFACE}\n{table}{lists}"));
+    document("docs/evidence/corpus.md", &format!("{PREFACE}\n{table}{lists}"));
 }
 
 /// Holds a generated file and the program together.

@@ -537,5 +537,5 @@ fn the_documentation_lists_every_difference() {
         }
     }
     text.push_str(&super::c_stack::section());
-    document("docs/differences-trust.md", &text);
+    document("docs/evidence/differences-trust.md", &text);
 }

@@ -138,7 +138,7 @@ pub fn write(old: &Old, policies: &Database, out: &mut Output) {
 const PROXIES: [&str; 3] = [
     "DIRAC v6 makes legacy proxies: proxy_types = [\"rfc3820\", \"legacy\"]. RSA keys of 1024 bits (DIRAC, WMCore): min_proxy_rsa_bits = 1024, the default.",
     "voms-proxy-init signs with SHA-1 below a CA with an elliptic curve: proxy_digests = [\"sha256\", \"sha384\", \"sha512\", \"sha1\"].",
-    "docs/frameworks has what each framework needs.",
+    "docs/use/frameworks has what each framework needs.",
 ];
 
 fn credentials(old: &Old, policies: &Database, out: &mut Output) {

@@ -60,7 +60,7 @@ pub fn write(plugins: &[Plugin], out: &mut Output) {
                 );
             }
             _ => {
-                out.comment("LOOK: it has no equivalent; write a plug-in of your own (docs/plugins.md). Until then nobody may run");
+                out.comment("LOOK: it has no equivalent; write a plug-in of your own (docs/reference/plugins.md). Until then nobody may run");
                 refuse(out);
             }
         }

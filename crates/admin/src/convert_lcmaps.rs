@@ -42,7 +42,7 @@ enum Fate {
     Fails(&'static str),
 }
 
-const CALL_OUT: &str = "a call-out: ask the service from a plug-in of type exec (docs/plugins.md)";
+const CALL_OUT: &str = "a call-out: ask the service from a plug-in of type exec (docs/reference/plugins.md)";
 
 fn fate(module: &str) -> Fate {
     match module {
@@ -63,7 +63,7 @@ fn fate(module: &str) -> Fate {
         "afs" => Fate::Succeeds("LOOK: no AFS tokens"),
         "scas_client" | "gums_client" | "saz_client" | "c_pep" => Fate::Fails(CALL_OUT),
         "pilot_sub_proxy" => Fate::Fails("no users without certificates: give them proxies of their own"),
-        _ => Fate::Fails("unknown: write a plug-in of type exec (docs/plugins.md)"),
+        _ => Fate::Fails("unknown: write a plug-in of type exec (docs/reference/plugins.md)"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What to do about a refusal, for the administrator: one line each, the same on the page docs/troubleshooting.md.
+//! What to do about a refusal, for the administrator: one line each, the same on the page docs/use/troubleshooting.md.
 
 use glexec_core::reason::Reason;
 
@@ -26,7 +26,7 @@ pub const MENDS: &[(Reason, &str)] = &[
     (Reason::CredentialNotYetValid, "check the clock (chronyc tracking)"),
     (
         Reason::CredentialWeakDigest,
-        "on a proxy: docs/troubleshooting.md, SHA-1; a certificate has to be replaced by its CA",
+        "on a proxy: docs/use/troubleshooting.md, SHA-1; a certificate has to be replaced by its CA",
     ),
     (Reason::CredentialWeakKey, "make a new proxy, or get a certificate with a longer key"),
     (Reason::CredentialUnknownCa, "install the CA's package, if the site trusts it"),
@@ -60,7 +60,7 @@ pub const MENDS: &[(Reason, &str)] = &[
     ),
     (
         Reason::CgroupUnusable,
-        "mkdir it on the cgroup v2 file system at every boot; only root may write it (docs/payload.md)",
+        "mkdir it on the cgroup v2 file system at every boot; only root may write it (docs/reference/payload.md)",
     ),
     (Reason::LcasFileMissing, "write the file, or take its plug-in out of glexec.conf"),
     (Reason::LcasFileInsecure, "chown root and chmod go-w the file, and every directory above it"),

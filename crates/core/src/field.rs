@@ -1,4 +1,4 @@
-//! The one catalogue of the fields that a record may have, in the order in which it has them; `docs/audit.md` is held
+//! The one catalogue of the fields that a record may have, in the order in which it has them; `docs/reference/audit.md` is held
 //! together with it by a test.
 //!
 //! What glexec itself found out comes first, and what the caller can choose comes last, however long: a relay that cuts

@@ -1,7 +1,7 @@
 //! The one catalogue of refusals.
 //!
 //! Every way in which glexec says no is one line here: a stable dotted code, the class (exit code), whether trying
-//! again can help, and what it means. `docs/reasons.md` is held together with this table by a test.
+//! again can help, and what it means. `docs/reference/reasons.md` is held together with this table by a test.
 
 use std::fmt;
 

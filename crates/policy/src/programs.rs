@@ -1,6 +1,6 @@
 //! Plug-ins from outside: programs of the site that say yes or no, or which account.
 //!
-//! One JSON document on their standard input, one line of JSON on their standard output; docs/plugins.md has the protocol.
+//! One JSON document on their standard input, one line of JSON on their standard output; docs/reference/plugins.md has the protocol.
 //! They run as the service user, out of the caller's reach, with a deadline. What they answer is
 //! checked as strictly as what a map file says; what they do not answer is never a permit.
 

@@ -1,4 +1,4 @@
-//! What is asked and answered: JSON over HTTP/1.1 over mutual TLS. docs/site-service.md describes it.
+//! What is asked and answered: JSON over HTTP/1.1 over mutual TLS. docs/use/site-service.md describes it.
 
 use crate::certificates::Chain;
 pub use glexec_core::site::{Answer, Denial, Mode, OwnGroups, Permit};

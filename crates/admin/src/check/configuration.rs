@@ -82,7 +82,7 @@ fn policy(config: &Config) -> Option<Finding> {
     let is_bad = |name: &str| matches!(plan.plugins.get(name), Some(Plugin::DummyBad));
     (!plan.get_account.can_succeed(is_bad)).then(|| {
         let says = "every way through the policy ends in a plug-in of type dummy_bad: nobody is mapped";
-        let mend = "replace it by a plug-in that decides; one of type exec asks a service (docs/plugins.md)";
+        let mend = "replace it by a plug-in that decides; one of type exec asks a service (docs/reference/plugins.md)";
         Finding::bad(State::Critical, "lcmaps_get_account_policy", says, mend)
     })
 }
