@@ -11,6 +11,7 @@ pub use glexec_policy::bans;
 pub mod certificates;
 pub mod client;
 pub mod configuration;
+mod p521;
 pub mod peer;
 pub mod request;
 pub mod tls;

@@ -1,5 +1,6 @@
 //! TLS 1.3 with a certificate on both sides. Chains are judged by [`Rules`]; rustls proves that the peer has the key.
 
+use crate::p521::P521;
 use crate::peer::Rules;
 use glexec_verify::x509::certificate::Certificate;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -59,18 +60,22 @@ impl Own {
 pub enum Speaks {
     /// TLS 1.3, as all of our own do.
     Tls13,
-    /// TLS 1.2 as well, for clients of other services.
+    /// TLS 1.2 as well, and the curve that ARC offers, for clients of other services.
     Tls12,
 }
 
 /// The settings of a service whose clients must have a certificate that `rules` accept.
 pub fn server(own: &Own, rules: Arc<Rules>, speaks: Speaks) -> Result<ServerConfig, Unusable> {
-    let provider = Arc::new(ring::default_provider());
-    let judges = Arc::new(Judges { rules, provider: Arc::clone(&provider) });
+    let mut provider = ring::default_provider();
     let versions: &[&SupportedProtocolVersion] = match speaks {
         Speaks::Tls13 => &[&TLS13],
-        Speaks::Tls12 => &[&TLS13, &TLS12],
+        Speaks::Tls12 => {
+            provider.kx_groups.push(&P521);
+            &[&TLS13, &TLS12]
+        }
     };
+    let provider = Arc::new(provider);
+    let judges = Arc::new(Judges { rules, provider: Arc::clone(&provider) });
     let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(versions)?;
     let (certificates, key) = (own.certificates.clone(), own.key.clone_key());
     let mut config = builder.with_client_cert_verifier(judges).with_single_cert(certificates, key)?;
