@@ -125,3 +125,69 @@ fn clients_of_yesterday_speak_tls_1_2_and_name_the_whole_address() {
     ));
     assert!(said.contains("HTTP/1.1 200") && said.contains(">tprd001<"), "{said}");
 }
+
+/// ARC's hosting environment, of which this test has the client of services like Argus: whoever calls its echo service is
+/// asked about first.
+fn arc(front: &str, conversion: &str, port: u16) -> String {
+    let plugins = ["mcctcp", "mcctls", "mcchttp", "mccsoap", "arguspdpclient", "echo"];
+    let plugins: String = plugins.map(|name| format!("<Plugins><Name>{name}</Name></Plugins>")).concat();
+    let own = "<KeyPath>/root/voms.key</KeyPath><CertificatePath>/root/wn1.pem</CertificatePath>\
+               <CACertificatesDir>/etc/grid-security/certificates</CACertificatesDir>";
+    format!(
+        "<ArcConfig xmlns=\"http://www.nordugrid.org/schemas/ArcConfig/2007\" xmlns:tcp=\"http://www.nordugrid.org/schemas/ArcMCCTCP/2007\" \
+         xmlns:echo=\"http://www.nordugrid.org/schemas/echo/2009/08\"><Server><Pidfile>/root/arc.pid</Pidfile><Logger level=\"DEBUG\">\
+         <File>/root/arc.log</File></Logger></Server><ModuleManager><Path>/usr/lib/arc/</Path></ModuleManager>{plugins}<Chain>\
+         <Component name=\"tcp.service\" id=\"tcp\"><next id=\"tls\"/><tcp:Listen><tcp:Port>{port}</tcp:Port><tcp:Version>4</tcp:Version>\
+         </tcp:Listen></Component><Component name=\"tls.service\" id=\"tls\"><next id=\"http\"/>{own}</Component>\
+         <Component name=\"http.service\" id=\"http\"><next id=\"soap\">POST</next></Component>\
+         <Component name=\"soap.service\" id=\"soap\"><next id=\"plexer\"/></Component>\
+         <Plexer name=\"plexer.service\" id=\"plexer\"><next id=\"echo\">^/Echo$</next></Plexer>\
+         <Service name=\"echo\" id=\"echo\"><SecHandler name=\"arguspdpclient.map\" id=\"argus\" event=\"incoming\"><PDPD>{front}/authz</PDPD>\
+         <Conversion>{conversion}</Conversion><AcceptMapping>true</AcceptMapping>{own}</SecHandler></Service></Chain></ArcConfig>"
+    )
+}
+
+/// Calls ARC's echo service with a proxy.
+fn call_arc(site: &Site, port: u16, proxy: &str) -> String {
+    site.write("/root/caller.pem", material_file(&format!("proxies/{proxy}.pem")));
+    let body = "<soap:Envelope xmlns:soap=\"http://schemas.xmlsoap.org/soap/envelope/\"><soap:Body>\
+                <e:echo xmlns:e=\"http://www.nordugrid.org/schemas/echo\"><e:say>hello</e:say></e:echo></soap:Body></soap:Envelope>";
+    let head = "POST /Echo HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml\r\nConnection: close\r\nContent-Length:";
+    site.write("/root/call", format!("{head} {}\r\n\r\n{body}", body.len()));
+    // It says good-bye when the answer is there: openssl ends with the connection, and the shell then closes its input.
+    site.sh(&format!(
+        "cd /root; mkfifo in; openssl s_client -quiet -cert caller.pem -cert_chain caller.pem -key caller.pem -connect 127.0.0.1:{port} \
+         < in 2> /dev/null > said & exec 4> in; cat call >&4; wait; rm in; cat said"
+    ))
+}
+
+#[test]
+#[ignore = "needs ARC: make test-site"]
+fn arc_asks_and_does_what_it_is_told() {
+    let site = site();
+    let (service, front) = start(&site);
+    for (conversion, proxy, permitted) in
+        [("cream", "bob", true), ("cream", "mallory", false), ("cream", "rita", false), ("emi", "bob", false)]
+    {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        site.write("/root/arc.xml", arc(&front, conversion, port));
+        site.sh("rm -f /root/arc.log");
+        let arched = site.caller("root").start("/usr/sbin/arched", ["-f", "-c", "/root/arc.xml"]);
+        let up = || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
+        crate::site::eventually("ARC listens", up);
+        let said = call_arc(&site, port, proxy);
+        arched.signal(nix::sys::signal::Signal::SIGKILL);
+        arched.finish();
+        let log = site.read("/root/arc.log");
+        assert_eq!(said.contains("hello"), permitted, "{conversion} {proxy}: {said} {log}");
+        // Its own reading of what it was told.
+        let heard = log.contains(">tprd001</xacml:AttributeAssignment>");
+        assert_eq!(heard, permitted, "{conversion} {proxy}: {log}");
+    }
+    // In that conversion it sends a name and nothing else.
+    assert_eq!(site.read("/root/arc.log").matches("its name alone proves nothing").count(), 1);
+    assert_eq!(service.log().matches("event=map ").count(), 3, "{}", service.log());
+    for code in ["lcas.userban", "credential.revoked"] {
+        assert!(service.log().contains(code), "{}", service.log());
+    }
+}
