@@ -33,7 +33,7 @@ CARGO_OF_USER = $(shell getent passwd '$(SUDO_USER)' | cut -d: -f6)/.cargo/bin
 BUILDER = $(if $(and $(SUDO_USER),$(filter 0,$(shell id -u))),$(if $(shell command -v cargo),,sudo -H -u $(SUDO_USER) env PATH=$(CARGO_OF_USER):$(PATH) $(if $(CARGO_TARGET_DIR),CARGO_TARGET_DIR=$(TARGET))))
 CARGO = $(BUILDER) cargo
 
-SCRIPTS = .ci/run benches/others benches/run demo/run $(SHELL_COMPANIONS) $(addprefix packaging/,build-deb build-python build-rpm install-missing lint-python rust-version source-tree) tests/debian/run $(addprefix tests/site/,enter make-pki make-root prepare) packaging/linked-crates tests/attacks/faults.sh
+SCRIPTS = .ci/run benches/others benches/run demo/run $(SHELL_COMPANIONS) $(addprefix packaging/,build-deb build-python build-rpm fill-in install-missing lint-python rust-version source-tree) tests/debian/run $(addprefix tests/site/,enter make-pki make-root prepare) packaging/linked-crates tests/attacks/faults.sh
 
 .PHONY: all bench build deb demo install-site test test-debian test-site fuzz faults supply-chain sanitize mutants lint format-check fmt install install-python python rpm clean help packages packages-demo rust rust-tools
 .NOTPARALLEL: # what a target needs is done in the order it is written
@@ -185,7 +185,8 @@ endif
 	install -m 644 packaging/batch/htcondor.config $(DESTDIR)$(PREFIX)/share/glexec/batch/htcondor.config
 	install -d $(DESTDIR)$(PREFIX)/share/apparmor/extra-profiles
 	install -m 644 packaging/apparmor/* $(DESTDIR)$(PREFIX)/share/apparmor/extra-profiles/
-	install -m 644 LICENSE README.md SECURITY.md CONTRIBUTING.md CHANGELOG.md $(DESTDIR)$(DOC)/
+	install -m 644 LICENSE README.md CONTRIBUTING.md CHANGELOG.md $(DESTDIR)$(DOC)/
+	packaging/fill-in SECURITY.md > $(DESTDIR)$(DOC)/SECURITY.md && chmod 644 $(DESTDIR)$(DOC)/SECURITY.md
 	install -m 644 docs/README.md $(DESTDIR)$(DOC)/docs/
 	for room in use use/frameworks use/plugins reference evidence; do \
 		find docs/$$room -maxdepth 1 -type f -exec install -m 644 -t $(DESTDIR)$(DOC)/docs/$$room/ {} + || exit 1; done

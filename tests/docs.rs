@@ -9,6 +9,7 @@ use glexec_core::reason::{Reason, Retry};
 use glexec_core::tokens::Tokens;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 fn read(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
@@ -115,6 +116,26 @@ fn the_readme_leads_on_by_eight_links_at_most() {
     let (_, on) = readme.split_once("## Read on").unwrap();
     let count = on.split("\n## ").next().unwrap().matches("](").count();
     assert!((4..=8).contains(&count), "{count} links");
+}
+
+#[test]
+fn one_file_says_who_answers_for_packages() {
+    for (file, name) in [
+        ("SECURITY.md", "@SECURITY_CONTACT@"),
+        ("packaging/debian/control", "@MAINTAINER@"),
+        ("packaging/debian/changelog", "@MAINTAINER@"),
+        ("packaging/glexec.spec", "@MAINTAINER@"),
+    ] {
+        let text = read(file);
+        assert!(text.contains(name), "{file} has no {name}");
+        assert!(!text.replace(name, "").contains('@'), "{file} has an address of its own");
+        let top = env!("CARGO_MANIFEST_DIR");
+        let filled = Command::new("packaging/fill-in").arg(file).current_dir(top).output().unwrap();
+        let filled = String::from_utf8(filled.stdout).unwrap();
+        let value = read("packaging/contact");
+        let value = value.lines().find_map(|line| line.strip_prefix(&format!("{}=", name.trim_matches('@')))).unwrap();
+        assert_eq!(filled, text.replace(name, value), "{file}");
+    }
 }
 
 #[test]

@@ -246,6 +246,8 @@ fn every_link_of_an_installed_page_leads_to_a_page() {
         }
     }
     assert!(links > 60, "{links} links");
+    let security = std::fs::read_to_string(top.join("SECURITY.md")).unwrap();
+    assert!(security.contains("\n## Reporting\n") && !security.contains('@'), "{security}");
 }
 
 #[test]
