@@ -4,6 +4,7 @@
 //! one credential.
 
 use crate::site::{GLEXEC, Site};
+use glexec_core::question::VERSION;
 
 const VERIFIER: &str = "/usr/libexec/glexec/verifier";
 
@@ -145,8 +146,8 @@ fn a_verifier_of_another_version_is_refused_by_name_and_trying_again_helps() {
     let run = site.pilot().credential("alice").glexec(["id"]);
     run.refused(202, "verifier.version");
     assert_eq!(run.record()["transient"], "true");
-    let why = "glexec asks in version 2, the verifier answers in version 99";
-    assert!(site.read("/var/log/glexec/glexec.log").contains(why), "{run}");
+    let why = format!("glexec asks in version {VERSION}, the verifier answers in version 99");
+    assert!(site.read("/var/log/glexec/glexec.log").contains(&why), "{run}");
 }
 
 #[test]

@@ -7,6 +7,7 @@
 #![no_main]
 #![allow(unsafe_code)] // for the name main alone: the crate sys says why
 
+use glexec_sys::supervise;
 use glexec_sys_more::{inherited, sandbox};
 use glexec_verify::answer::{answer, read};
 use std::io::Write;
@@ -19,14 +20,15 @@ const MAX_DIRECTORIES: usize = 6;
 /// is needed here.
 #[unsafe(no_mangle)]
 extern "C" fn main() -> std::ffi::c_int {
-    match run() {
+    // At once: libraries would tidy up first, and glexec waits for the end.
+    supervise::end(match run() {
         Ok(()) => 0,
         Err(why) => {
             // Nobody is there to hear that this failed.
             let _ = std::io::stderr().write_all(why.as_bytes());
             1
         }
-    }
+    })
 }
 
 fn run() -> Result<(), String> {
