@@ -26,6 +26,8 @@ SITE_AGENT = $(TARGET)/release/glexec-site-agent
 # What glexec-admin asks the site's service with; the service itself is for a host of its own: install-site.
 SITE_REQUEST = $(TARGET)/release/glexec-site-request
 SITE_SERVICE = $(TARGET)/release/glexec-site
+# What glexec-admin fetches the keys of issuers of tokens with.
+FETCH_KEYS = $(TARGET)/release/glexec-fetch-keys
 
 # Only what makes a test site needs root. cargo stays the user's own: also under `sudo make`, where root may not have one.
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
@@ -159,6 +161,7 @@ endif
 	install -m 755 $(VERIFIER) $(DESTDIR)$(PREFIX)/libexec/glexec/verifier
 	install -m 755 $(SITE_REQUEST) $(DESTDIR)$(PREFIX)/libexec/glexec/site-request
 	install -m 755 $(SITE_AGENT) $(DESTDIR)$(PREFIX)/libexec/glexec/site-agent
+	install -m 755 $(FETCH_KEYS) $(DESTDIR)$(PREFIX)/libexec/glexec/fetch-keys
 	install -m 755 $(COMPANIONS) $(SHELL_COMPANIONS) $(DESTDIR)$(PREFIX)/sbin/
 	install -m 755 $(AGENT) $(DESTDIR)$(PREFIX)/sbin/glexec-agent
 	ln -sf glexec_wrapenv $(DESTDIR)$(PREFIX)/sbin/glexec_wrapenv.pl
@@ -180,7 +183,7 @@ endif
 	install -m 644 packaging/sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/glexec.conf
 	install -m 644 packaging/tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/glexec.conf
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/share/glexec/batch
-	install -m 644 packaging/systemd/glexec-agent.service packaging/systemd/glexec-agent.socket packaging/systemd/glexec-sweep.service packaging/systemd/glexec-sweep.timer $(DESTDIR)$(PREFIX)/lib/systemd/system/
+	install -m 644 packaging/systemd/glexec-agent.service packaging/systemd/glexec-agent.socket packaging/systemd/glexec-fetch-keys.service packaging/systemd/glexec-fetch-keys.timer packaging/systemd/glexec-sweep.service packaging/systemd/glexec-sweep.timer $(DESTDIR)$(PREFIX)/lib/systemd/system/
 	install -m 755 packaging/batch/epilog $(DESTDIR)$(PREFIX)/share/glexec/batch/epilog
 	install -m 644 packaging/batch/htcondor.config $(DESTDIR)$(PREFIX)/share/glexec/batch/htcondor.config
 	install -d $(DESTDIR)$(PREFIX)/share/apparmor/extra-profiles

@@ -13,7 +13,7 @@ use glexec_core::file_error::FileError;
 use glexec_core::identity::Identity;
 use glexec_core::question::{self, Asked, Certificates, Holder, KeyRule, Owner, Question};
 use glexec_core::reason::{Outcome, Reason, Refusal};
-use glexec_core::surveyed::Surveyed;
+use glexec_core::surveyed::{IssuerFile, Surveyed};
 use glexec_core::tokens::Tokens;
 use glexec_core::values::AbsolutePath;
 use glexec_core::verdict::{self, Judged, MAX_DESCRIPTION, MAX_VERDICT, failed};
@@ -177,6 +177,19 @@ impl<'a> Verifier<'a> {
     pub fn survey(&self, later: i64) -> Outcome<Surveyed> {
         let trust = Trust::open(self.settings)?;
         verdict::decode(&self.ask_one(Asked::Survey { later }, &[], &trust.descriptors(), MAX_DESCRIPTION)?)
+    }
+
+    /// How the site's files about issuers of tokens look, with the keys that it has of them.
+    pub fn survey_tokens(&self, settings: &Tokens) -> Outcome<Vec<IssuerFile>> {
+        let trust = TokenTrust::open(settings)?;
+        let asked = Asked::SurveyTokens { tokens: settings.clone() };
+        verdict::decode(&self.ask_one(asked, &[], &trust.descriptors(), MAX_DESCRIPTION)?)
+    }
+
+    /// How many keys of a JWK set can check a token's signature of these algorithms.
+    pub fn judge_key_set(&self, set: &[u8], algorithms: &[String]) -> Outcome<usize> {
+        let asked = Asked::JudgeKeySet { algorithms: algorithms.to_vec() };
+        verdict::decode(&self.ask_one(asked, set, &[], MAX_VERDICT)?)
     }
 
     fn ask_one(&self, asked: Asked, file: &[u8], given: &[Option<BorrowedFd<'_>>], most: usize) -> Outcome<Vec<u8>> {

@@ -49,6 +49,11 @@ pub fn other_p256() -> Key {
     Key::Ec(KEY.get_or_init(|| ec(Nid::X9_62_PRIME256V1)).clone(), "P-256", MessageDigest::sha256(), 32)
 }
 
+/// A key that nothing else has.
+pub fn fresh_p256() -> Key {
+    Key::Ec(ec(Nid::X9_62_PRIME256V1), "P-256", MessageDigest::sha256(), 32)
+}
+
 fn ec(nid: Nid) -> EcKey<Private> {
     EcKey::generate(&EcGroup::from_curve_name(nid).unwrap()).unwrap()
 }

@@ -22,6 +22,7 @@ mod credential_files;
 mod environment;
 mod epilogue;
 mod explain;
+mod fetch_keys;
 mod isolation;
 mod leases;
 mod linger;

@@ -9,6 +9,8 @@ mod convert_glexec;
 mod convert_lcas;
 mod convert_lcmaps;
 pub mod explain;
+mod fetch_keys;
+mod issuers;
 mod lcas_db;
 mod lcmaps_db;
 mod leases;
@@ -20,6 +22,7 @@ mod output;
 mod progress;
 mod reading;
 mod service;
+mod service_account;
 mod show;
 mod site_files;
 mod sweep;
@@ -47,6 +50,7 @@ pub fn definition() -> Command {
         .subcommand(leases::definition())
         .subcommand(ban::definition())
         .subcommand(sweep::definition())
+        .subcommand(fetch_keys::definition())
         .subcommand(pools_definition())
 }
 
@@ -109,6 +113,7 @@ fn run(inherited: Inherited, failed: u8) -> Result<u8, String> {
         Some(("ban", matches)) => ban::run(matches, look).map(|said| say(&said, failed)),
         Some(("leases", matches)) => leases::run(matches, look).map(|said| say(&said, failed)),
         Some(("sweep", matches)) => sweep::run(matches).map(|(text, code)| say(&Said { text, code }, failed)),
+        Some(("fetch-keys", matches)) => fetch_keys::run(matches).map(|said| say(&said, failed)),
         Some(("log", matches)) => log::run(matches, look, &mut out, &mut stderr()).map(|said| said.code),
         _ => Err("no command".to_owned()),
     }

@@ -50,6 +50,13 @@ pub const MENDS: &[(Reason, &str)] = &[
     ),
     (Reason::VomsUntrusted, "install the VO's .lsc file in vomsdir/VO/, if the site supports the VO"),
     (Reason::VomsLsc, "write the .lsc file anew: subject and issuer of the VOMS server, one a line"),
+    (Reason::TokenIssuerFile, "correct the file: docs/tokens.md has an example; one file an issuer"),
+    (Reason::TokenKeysMissing, "run glexec-admin fetch-keys, and see that glexec-fetch-keys.timer is enabled"),
+    (Reason::TokenKeysExpired, "run glexec-admin fetch-keys, and see that glexec-fetch-keys.timer is enabled"),
+    (
+        Reason::TokenKeysMalformed,
+        "remove the file and run glexec-admin fetch-keys; a private key in it has to be replaced by the issuer",
+    ),
     (
         Reason::VerifierVersion,
         "nothing, while an update is under way; else install the package again: glexec and /usr/libexec/glexec/verifier are of different versions",

@@ -76,6 +76,18 @@ pub enum Asked {
         /// The CA.
         issuer: Dn,
     },
+    /// How the site's files about issuers of tokens and their keys look; there is no credential. The answer is a list of
+    /// [`crate::surveyed::IssuerFile`].
+    SurveyTokens {
+        /// The site's settings for tokens.
+        tokens: Tokens,
+    },
+    /// Whether a JWK set (RFC 7517 section 5) will do for an issuer; nothing is trusted. The answer is how many of its keys
+    /// can be used.
+    JudgeKeySet {
+        /// The algorithms that the site accepts from the issuer.
+        algorithms: Vec<String>,
+    },
     /// What it holds, without judging it. The answer is a [`crate::described::ProxyFile`].
     Describe,
     /// How the trust directories look, now and at a later time; there is no credential. The answer is a
@@ -205,6 +217,8 @@ mod tests {
             Asked::Whose { subject: dn("/CN=A"), issuer: dn("/CN=CA") },
             Asked::JudgeToken { holder: Holder::Source, tokens: Tokens::default() },
             Asked::WhoseToken { subject: Dn::of_token("https://vo/", "a\\b").unwrap() },
+            Asked::SurveyTokens { tokens: Tokens::default() },
+            Asked::JudgeKeySet { algorithms: vec!["ES256".into()] },
             Asked::Describe,
             Asked::Survey { later: 5 },
             Asked::Agent,

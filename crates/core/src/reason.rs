@@ -173,7 +173,7 @@ catalogue! {
     TokenIssuer              "token.issuer"               Authorization Useless "The site does not trust the token's issuer (issuers.d).";
     TokenSignature           "token.signature"            Authorization Useless "The token's signature is wrong.";
     TokenAlgorithm           "token.algorithm"            Authorization Useless "The token is signed with an algorithm that is not accepted, or that its key is not for.";
-    TokenKeyUnknown          "token.key-unknown"          Authorization MayHelp "The site does not have the key that the token names; the issuer may have a new one, which the site has to fetch.";
+    TokenKeyUnknown          "token.key-unknown"          Authorization MayHelp "The site does not have the key that the token names; the issuer may have a new one (glexec-admin fetch-keys).";
     TokenAudience            "token.audience"             Authorization Useless "The token is not meant for this site (aud).";
     TokenScope               "token.scope"                Authorization Useless "The token lacks a scope that the site requires for jobs, or carries capabilities where only groups may say who runs.";
     TokenGroups              "token.groups"               Authorization Useless "The token has no groups where they are needed, or groups of another VO.";
@@ -182,8 +182,8 @@ catalogue! {
     TokenType                "token.type"                 Authorization Useless "The token is not an access token (header typ).";
     TokenVersion             "token.version"              Authorization Useless "The token is of a version of its profile that glexec does not know.";
     TokenSubject             "token.subject"              Authorization Useless "The token's subject is missing, too long or not visible ASCII.";
-    TokenKeysMissing         "token.keys-missing"         System MayHelp "The site has no keys of the token's issuer: it has to fetch them.";
-    TokenKeysExpired         "token.keys-expired"         System MayHelp "The keys of the token's issuer have expired: the site has to fetch them anew.";
+    TokenKeysMissing         "token.keys-missing"         System MayHelp "The site has no keys of the token's issuer (glexec-admin fetch-keys).";
+    TokenKeysExpired         "token.keys-expired"         System MayHelp "The keys of the token's issuer have expired (glexec-admin fetch-keys).";
     TokenKeysMalformed       "token.keys-malformed"       System Useless "The key file of the token's issuer is malformed, or has a key that nobody may use.";
     TokenIssuerFile          "token.issuer-file"          System Useless "A file of issuers.d is malformed, or two files are about one issuer.";
 

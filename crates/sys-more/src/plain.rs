@@ -91,6 +91,15 @@ fn kept(path: &Path, named: impl Fn(String) -> PathBuf) -> Result<PathBuf, Error
     Err(Error::new(ErrorKind::AlreadyExists, "there are too many backups of it"))
 }
 
+/// Makes a directory that everybody may read, where there is none; what is above it must be there.
+pub fn make_directory(path: &Path) -> Result<(), Error> {
+    match std::fs::create_dir(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        // Whatever the umask is.
+        made => made.and_then(|()| std::fs::set_permissions(path, Permissions::from_mode(0o755))),
+    }
+}
+
 /// Opens a file; its size in bytes and when it was last written.
 pub fn open(path: &Path) -> Result<(File, u64, SystemTime), Error> {
     let file = File::open(path)?;

@@ -2,16 +2,17 @@
 
 use crate::describe::describe;
 use crate::judge::{Matter, judge};
+use crate::token::algorithm::Algorithm;
 use crate::token::claims::Use;
 use crate::token::files::Files;
-use crate::token::{self, Rules};
+use crate::token::{self, Rules, keys};
 use crate::trust::ahead::Ahead;
 use crate::trust::{self, Trust};
 use crate::voms;
 use crate::whose::whose;
 use crate::x509::pem;
 use glexec_core::question::{self, Asked, Certificates, Holder, MAX_QUESTION, NoQuestion, Owner, Question};
-use glexec_core::reason::Outcome;
+use glexec_core::reason::{Outcome, Reason, Refusal};
 use glexec_core::surveyed::Surveyed;
 use glexec_core::tokens::Tokens;
 use glexec_core::verdict::{Judged, Refused, encode, failed, of_other_version};
@@ -77,6 +78,8 @@ pub fn answer(bytes: &[u8], given: Given, ahead: Option<Rc<Ahead>>) -> Vec<u8> {
             Some(_) => Owner::Other,
         })),
         Asked::Whose { subject, issuer } => encode(Ok(whose(file, settings.max_chain, subject, issuer))),
+        Asked::SurveyTokens { tokens } => encode(files(tokens, given).and_then(|files| token::survey::survey(&files))),
+        Asked::JudgeKeySet { algorithms } => encode(judge_key_set(file, algorithms)),
         Asked::Describe => encode(Ok(describe(file, settings.max_chain))),
         Asked::Survey { later } => {
             encode(trusted(&question, given, ahead).and_then(|trust| survey(&question, &trust, *later)))
@@ -121,6 +124,13 @@ fn judge_token(file: &[u8], holder: Holder, tokens: &Tokens, files: &Files, now:
         None => refusal,
     })?;
     Ok(Judged { identity, notes: Vec::new(), certificates: Vec::new() })
+}
+
+fn judge_key_set(set: &[u8], algorithms: &[String]) -> Outcome<usize> {
+    let algorithms: Vec<Algorithm> = algorithms.iter().filter_map(|name| Algorithm::named(name)).collect();
+    keys::judge_set(set, &algorithms).map_err(|why| {
+        Refusal::new(Reason::TokenKeysMalformed, "the keys that the issuer publishes cannot be used").detail(why)
+    })
 }
 
 fn survey(question: &Question, trust: &Trust, later: i64) -> Outcome<Surveyed> {

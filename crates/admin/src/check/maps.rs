@@ -2,6 +2,7 @@
 
 use super::finding::{Finding, State};
 use super::names::{self, List};
+use super::tokens;
 use crate::show::counted;
 use crate::site_files::{self, Holds};
 use glexec_config::Config;
@@ -9,6 +10,7 @@ use glexec_config::lcas;
 use glexec_core::account::{Limits, is_name};
 use glexec_core::file_error::FileError;
 use glexec_core::reason::{Outcome, Reason, Refusal};
+use glexec_core::surveyed::TokenIssuer;
 use glexec_core::values::AbsolutePath;
 use glexec_machine::accounts::Nss;
 use glexec_machine::files::SiteFiles;
@@ -34,10 +36,10 @@ pub struct Maps {
 }
 
 /// Checks every file that the configuration names, each once.
-pub fn check(config: &Config) -> Maps {
+pub fn check(config: &Config, issuers: &[TokenIssuer]) -> Maps {
     let mut maps = Maps::default();
     let limits = Limits { min_uid: config.glexec.min_uid, min_gid: config.glexec.min_gid };
-    let mut names = Names { limits, known: HashMap::new() };
+    let mut names = Names { limits, known: HashMap::new(), issuers };
     let mapping: BTreeMap<_, _> =
         site_files::maps(&config.lcmaps).into_iter().map(|(path, holds)| ((path.as_path(), holds), path)).collect();
     for ((_, holds), path) in mapping {
@@ -80,12 +82,14 @@ fn understood(bytes: &[u8], list: List, subject: String) -> Vec<Finding> {
 }
 
 /// Accounts and groups that were looked up.
-struct Names {
+struct Names<'a> {
     limits: Limits,
+    /// Whose tokens are accepted.
+    issuers: &'a [TokenIssuer],
     known: HashMap<(Holds, String), Option<Refusal>>,
 }
 
-impl Names {
+impl Names<'_> {
     /// What is wrong with an account or a group.
     fn fault(&mut self, holds: Holds, name: &str) -> Option<&Refusal> {
         let limits = self.limits;
@@ -100,7 +104,7 @@ impl Names {
 }
 
 impl Maps {
-    fn file(&mut self, path: &AbsolutePath, holds: Holds, names: &mut Names) {
+    fn file(&mut self, path: &AbsolutePath, holds: Holds, names: &mut Names<'_>) {
         let subject = path.as_path().display().to_string();
         match (SiteFiles.read(path), holds) {
             (Err(error), _) => {
@@ -121,10 +125,14 @@ impl Maps {
         }
     }
 
-    fn lines(&mut self, bytes: &[u8], holds: Holds, subject: String, known: &mut Names) {
+    fn lines(&mut self, bytes: &[u8], holds: Holds, subject: String, known: &mut Names<'_>) {
         let mut found = Vec::new();
         let mut seen: HashMap<&[u8], usize> = HashMap::new();
         let mut number = 0_usize;
+        let names: Vec<&[u8]> = match known.issuers {
+            [] => Vec::new(),
+            _ => lines(bytes).filter_map(Result::ok).map(|line| line.name).collect(),
+        };
         for line in lines(bytes) {
             number = number.saturating_add(1);
             match line {
@@ -146,6 +154,10 @@ impl Maps {
                         let says = format!("line {}: {why}", line.number);
                         found.push(Finding::bad(State::Warning, subject.clone(), says, names::MEND));
                     }
+                    if let Some((why, mend)) = tokens::unmatched(&line, &names, known.issuers) {
+                        let says = format!("line {}: {why}", line.number);
+                        found.push(Finding::bad(State::Warning, subject.clone(), says, mend));
+                    }
                     self.mappings(&line, holds, &subject, known, &mut found);
                 }
             }
@@ -165,7 +177,14 @@ impl Maps {
         self.findings.append(&mut found);
     }
 
-    fn mappings(&mut self, line: &Line<'_>, holds: Holds, subject: &str, names: &mut Names, found: &mut Vec<Finding>) {
+    fn mappings(
+        &mut self,
+        line: &Line<'_>,
+        holds: Holds,
+        subject: &str,
+        names: &mut Names<'_>,
+        found: &mut Vec<Finding>,
+    ) {
         let mut empty = true;
         for mapping in all_mappings(line.mappings) {
             empty = false;

@@ -9,6 +9,7 @@ mod maps;
 mod names;
 mod pools;
 mod program;
+mod tokens;
 mod trust;
 
 use super::show::{Cell, Look, Table, counted};
@@ -89,7 +90,9 @@ pub(super) fn run(matches: &ArgMatches, look: Look, inherited: &Inherited) -> Re
 fn site(config: &Config, as_root: bool, expired: ExpiredCas) -> Vec<Finding> {
     let mut found = configuration::check(config);
     found.extend(trust::check(config, as_root, expired));
-    let maps = maps::check(config);
+    let tokens = tokens::check(config, as_root);
+    found.extend(tokens.findings);
+    let maps = maps::check(config, &tokens.issuers);
     found.extend(maps.findings);
     found.extend(pools::check(config, &maps.pools, &maps.group_pools));
     found

@@ -1,17 +1,14 @@
 //! The CA directory and the vomsdir.
 
 use super::finding::{Finding, State};
+use crate::service_account;
 use crate::show::counted;
 use glexec::verifier::Verifier;
 use glexec_config::Config;
 use glexec_core::reason::Reason;
 use glexec_core::surveyed::{Authority, Server, Surveyed};
 use glexec_core::verdict::Refused;
-use glexec_machine::accounts::Nss;
-use glexec_policy::accounts::AccountDatabase;
-use glexec_sys::identity::Actor;
 use glexec_sys::time;
-use nix::unistd::{Gid, Uid};
 use std::path::Path;
 
 const DAY: i64 = 86400;
@@ -33,7 +30,7 @@ pub enum ExpiredCas {
 
 /// Checks both directories; as root with the eyes of the verifier, which may read less than root may.
 pub fn check(config: &Config, as_root: bool, expired: ExpiredCas) -> Vec<Finding> {
-    let actor = as_root.then(|| service_account(config)).flatten();
+    let actor = as_root.then(|| service_account::actor(config)).flatten();
     let surveyed = time::now().and_then(|now| {
         let verifier = Verifier::new(actor.as_ref(), &config.credentials, now);
         Ok((now, verifier.survey(now.saturating_add(CRL_SOON))?))
@@ -48,13 +45,6 @@ pub fn check(config: &Config, as_root: bool, expired: ExpiredCas) -> Vec<Finding
             vec![Finding::of(State::Critical, config.credentials.certdir.as_path().display().to_string(), &refusal)]
         }
     }
-}
-
-/// Whom the verifier runs as; whether it may be who it is, is another check's question.
-fn service_account(config: &Config) -> Option<Actor> {
-    let user = Nss.user(&config.glexec.service_user).ok().flatten()?;
-    let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
-    (user.uid != 0 && user.gid != 0).then_some(Actor { uid, gid, groups: Some(Vec::new()) })
 }
 
 /// Whether a certificate of a CA has expired: nobody below it can call any more, whatever else is wrong with it.

@@ -60,6 +60,18 @@ pub fn file_name(issuer: &str) -> String {
     digest::of(Digest::Sha256, issuer.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Reads a JWK set as an issuer publishes it: how many of its keys can check a signature of these algorithms.
+pub fn judge_set(set: &[u8], algorithms: &[Algorithm]) -> Result<usize, String> {
+    let set = Object::parse(set)?;
+    if set.has_duplicates() {
+        return Err("a member is there twice".into());
+    }
+    match (Keys { expiration: i64::MAX, keys: set_of(&set)? }).usable(algorithms) {
+        0 => Err("it has no key with an id for an algorithm that the site accepts from the issuer".into()),
+        usable => Ok(usable),
+    }
+}
+
 /// Reads an issuer's file.
 pub fn parse(file: &[u8], issuer: &str) -> Result<Keys, String> {
     let file = Object::parse(file)?;
@@ -75,7 +87,7 @@ pub fn parse(file: &[u8], issuer: &str) -> Result<Keys, String> {
 }
 
 /// The keys of a JWK set (RFC 7517 section 5).
-pub fn set_of(set: &Object) -> Result<Vec<Object>, String> {
+fn set_of(set: &Object) -> Result<Vec<Object>, String> {
     let Some(Value::List(list)) = set.get("keys") else { return Err("it has no list \"keys\"".into()) };
     let keys: Vec<Object> =
         list.iter().map(|key| key.object().cloned()).collect::<Option<_>>().ok_or("a key is no object")?;
@@ -102,11 +114,12 @@ impl Keys {
         read(key, algorithm).map_err(NoKey::Malformed)
     }
 
-    /// Whether any key can check a signature of any accepted algorithm.
-    pub fn any_usable(&self, algorithms: &[Algorithm]) -> bool {
+    /// How many keys can check a signature of an accepted algorithm.
+    pub fn usable(&self, algorithms: &[Algorithm]) -> usize {
         let usable = |key: &Object, algorithm| check_use(key, algorithm).is_ok() && read(key, algorithm).is_ok();
         let named = |key: &&Object| key.get("kid").and_then(Value::text).is_some();
-        self.keys.iter().filter(named).any(|key| algorithms.iter().any(|algorithm| usable(key, *algorithm)))
+        let usable = |key: &&Object| algorithms.iter().any(|algorithm| usable(key, *algorithm));
+        self.keys.iter().filter(named).filter(usable).count()
     }
 }
 

@@ -23,6 +23,7 @@ pub mod json;
 pub mod keys;
 mod malformed;
 pub mod site;
+pub mod survey;
 
 use crate::x509::digest;
 use claims::{Claims, Use};
