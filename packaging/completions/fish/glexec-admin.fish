@@ -33,6 +33,7 @@ complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "log" -d '
 complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "leases" -d 'Shows who has which pool account, and takes accounts back.'
 complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "ban" -d 'Says who may not run at the site, on every node within seconds.'
 complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "sweep" -d 'Cleans up after calls whose processes were all killed at once.'
+complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "fetch-keys" -d 'Fetches the public keys of the issuers of tokens that the site trusts.'
 complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "pools" -d 'Adds pool accounts to the database of the site\'s service.'
 complete -c glexec-admin -n "__fish_glexec_admin_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand migrate" -l glexec-conf -d 'The historic glexec.conf' -r -F
@@ -165,6 +166,9 @@ complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fis
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fish_seen_subcommand_from help" -f -a "import" -d 'Bans everybody that a ban file names.'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand sweep" -s h -l help -d 'Print help'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand fetch-keys" -l issuer -d 'Only this one of the issuers' -r -f
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand fetch-keys" -l from -d 'Takes its keys, a JWK set, from a file: for sites without a way out' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand fetch-keys" -s h -l help -d 'Print help'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand pools; and not __fish_seen_subcommand_from add help" -l server -d 'The service, as https://map1.example.org:8444; without it, that of this host' -r
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand pools; and not __fish_seen_subcommand_from add help" -l certificate -d 'The certificate to ask with' -r -F
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand pools; and not __fish_seen_subcommand_from add help" -l key -d 'Its private key' -r -F
@@ -177,15 +181,16 @@ complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand pools; and __f
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand pools; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand pools; and __fish_seen_subcommand_from help" -f -a "add" -d 'Adds accounts that nobody has.'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand pools; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases ban sweep pools help" -f -a "migrate" -d 'Prints a historic configuration as a glexec.conf of today, with comments on what needs a look.'
-complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases ban sweep pools help" -f -a "check" -d 'Checks everything that glexec needs of the site, and says what to do.'
-complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases ban sweep pools help" -f -a "explain" -d 'Prints how a call with this proxy or token would be decided, without any effect.'
-complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases ban sweep pools help" -f -a "log" -d 'Answers from the audit records: who ran as whom and when, what was refused, who used how much.'
-complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases ban sweep pools help" -f -a "leases" -d 'Shows who has which pool account, and takes accounts back.'
-complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases ban sweep pools help" -f -a "ban" -d 'Says who may not run at the site, on every node within seconds.'
-complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases ban sweep pools help" -f -a "sweep" -d 'Cleans up after calls whose processes were all killed at once.'
-complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases ban sweep pools help" -f -a "pools" -d 'Adds pool accounts to the database of the site\'s service.'
-complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases ban sweep pools help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases ban sweep fetch-keys pools help" -f -a "migrate" -d 'Prints a historic configuration as a glexec.conf of today, with comments on what needs a look.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases ban sweep fetch-keys pools help" -f -a "check" -d 'Checks everything that glexec needs of the site, and says what to do.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases ban sweep fetch-keys pools help" -f -a "explain" -d 'Prints how a call with this proxy or token would be decided, without any effect.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases ban sweep fetch-keys pools help" -f -a "log" -d 'Answers from the audit records: who ran as whom and when, what was refused, who used how much.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases ban sweep fetch-keys pools help" -f -a "leases" -d 'Shows who has which pool account, and takes accounts back.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases ban sweep fetch-keys pools help" -f -a "ban" -d 'Says who may not run at the site, on every node within seconds.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases ban sweep fetch-keys pools help" -f -a "sweep" -d 'Cleans up after calls whose processes were all killed at once.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases ban sweep fetch-keys pools help" -f -a "fetch-keys" -d 'Fetches the public keys of the issuers of tokens that the site trusts.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases ban sweep fetch-keys pools help" -f -a "pools" -d 'Adds pool accounts to the database of the site\'s service.'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and not __fish_seen_subcommand_from migrate check explain log leases ban sweep fetch-keys pools help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and __fish_seen_subcommand_from leases" -f -a "list" -d 'Lists the leases: account, holder, groups, last use, processes that run now.'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and __fish_seen_subcommand_from leases" -f -a "import" -d 'Gives a gridmapdir\'s accounts and leases to the site\'s service.'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand help; and __fish_seen_subcommand_from leases" -f -a "export" -d 'Writes what the site\'s service has as a gridmapdir, into an empty directory.'
