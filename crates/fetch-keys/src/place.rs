@@ -31,8 +31,11 @@ impl Place {
         if !matches!(ServerName::try_from(host.as_str()), Ok(ServerName::DnsName(_))) {
             return Err(wrong("does not name a host"));
         }
-        let port = authority.port().map_or(Ok(HTTPS), |port| port.as_str().parse());
-        let port = port.map_err(|_| wrong("has a port that is none"))?;
+        // hyper takes a port beyond 65535 for none.
+        let port = match authority.port_u16() {
+            None if authority.as_str() == host => HTTPS,
+            port => port.filter(|port| *port != 0).ok_or_else(|| wrong("has a port that is none"))?,
+        };
         let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
         Ok(Place { host, port, path })
     }
