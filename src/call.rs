@@ -28,7 +28,6 @@ const NOBODY_KNOWS_WHO: u32 = 65534;
 pub struct Call {
     /// The caller's environment.
     pub environment: Environment,
-    /// The record to be.
     pub record: Record,
     id: String,
     uid: Uid,

@@ -53,7 +53,6 @@ pub struct RawCredential {
 }
 
 impl RawCredential {
-    /// The bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }

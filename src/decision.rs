@@ -60,7 +60,6 @@ pub struct Matter<'a> {
 /// What is known of a call so far, also where it is refused.
 #[derive(Debug, Default)]
 pub struct Known {
-    /// The caller.
     pub caller: Option<Caller>,
     /// Whom the credentials stand for.
     pub verified: Option<VerifiedIdentity>,
@@ -76,7 +75,6 @@ pub struct Decided {
     pub request: Request,
     /// Who the payload will be.
     pub target: Mapping,
-    /// The caller.
     pub caller: Caller,
     /// The user, and whose the copies are.
     pub verified: VerifiedIdentity,

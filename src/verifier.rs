@@ -38,7 +38,6 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// Who the credentials stand for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedIdentity {
-    /// The user.
     pub user: Identity,
     /// Whose proxy is copied for the payload, where it is not the user's client certificate.
     pub source: Option<Identity>,

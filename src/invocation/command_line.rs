@@ -11,7 +11,6 @@ use std::path::PathBuf;
 pub struct Payload {
     /// The command as the caller wrote it; it is the payload's argv[0].
     pub command: OsString,
-    /// Its arguments.
     pub arguments: Vec<OsString>,
 }
 
@@ -24,7 +23,6 @@ pub enum Ask {
     Version,
     /// The compile-time settings.
     Settings,
-    /// A job.
     Call(Job),
 }
 

@@ -30,7 +30,6 @@ pub struct Wish<'a> {
     pub lcas: &'a Plan,
     /// The command; `None` renews the target proxy only.
     pub payload: Option<&'a Payload>,
-    /// The caller.
     pub caller: &'a Actor,
     /// The caller's environment.
     pub environment: &'a Environment,

@@ -22,18 +22,15 @@ pub enum Lifetime {
 /// What is copied, and where to.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
-    /// What it is.
     pub kind: Kind,
     /// Where it goes.
     pub target: &'a Target,
-    /// The bytes.
     pub bytes: &'a [u8],
 }
 
 /// A copy that was written.
 #[derive(Debug)]
 pub struct Copy {
-    /// What it is.
     pub kind: Kind,
     /// Its absolute path, the payload's X509_USER_PROXY or BEARER_TOKEN_FILE.
     pub path: PathBuf,

@@ -18,7 +18,6 @@ use std::path::{Path, PathBuf};
 pub struct Entry {
     /// The way to it, as the caller goes it.
     pub way: Way,
-    /// The paths by which the caller calls it.
     pub called: Vec<PathBuf>,
     /// After how many steps of the way the target may not look any further. What is there is covered, for the payload.
     pub cover: Option<usize>,

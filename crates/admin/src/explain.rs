@@ -70,7 +70,6 @@ pub struct Myself {
 pub struct Explanation {
     /// The configuration that was used.
     pub configuration: PathBuf,
-    /// The caller.
     pub caller: Option<Calling>,
     /// What the user's proxy file holds.
     pub user_proxy: Option<ProxyFile>,
@@ -92,7 +91,6 @@ pub struct Explanation {
     pub verdict: Verdict,
 }
 
-/// A caller.
 #[derive(Clone, Debug, Serialize)]
 pub struct Calling {
     /// Account name.
@@ -140,9 +138,7 @@ pub struct Answered {
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "says", rename_all = "lowercase")]
 pub enum Answer {
-    /// Yes.
     Yes,
-    /// No.
     No {
         /// The reason code.
         code: &'static str,
@@ -166,7 +162,6 @@ pub struct Target {
     pub groups: Vec<String>,
     /// The lease's name, for a pool account.
     pub lease: Option<String>,
-    /// Whether that lease exists.
     pub lease_exists: bool,
 }
 
@@ -180,7 +175,6 @@ pub enum Verdict {
     Refused {
         /// The reason code.
         code: &'static str,
-        /// The exit code.
         exit_code: u8,
         /// Whether trying again may help.
         transient: bool,

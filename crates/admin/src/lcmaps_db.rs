@@ -3,9 +3,7 @@
 /// A variable: a plug-in instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variable {
-    /// Its name.
     pub name: String,
-    /// Its module.
     pub module: String,
     /// Its arguments, split on white space.
     pub arguments: Vec<String>,
@@ -14,7 +12,6 @@ pub struct Variable {
 /// A policy and its rules in the notation that glexec has kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// Its name.
     pub name: String,
     /// `a -> b`, `a -> b | c`, `~a -> b`.
     pub rules: Vec<String>,

@@ -24,7 +24,6 @@ pub fn list<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 impl Output {
-    /// A line as it is.
     pub fn line(&mut self, line: &str) {
         self.0.push_str(line);
         self.0.push('\n');

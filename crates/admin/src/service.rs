@@ -5,7 +5,6 @@ use glexec_sys_more::plain;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-/// The program.
 const PROGRAM: &str = "/usr/libexec/glexec/site-request";
 /// Longest answer in bytes.
 const MAX_ANSWER: u64 = 16 * 1024 * 1024;

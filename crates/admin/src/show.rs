@@ -9,7 +9,6 @@ use std::io::{IsTerminal, Write};
 pub enum Tone {
     /// Nothing special.
     Plain,
-    /// A heading.
     Head,
     /// As it should be.
     Good,
@@ -40,7 +39,6 @@ impl Look {
         if stream.is_terminal() && !set("NO_COLOR") { Look::Colour } else { Look::Plain }
     }
 
-    /// A text in its tone.
     pub fn paint(self, tone: Tone, text: &str) -> String {
         let code = match (self, tone) {
             (Look::Plain, _) | (_, Tone::Plain) => return text.to_owned(),

@@ -14,7 +14,6 @@ pub enum Holds {
     Groups,
     /// Pools of groups for them; nothing else counts there.
     GroupPools,
-    /// Who is banned.
     Banned,
 }
 
@@ -63,7 +62,6 @@ pub fn pools(plan: &Plan) -> Vec<&Pools> {
     plan.plugins.values().filter_map(pool).collect()
 }
 
-/// The pools of groups.
 pub fn group_pools(plan: &Plan) -> Vec<&Pools> {
     let groups = plan.plugins.values().filter_map(|plugin| match plugin {
         Plugin::VomsPoolgroup(plugin) => Some(&plugin.pools),

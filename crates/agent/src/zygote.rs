@@ -26,7 +26,6 @@ const MISSED: Duration = Duration::from_secs(30);
 /// How long the zygote sleeps at most.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The zygote.
 pub struct Zygote {
     listener: Listener,
     /// Held to the end: who has it is the only agent at this place.

@@ -16,7 +16,6 @@ pub const FAILED: u8 = 255;
 pub enum Ask {
     /// The help text.
     Help,
-    /// The work.
     Work(Options),
 }
 

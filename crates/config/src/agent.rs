@@ -11,7 +11,6 @@ pub enum Use {
     IfRunning,
     /// Always: without it nothing runs.
     Required,
-    /// Never.
     Never,
 }
 
@@ -62,7 +61,6 @@ impl TryFrom<AbsolutePath> for SocketPath {
 }
 
 impl SocketPath {
-    /// The path.
     pub fn as_path(&self) -> &std::path::Path {
         self.0.as_path()
     }
@@ -85,7 +83,6 @@ impl TryFrom<i64> for Workers {
 }
 
 impl Workers {
-    /// The number.
     pub fn number(self) -> usize {
         self.0
     }

@@ -6,9 +6,7 @@ use std::time::Duration;
 /// A program and how long it may take.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exec {
-    /// The program.
     pub program: AbsolutePath,
-    /// Its arguments.
     pub arguments: Vec<String>,
     /// The deadline.
     pub timeout: Duration,

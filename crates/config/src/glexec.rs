@@ -31,9 +31,7 @@ pub struct Glexec {
     pub cgroup: Spanned<Cgroup>,
     /// Whether the LCAS plug-ins are asked.
     pub use_lcas: bool,
-    /// The policy for `lcmaps_get_account`.
     pub lcmaps_get_account_policy: Spanned<String>,
-    /// The policy for `lcmaps_verify_account`.
     pub lcmaps_verify_account_policy: Spanned<String>,
     /// Variables of the caller that the payload gets.
     pub preserve_env_variables: Vec<Preserve>,
@@ -57,11 +55,9 @@ pub struct Glexec {
     pub allow_same_account: bool,
     /// Where records go.
     pub log_destination: LogDestination,
-    /// The log file.
     pub log_file: AbsolutePath,
     /// Which messages are written; audit records always are.
     pub log_level: LogLevel,
-    /// The syslog facility.
     pub syslog_facility: Facility,
     /// No audit record, no payload.
     pub audit_required: bool,
@@ -69,7 +65,6 @@ pub struct Glexec {
     pub service_user: String,
     /// A program of the site's to run after the payload.
     pub epilogue: Option<Spanned<AbsolutePath>>,
-    /// Its user.
     pub epilogue_user: String,
     /// Its group; empty: root's, or the user's own.
     pub epilogue_group: String,

@@ -26,13 +26,9 @@ use site::Site;
 /// The checked configuration of a call.
 #[derive(Debug)]
 pub struct Config {
-    /// `[glexec]`.
     pub glexec: Glexec,
-    /// `[isolation]`.
     pub isolation: Isolation,
-    /// `[agent]`.
     pub agent: Agent,
-    /// `[credentials]`.
     pub credentials: Credentials,
     /// `[tokens]`, where tokens are accepted.
     pub tokens: Option<Tokens>,

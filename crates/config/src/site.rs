@@ -14,7 +14,6 @@ pub struct Site {
     /// The host's certificate.
     #[serde(default = "certificate")]
     pub certificate: AbsolutePath,
-    /// Its key.
     #[serde(default = "key")]
     pub key: AbsolutePath,
     /// How long an answer counts, a tenth more or less.

@@ -92,7 +92,6 @@ impl TryFrom<String> for Umask {
 }
 
 impl Umask {
-    /// The bits.
     pub fn bits(self) -> u32 {
         self.0
     }
@@ -169,7 +168,6 @@ impl TryFrom<String> for Facility {
 }
 
 impl Facility {
-    /// The facility.
     pub fn get(self) -> syslog::Facility {
         self.0
     }
@@ -179,7 +177,6 @@ impl Facility {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Preserve {
-    /// This one.
     Name(String),
     /// Those that begin so.
     Prefix(String),

@@ -12,7 +12,6 @@ pub enum Pattern {
     Group(String),
     /// `.pool` or `pool*`: the pool's accounts, that is the name followed by digits only. The original took both forms.
     Pool(String),
-    /// An account.
     Account(String),
 }
 

@@ -7,9 +7,7 @@ const NOBODYS: [u32; 3] = [65534, 65535, u32::MAX];
 /// The smallest ids that a payload may get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// `min_uid`.
     pub min_uid: u32,
-    /// `min_gid`.
     pub min_gid: u32,
 }
 

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How an agent is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AgentState {

@@ -21,7 +21,6 @@ pub enum ProxyType {
 pub enum LimitedProxy {
     /// Take them like full ones.
     Accept,
-    /// Refuse them.
     Refuse,
     /// Take nothing else.
     Require,
@@ -94,7 +93,6 @@ fn rsa_bits<'de, D: Deserializer<'de>>(value: D) -> Result<u32, D::Error> {
 /// Most directories that links may lead to: the verifier may have 16 descriptors.
 const MAX_LINKED: usize = 4;
 
-/// `linked_directories`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(try_from = "Vec<AbsolutePath>")]
 pub struct LinkedDirectories(Vec<AbsolutePath>);
@@ -108,7 +106,6 @@ impl TryFrom<Vec<AbsolutePath>> for LinkedDirectories {
 }
 
 impl LinkedDirectories {
-    /// The paths.
     pub fn paths(&self) -> &[AbsolutePath] {
         &self.0
     }

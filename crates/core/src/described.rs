@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A proxy file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProxyFile {
@@ -20,11 +19,8 @@ pub struct ProxyFile {
 pub enum Part {
     /// One that can be read.
     Certificate {
-        /// What it is.
         kind: String,
-        /// Its subject.
         subject: String,
-        /// Its issuer.
         issuer: String,
         /// Its serial number.
         serial: String,
@@ -48,7 +44,6 @@ pub enum Part {
 pub enum Attributes {
     /// One that can be read.
     Ac {
-        /// The VO.
         vo: String,
         /// Who signed it.
         server: String,
@@ -56,7 +51,6 @@ pub enum Attributes {
         not_before: i64,
         /// Last second of validity.
         not_after: i64,
-        /// The FQANs.
         fqans: Vec<String>,
     },
     /// One that cannot.

@@ -23,7 +23,6 @@ macro_rules! catalogue {
                 match self { $( Field::$variant => $name, )* }
             }
 
-            /// The field of this name.
             pub fn from_name(name: &str) -> Option<Field> {
                 match name { $( $name => Some(Field::$variant), )* _ => None }
             }

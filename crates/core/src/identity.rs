@@ -248,7 +248,6 @@ pub enum Form {
     EndEntity,
     /// A proxy that inherits everything.
     FullProxy,
-    /// A limited proxy.
     LimitedProxy,
 }
 

@@ -34,7 +34,6 @@ const MAGIC: &str = "glexec-question";
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
-    /// What is asked.
     pub asked: Asked,
     /// The site's settings.
     pub settings: Credentials,
@@ -128,7 +127,6 @@ pub enum KeyRule {
 pub enum Certificates {
     /// It has: they go to the site's mapping service.
     With,
-    /// It has not.
     Without,
 }
 

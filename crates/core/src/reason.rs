@@ -65,7 +65,6 @@ macro_rules! catalogue {
                 match self { $( Reason::$variant => $code, )* }
             }
 
-            /// The reason with this code.
             pub fn from_code(code: &str) -> Option<Reason> {
                 Reason::ALL.iter().copied().find(|reason| reason.code() == code)
             }
@@ -298,7 +297,6 @@ impl Refusal {
         self
     }
 
-    /// The reason.
     pub fn reason(&self) -> Reason {
         self.reason
     }

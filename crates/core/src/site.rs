@@ -29,7 +29,6 @@ const MAX_SENTENCE: usize = 4096;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Person {
-    /// Who it is.
     pub identity: Identity,
     /// The certificates of the credential, leaf first, each as base64 of its DER.
     pub certificates: Vec<String>,
@@ -39,9 +38,7 @@ pub struct Person {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Asked {
-    /// [`VERSION`].
     pub version: u32,
-    /// The user.
     pub user: Person,
     /// The pilot, where it was judged.
     pub pilot: Option<Person>,
@@ -97,13 +94,11 @@ pub enum Mode {
     VerifyAccount,
 }
 
-/// The answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Answer {
     /// Yes, and as whom.
     Permit(Permit),
-    /// No.
     Deny(Denial),
 }
 
@@ -115,7 +110,6 @@ pub enum OwnGroups {
     None,
     /// Its primary group.
     Primary,
-    /// All.
     All,
 }
 
@@ -125,9 +119,7 @@ pub enum OwnGroups {
 pub struct Permit {
     /// The subject of the user that was judged.
     pub subject: Dn,
-    /// Its issuer.
     pub issuer: Dn,
-    /// The account.
     pub account: String,
     /// The primary group; without one it is the account's own.
     pub group: Option<String>,

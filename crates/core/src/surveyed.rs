@@ -20,7 +20,6 @@ pub struct Surveyed {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Authority {
-    /// The file.
     pub file: String,
     /// Its name.
     pub subject: String,
@@ -44,7 +43,6 @@ pub struct Vo {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Server {
-    /// The file.
     pub file: String,
     /// The CA at the end of each of its chains, or why it cannot be read.
     pub authorities: Result<Vec<String>, String>,
@@ -80,7 +78,6 @@ pub struct TokenIssuer {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyFile {
-    /// Where it is.
     pub path: String,
     /// When it was written, in seconds since 1970 UTC.
     pub written: Option<i64>,

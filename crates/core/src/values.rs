@@ -27,7 +27,6 @@ impl AbsolutePath {
         AbsolutePath(PathBuf::from(path))
     }
 
-    /// The path.
     pub fn as_path(&self) -> &Path {
         &self.0
     }
@@ -71,7 +70,6 @@ impl Lifetime {
         Lifetime(Duration::from_secs(seconds))
     }
 
-    /// As a duration.
     pub fn duration(self) -> Duration {
         self.0
     }

@@ -28,7 +28,6 @@ const MAGIC: &str = "glexec-verdict ";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Judged {
-    /// Who it is.
     pub identity: Identity,
     /// Lines for the log.
     pub notes: Vec<String>,

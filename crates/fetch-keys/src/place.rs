@@ -7,9 +7,7 @@ use std::fmt;
 /// An HTTPS URL without a user in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// The host.
     pub host: String,
-    /// Its port.
     pub port: u16,
     /// Path and query.
     pub path: String,

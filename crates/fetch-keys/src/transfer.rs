@@ -39,7 +39,6 @@ impl Client {
         Ok(Client { tls: TlsConnector::from(Arc::new(config)) })
     }
 
-    /// What is at a place.
     pub async fn get(&self, place: &Place) -> Result<Vec<u8>, String> {
         let got = tokio::time::timeout(PATIENCE, self.follow(place)).await;
         got.unwrap_or_else(|_| Err(format!("no answer within {} s", PATIENCE.as_secs())))

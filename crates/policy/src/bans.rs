@@ -58,7 +58,6 @@ impl Name {
     }
 }
 
-/// A ban.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ban {
@@ -90,7 +89,6 @@ pub struct List {
 pub enum Change {
     /// Bans, or bans otherwise.
     Add {
-        /// Whom.
         name: Name,
         /// Until when, in seconds since 1970 UTC.
         until: Option<i64>,

@@ -178,7 +178,6 @@ enum Decision {
 /// An account and groups, by name; well-formed, but not yet looked up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
-    /// The account.
     pub account: Option<String>,
     /// The primary group.
     pub group: Option<String>,
@@ -191,7 +190,6 @@ pub struct Names {
 pub enum Answer {
     /// Yes, and what comes with it.
     Permit(Names),
-    /// No.
     Deny {
         /// For the log.
         message: String,

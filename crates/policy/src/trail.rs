@@ -9,39 +9,31 @@ use std::path::{Path, PathBuf};
 pub enum Seen {
     /// A line of a file that counted.
     Line {
-        /// The file.
         file: PathBuf,
         /// The line's number, from 1.
         number: usize,
-        /// What it says for whom.
         says: String,
     },
     /// A line of a file that cannot be understood.
     PassedOver {
-        /// The file.
         file: PathBuf,
         /// The line's number and what is wrong with it.
         why: String,
     },
     /// A lease that is there.
     Lease {
-        /// Its path.
         path: PathBuf,
         /// The account or group that it leads to.
         of: String,
     },
     /// A lease that has to be made.
     NoLease {
-        /// Its path to be.
         path: PathBuf,
         /// What the names of the accounts or groups start with that it can lead to.
         pool: String,
     },
     /// What the site's service has answered.
-    Site {
-        /// The account.
-        account: String,
-    },
+    Site { account: String },
 }
 
 impl Seen {

@@ -27,7 +27,6 @@ struct Known {
     confirmed: Instant,
 }
 
-/// The bans.
 pub struct Bans {
     known: watch::Sender<Option<Known>>,
     /// Where monitors of running calls read it.

@@ -16,7 +16,6 @@ const DENIED: Duration = Duration::from_secs(30);
 pub type Outcome = Result<Answer, String>;
 /// Where those who wait hear of it.
 pub type Hears = watch::Receiver<Option<Outcome>>;
-/// Who tells them.
 pub type Tells = watch::Sender<Option<Outcome>>;
 
 /// What an answer depends on: who the user and the pilot are, by whatever proxy, and whether a lease may be made.
@@ -76,7 +75,6 @@ struct Entry {
 
 /// What there is for a question.
 pub enum Found {
-    /// The answer.
     Answer(Answer),
     /// Somebody asks already.
     Asked(Hears),

@@ -23,7 +23,6 @@ pub fn version_of_config() -> Option<Version> {
 pub struct Host {
     /// The certificate with what stands above it, as a file of PEM blocks.
     pub certificate: Vec<u8>,
-    /// The key.
     pub key: Zeroizing<Vec<u8>>,
 }
 
@@ -33,7 +32,6 @@ struct Now {
     node: Option<Arc<Node>>,
 }
 
-/// What is settled.
 pub struct Settled {
     host: Host,
     bans: Arc<Mutex<File>>,

@@ -14,7 +14,6 @@ pub const MAX_ACCOUNTS: usize = 1000;
 pub struct Account {
     /// Its name.
     pub account: String,
-    /// Who has it.
     pub lease: Option<Lease>,
 }
 
@@ -32,7 +31,6 @@ pub struct Lease {
     pub used: i64,
 }
 
-/// Reads accounts.
 pub fn read(bytes: &[u8]) -> Result<Vec<Account>, String> {
     let accounts: Vec<Account> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     if accounts.len() > MAX_ACCOUNTS {

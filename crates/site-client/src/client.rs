@@ -56,7 +56,6 @@ pub enum NoAnswer {
     /// The server could not be reached, is not who it should be, or spoke nonsense.
     #[error("{server}: {why}")]
     Failed {
-        /// Which one.
         server: String,
         /// What went wrong.
         why: String,
@@ -67,7 +66,6 @@ pub enum NoAnswer {
     /// A server answered with a status that is no answer: it does not know who asks (403), or has too much to do (503).
     #[error("{server}: status {status}: {text}")]
     Refused {
-        /// Which one.
         server: String,
         /// The HTTP status.
         status: u16,

@@ -145,7 +145,6 @@ pub struct SiteService {
     pub status: SocketAddr,
     /// The host's certificate.
     pub certificate: AbsolutePath,
-    /// Its key.
     pub key: AbsolutePath,
     /// The CA directory for hosts and operators.
     pub certdir: AbsolutePath,

@@ -26,10 +26,8 @@ pub struct Own {
 /// What is wrong with a certificate or a key of our own.
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
-    /// The certificates.
     #[error("the certificate file holds no certificate in PEM: {0}")]
     Certificates(String),
-    /// The key.
     #[error("the key file holds no private key in PEM without a password: {0}")]
     Key(String),
     /// The two together.

@@ -17,7 +17,6 @@ pub const MAX_ANSWER: usize = crate::bans::MAX_LIST;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
-    /// [`VERSION`].
     pub version: u32,
     /// The user's certificates, with the VOMS attributes inside.
     pub user: Chain,

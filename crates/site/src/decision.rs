@@ -30,9 +30,7 @@ use glexec_verify::{Matter, Trust, judge};
 /// What is known of a question so far, also where it is refused.
 #[derive(Debug, Default)]
 pub struct Known {
-    /// The user.
     pub user: Option<Identity>,
-    /// The pilot.
     pub pilot: Option<Identity>,
 }
 

@@ -21,7 +21,6 @@ pub enum End {
     Deny(&'static str),
 }
 
-/// A minute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Minute {
     /// Which one, since 1970 UTC.

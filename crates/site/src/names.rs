@@ -52,7 +52,6 @@ impl Names {
         self.0.borrow().get(index).cloned()
     }
 
-    /// The groups of a mapping.
     pub fn groups(&self, mapping: &Mapping) -> Outcome<Groups> {
         let named = |gid: TargetGid| {
             let nameless = || Refusal::new(Reason::SystemFailed, "a group of the mapping has no name");

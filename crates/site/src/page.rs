@@ -47,7 +47,6 @@ svg{width:100%;height:auto;border-bottom:1px solid var(--line)}.p{fill:var(--goo
 meter{width:8rem}
 ";
 
-/// A text as HTML has it.
 fn html(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -130,7 +129,6 @@ fn plot(out: &mut String, minutes: &[Minute]) {
     out.push_str("</svg>");
 }
 
-/// The document.
 pub fn document(shown: &Shown<'_>) -> String {
     let mut out = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>glexec-site</title>\

@@ -26,7 +26,6 @@ pub enum Profile {
 /// A question that was understood.
 #[derive(Debug)]
 pub struct Asked {
-    /// In which profile.
     pub profile: Profile,
     /// The identifier that the answer must name.
     pub id: String,

@@ -12,7 +12,6 @@ const MAX_ELEMENTS: usize = 2000;
 /// Most attributes of an element.
 const MAX_ATTRIBUTES: usize = 40;
 
-/// An element.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Element {
     /// Its name without prefix: what it means is told by where it stands.
@@ -39,7 +38,6 @@ impl Element {
         self.children.iter().filter(move |child| child.name == name)
     }
 
-    /// An attribute.
     pub fn attribute(&self, name: &str) -> Option<&str> {
         self.attributes.get(name).map(String::as_str)
     }

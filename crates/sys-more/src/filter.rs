@@ -9,7 +9,6 @@ use std::mem::offset_of;
 /// When a system call is allowed; all others end the process.
 #[derive(Clone, Copy, Debug)]
 pub enum Rule {
-    /// Always.
     Always,
     /// When none of the bits of a mask is set in the argument of this position.
     Without(usize, u32),

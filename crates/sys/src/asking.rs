@@ -23,7 +23,6 @@ const CHUNK: usize = 4096;
 /// Whom to ask, and how.
 #[derive(Clone, Copy, Debug)]
 pub struct Agent<'a> {
-    /// Its socket.
     pub socket: &'a Path,
     /// Whom it must run as: nobody else is believed.
     pub user: Uid,

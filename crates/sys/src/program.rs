@@ -60,11 +60,9 @@ pub enum Executable<'a> {
 pub struct Program<'a> {
     /// Whom it runs as, never root; `None` where whoever asks is nobody special.
     pub actor: Option<&'a Actor>,
-    /// Which it is.
     pub executable: Executable<'a>,
     /// Its argv[0].
     pub name: &'a OsStr,
-    /// Its arguments.
     pub arguments: &'a [String],
     /// What it gets on descriptors from 3 on; a gap stays closed.
     pub descriptors: &'a [Option<BorrowedFd<'a>>],

@@ -77,7 +77,6 @@ pub struct Line(OwnedFd);
 /// What came over a [`Line`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Heard {
-    /// A message.
     Message([u8; 5]),
     /// The other side is gone.
     Gone,
@@ -138,7 +137,6 @@ pub enum Sender {
 /// A signal that arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arrived {
-    /// Its number.
     pub number: i32,
     /// Who sent it.
     pub sender: Sender,
@@ -178,7 +176,6 @@ pub fn pause(signals: &SignalFd, patience: Duration) {
     let _ = signals.read_signal();
 }
 
-/// Waits for a signal or for the line.
 pub fn wait(signals: &SignalFd, line: &Line, patience: Option<Duration>) -> Result<Event, Errno> {
     let timeout = patience.map_or(PollTimeout::NONE, |time| PollTimeout::try_from(time).unwrap_or(PollTimeout::MAX));
     let mut fds = [PollFd::new(signals.as_fd(), PollFlags::POLLIN), PollFd::new(line.0.as_fd(), PollFlags::POLLIN)];
@@ -278,7 +275,6 @@ pub fn die_with(parent: Pid) -> Result<(), String> {
 pub enum Ended {
     /// By itself, with this code.
     Exited(i32),
-    /// By this signal.
     Signaled(i32),
 }
 
@@ -459,7 +455,6 @@ pub struct Place {
     pub pid: Pid,
     /// Process group.
     pub group: Pid,
-    /// Session.
     pub session: Pid,
 }
 

@@ -38,7 +38,6 @@ pub struct Way {
 /// A directory that was found, with all above it held.
 #[derive(Debug)]
 pub struct Found {
-    /// The way to it.
     pub way: Way,
     /// Every directory on the way, / first, itself last.
     held: Vec<OwnedFd>,
@@ -112,7 +111,6 @@ impl Found {
         Ok(Found { way: Way { root, steps }, held })
     }
 
-    /// The directory.
     pub fn directory(&self) -> BorrowedFd<'_> {
         // There is always / itself; AT_FDCWD is no directory of a caller's choice that could be taken for it.
         self.held.last().map_or(AT_FDCWD, AsFd::as_fd)
@@ -151,7 +149,6 @@ impl Way {
         std::iter::once(OsString::from("/")).chain(self.names_from(0)).collect()
     }
 
-    /// The path above it.
     pub fn path_above(&self) -> PathBuf {
         let mut path = self.path();
         path.pop();

@@ -32,7 +32,6 @@ pub enum Place {
 /// A certificate and where it comes from.
 #[derive(Clone, Debug)]
 pub struct Link {
-    /// The certificate.
     pub certificate: Certificate,
     /// Where it comes from.
     pub place: Place,

@@ -43,7 +43,6 @@ pub struct Matter<'a> {
     pub key: KeyRule,
 }
 
-/// Judges a credential.
 pub fn judge(matter: &Matter<'_>, policy: &Credentials, trust: &Trust, now: i64) -> Outcome<Judged> {
     // What is said of a file beside the client certificate names it.
     let what = match matter.holder {

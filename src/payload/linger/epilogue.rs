@@ -44,11 +44,9 @@ pub struct Epilogue {
 
 /// Who calls whom to run what.
 pub struct Facts<'a> {
-    /// The caller.
     pub caller: &'a Caller,
     /// Its supplementary groups.
     pub groups: &'a [Gid],
-    /// The target.
     pub target: &'a Mapping,
     /// The command.
     pub payload: &'a Payload,

@@ -50,7 +50,6 @@ use teller::Teller;
 
 /// What the three processes need to know.
 pub struct Lingering<'a> {
-    /// The call.
     pub call: Call,
     /// The payload, ready to run.
     pub prepared: Prepared,
@@ -58,7 +57,6 @@ pub struct Lingering<'a> {
     pub limits: Limits,
     /// The target account.
     pub target: &'a Mapping,
-    /// `[glexec]`.
     pub config: &'a Glexec,
     /// Where the payload gets a cgroup of its own.
     pub cgroups: Option<Cgroups>,

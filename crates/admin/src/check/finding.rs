@@ -23,7 +23,6 @@ pub enum State {
 }
 
 impl State {
-    /// The exit code.
     pub fn exit_code(self) -> u8 {
         match self {
             State::Ok => 0,
@@ -33,7 +32,6 @@ impl State {
         }
     }
 
-    /// The word for it.
     pub fn word(self) -> &'static str {
         match self {
             State::Ok => "ok",
@@ -73,7 +71,6 @@ impl State {
     }
 }
 
-/// One finding.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Finding {
     /// How bad it is.

@@ -27,7 +27,6 @@ const NAMED: usize = 10;
 /// What was found, and the pools that accounts are taken from.
 #[derive(Debug, Default)]
 pub struct Maps {
-    /// The findings.
     pub findings: Vec<Finding>,
     /// What pools' accounts begin with.
     pub pools: BTreeSet<String>,

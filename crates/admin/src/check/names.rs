@@ -6,7 +6,6 @@ use glexec_core::spelling::{Piece, as_printed, pieces};
 use glexec_policy::files::banned;
 use glexec_policy::files::map_file::{Line, lines};
 
-/// What a list is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum List {
     /// It gives something: an exact spelling counts.

@@ -24,9 +24,7 @@ const SOON: i64 = DAY;
 /// What was found, and the issuers whose tokens are accepted.
 #[derive(Debug, Default)]
 pub struct Checked {
-    /// The findings.
     pub findings: Vec<Finding>,
-    /// The issuers.
     pub issuers: Vec<TokenIssuer>,
 }
 

@@ -5,7 +5,6 @@ use clap::ArgMatches;
 use serde_json::Value;
 use std::io::{Result, Write};
 
-/// In which form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// For people.

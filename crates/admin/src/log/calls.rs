@@ -15,7 +15,6 @@ use std::io::Error;
 /// How many calls may wait for the end of an older one before that is shown without its end.
 const MOST_WAITING: usize = 50_000;
 
-/// A call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     start: i64,

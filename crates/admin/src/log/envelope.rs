@@ -9,7 +9,6 @@ use std::borrow::Cow;
 pub struct Envelope<'a> {
     /// When it was written, in microseconds since 1970 UTC.
     pub time: i64,
-    /// The host that it is from.
     pub host: &'a str,
     /// The message.
     pub text: &'a str,
@@ -40,7 +39,7 @@ pub fn of_line<'a>(line: &'a str, zone: &Zone) -> Option<Envelope<'a>> {
     }
 }
 
-/// `<29>`
+/// What is behind `<29>`.
 fn after_priority(line: &str) -> &str {
     let number = |text: &str| !text.is_empty() && text.len() <= 3 && text.bytes().all(|b| b.is_ascii_digit());
     match line.strip_prefix('<').and_then(|rest| rest.split_once('>')) {

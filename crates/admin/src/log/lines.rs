@@ -75,7 +75,6 @@ impl<R: Read> Lines<R> {
         }
     }
 
-    /// The next line.
     pub fn next_line(&mut self) -> Result<Option<Line<'_>>, Error> {
         match &mut self.source {
             Source::Plain(source) => next(source, &mut self.line),

@@ -14,14 +14,12 @@ pub const BEGINNINGS: [&str; 2] = ["event=start call=", "event=end call="];
 pub enum Event {
     /// It was decided.
     Start,
-    /// It has ended.
     End,
 }
 
 /// A record of the form that glexec gives them.
 #[derive(Debug)]
 pub struct Read<'a> {
-    /// Which.
     pub event: Event,
     /// The call's id.
     pub call: u64,

@@ -20,7 +20,6 @@ struct Refused {
     calls: u64,
     /// The first time.
     first: i64,
-    /// The last.
     last: i64,
     /// What the last one said.
     said: String,

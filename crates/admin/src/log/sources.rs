@@ -46,7 +46,6 @@ enum Place {
 
 /// A log that is being read.
 pub struct Opened {
-    /// Its lines.
     pub lines: Lines<Box<dyn Read>>,
     program: Option<Program>,
 }
@@ -84,7 +83,6 @@ impl Source {
         Source { name: name.to_owned(), size: 0, written: micros(SystemTime::now()), place }
     }
 
-    /// Opens it.
     pub fn open(self) -> Result<Opened, Error> {
         let (inner, program): (Box<dyn Read>, _) = match self.place {
             Place::File(path) => (Box::new(plain::open(&path)?.0), None),

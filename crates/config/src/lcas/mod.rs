@@ -15,7 +15,6 @@ pub enum Whose {
     User,
     /// The pilot's, where it has a proxy of its own.
     Pilot,
-    /// Both.
     Both,
 }
 
@@ -32,7 +31,6 @@ pub enum Format {
 /// What becomes of a proxy without VOMS attributes in a `voms` plug-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WithoutVoms {
-    /// It is refused.
     Refused,
     /// It passes where the list has the person's name (`use_user_dn`).
     ByName,
@@ -66,10 +64,7 @@ pub enum Plugin {
         file: AbsolutePath,
     },
     /// What may be run.
-    CheckExecutable {
-        /// The commands.
-        commands: Vec<AbsolutePath>,
-    },
+    CheckExecutable { commands: Vec<AbsolutePath> },
     /// A program of the site's.
     Exec(Exec),
     /// The site's mapping service.

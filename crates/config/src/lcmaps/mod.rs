@@ -128,7 +128,6 @@ pub enum Members {
 /// What to do with a lease of the same name on an account of another pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inconsistency {
-    /// Refuse.
     Refuse,
     /// Make a new lease in the right pool (`override_inconsistency`).
     Override,
@@ -159,7 +158,6 @@ pub enum FirstGroup {
 pub enum Unmapped {
     /// The plug-in fails (`mapall`).
     Fails,
-    /// It is passed over.
     PassedOver,
 }
 
@@ -195,7 +193,6 @@ pub struct Poolaccount {
 /// The options of `voms_localgroup`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VomsLocalgroup {
-    /// The groupmapfile.
     pub groupmapfile: AbsolutePath,
     /// What becomes of the groups.
     pub rules: GroupRules,

@@ -15,9 +15,7 @@ const LEASES: [&[u8]; 2] = [b"%2f", b"token%3a"];
 /// What an account of a pool is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Free.
     Free,
-    /// Leased.
     Leased(Lease),
     /// Just being claimed or changed by somebody.
     Changing,
@@ -39,12 +37,9 @@ pub struct Lease {
     pub(super) entry: Entry,
 }
 
-/// An account of a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolAccount {
-    /// Its name.
     pub name: String,
-    /// What it is.
     pub standing: Standing,
 }
 

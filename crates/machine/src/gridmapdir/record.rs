@@ -6,7 +6,6 @@ use glexec_core::identity::MAX_DN;
 /// Longest record in bytes, with room for the time and the longest name that an account may have.
 pub(super) const MAX_RECORD: usize = MAX_DN + 32 + 256;
 
-/// A record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Record {
     /// The holder's exact name.

@@ -24,7 +24,6 @@ const COOLING: Duration = Duration::from_secs(3600);
 pub(super) enum Held {
     /// There is none.
     Nothing,
-    /// An account.
     Account(String, Entry),
     /// No account any more: its file is gone.
     Orphan,

@@ -45,7 +45,6 @@ pub struct Banned {
 }
 
 impl Banned {
-    /// A person.
     pub fn person(dn: &Dn) -> Self {
         if dn.is_of_token() {
             return Banned::user_of_token(dn.as_str());

@@ -89,7 +89,6 @@ pub struct Authorized<'a> {
 }
 
 impl<'a> Authorized<'a> {
-    /// The user.
     pub fn user(&self) -> &'a Identity {
         self.user
     }

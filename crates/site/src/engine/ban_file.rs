@@ -33,7 +33,6 @@ impl BanFile {
         Ok((directory.map_err(|error| unavailable(error.to_string()))?, name))
     }
 
-    /// The list.
     pub fn read(&self) -> Outcome<List> {
         let (directory, name) = self.place()?;
         self.read_in(&directory, name)

@@ -22,12 +22,10 @@ use tokio::runtime::Handle;
 pub enum Engine {
     /// Gridmapdirs, which other hosts and the C library may use at the same time, and a file of bans.
     Gridmapdir(Leasing, BanFile),
-    /// A database.
     Postgresql(Box<Database>),
 }
 
 impl Engine {
-    /// Starts what is configured.
     pub fn start(configured: &Configured, runtime: Handle) -> Result<Self, String> {
         Ok(match configured {
             Configured::Gridmapdir { bans } => Engine::Gridmapdir(Leasing, BanFile::new(bans.clone())),
@@ -43,7 +41,6 @@ impl Engine {
         }
     }
 
-    /// Its leases.
     pub fn leases(&self) -> &dyn Leases {
         match self {
             Engine::Gridmapdir(leasing, _) => leasing,
@@ -59,7 +56,6 @@ impl Engine {
         }
     }
 
-    /// Changes the bans.
     pub fn change_bans(&self, change: &Change, by: &str, now: i64) -> Outcome<Changed> {
         match self {
             Engine::Gridmapdir(_, file) => file.change(change, by, now),

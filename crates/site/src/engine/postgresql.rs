@@ -33,7 +33,6 @@ const ATTEMPTS: u32 = 200;
 /// Seconds after which a use is noted again.
 const NOTED_FOR: i64 = 60;
 
-/// The database.
 pub struct Database {
     config: Config,
     runtime: Handle,
@@ -161,12 +160,10 @@ impl Database {
         })
     }
 
-    /// The bans.
     pub fn bans(&self) -> Outcome<List> {
         not_older(self.run(async |transaction| list(transaction).await)?, &self.seen)
     }
 
-    /// Changes the bans.
     pub fn change_bans(&self, change: &Change, by: &str, now: i64) -> Outcome<Changed> {
         self.run(async |transaction| {
             transaction.query_one("select bans from glexec_state for update", &[]).await?;
@@ -193,7 +190,6 @@ impl Database {
         })
     }
 
-    /// Accounts after this one.
     pub fn accounts(&self, after: &str) -> Outcome<Vec<Account>> {
         let limit = i64::try_from(MAX_ACCOUNTS).unwrap_or(i64::MAX);
         self.run(async |transaction| {

@@ -32,7 +32,6 @@ impl Algorithm {
         })
     }
 
-    /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Algorithm::RS256 => "RS256",
@@ -43,7 +42,6 @@ impl Algorithm {
         }
     }
 
-    /// Its digest.
     pub fn digest(self) -> Digest {
         match self {
             Algorithm::RS256 | Algorithm::ES256 => Digest::Sha256,

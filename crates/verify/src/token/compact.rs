@@ -25,7 +25,6 @@ pub struct Unproved<'a> {
     pub kid: String,
     /// The claims; duplicates are still in them.
     pub claims: Object,
-    /// The signature.
     pub signature: Vec<u8>,
 }
 

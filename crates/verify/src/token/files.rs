@@ -15,7 +15,6 @@ const MAX_FILES: usize = 500;
 /// The directories, open.
 #[derive(Debug)]
 pub struct Files {
-    /// `issuers`.
     pub issuers: Directory,
     /// `jwks`, those that there are, in their order.
     pub jwks: Vec<Directory>,

@@ -31,7 +31,6 @@ pub struct Issuer {
     vo: Option<String>,
     #[serde(default)]
     vos: Vec<String>,
-    /// The profile.
     pub profile: Profile,
     /// Whom a token must be meant for: one of these.
     pub audiences: Vec<String>,

@@ -7,18 +7,15 @@ use std::fmt;
 /// Deepest nesting; tokens and key sets have four levels.
 const MAX_DEPTH: u8 = 16;
 
-/// A value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// null, true or false: no claim that is looked at is one.
     Word,
     /// A number, without its fraction; `None` where it is beyond 64 bits.
     Number(Option<i64>),
-    /// A text.
     Text(String),
     /// An array.
     List(Vec<Value>),
-    /// An object.
     Object(Object),
 }
 
@@ -27,7 +24,6 @@ pub enum Value {
 pub struct Object(Vec<(String, Value)>);
 
 impl Value {
-    /// The text.
     pub fn text(&self) -> Option<&str> {
         match self {
             Value::Text(text) => Some(text),
@@ -35,7 +31,6 @@ impl Value {
         }
     }
 
-    /// The object.
     pub fn object(&self) -> Option<&Object> {
         match self {
             Value::Object(object) => Some(object),

@@ -28,7 +28,6 @@ pub struct Keys {
 /// A key that fits an algorithm.
 #[derive(Debug)]
 pub enum Key {
-    /// RSA.
     Rsa {
         /// n, without leading zeros.
         modulus: Vec<u8>,
@@ -37,7 +36,6 @@ pub enum Key {
     },
     /// A point on a curve.
     Ec {
-        /// The curve.
         curve: Curve,
         /// The point, uncompressed.
         point: Vec<u8>,

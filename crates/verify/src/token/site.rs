@@ -7,9 +7,7 @@ use glexec_core::reason::Outcome;
 /// The site's rules for all issuers, in seconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
-    /// `clock_skew`.
     pub clock_skew: i64,
-    /// `max_lifetime`.
     pub max_lifetime: i64,
 }
 

@@ -88,7 +88,6 @@ impl Ahead {
         }
     }
 
-    /// The certificate in a file.
     pub fn certificate(&self, file: &OpenFile) -> Option<Rc<Certificate>> {
         let certificates = self.certificates.borrow();
         let kept = certificates.get(&file.version())?;
@@ -114,7 +113,6 @@ impl Ahead {
         (of == ca && *accepted == Accepted::by(policy)).then(|| verified.clone())
     }
 
-    /// Keeps a CRL that was verified.
     pub fn keep_crl(&self, file: &OpenFile, ca: Vec<u8>, policy: &Credentials, verified: Verified) {
         let bytes = verified.crl.bytes().saturating_add(ca.len());
         if self.room(file, bytes) {

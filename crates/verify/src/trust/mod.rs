@@ -29,7 +29,6 @@ use glexec_sys::dir::{Directory, OpenFile};
 use std::ffi::OsStr;
 use std::rc::Rc;
 
-/// What is trusted.
 #[derive(Debug)]
 pub struct Trust {
     /// The CA directory.

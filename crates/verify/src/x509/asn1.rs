@@ -12,19 +12,13 @@ use der::{DateTime, Decode, Header, Reader, SliceReader};
 
 /// Identifier octets of the types that occur.
 pub mod tag {
-    /// BOOLEAN.
     pub const BOOLEAN: u8 = 0x01;
-    /// INTEGER.
     pub const INTEGER: u8 = 0x02;
-    /// BIT STRING.
     pub const BIT_STRING: u8 = 0x03;
-    /// OCTET STRING.
     pub const OCTET_STRING: u8 = 0x04;
-    /// NULL.
     pub const NULL: u8 = 0x05;
     /// OBJECT IDENTIFIER.
     pub const OID: u8 = 0x06;
-    /// ENUMERATED.
     pub const ENUMERATED: u8 = 0x0a;
     /// UTF8String.
     pub const UTF8: u8 = 0x0c;
@@ -38,7 +32,6 @@ pub mod tag {
     pub const IA5: u8 = 0x16;
     /// UTCTime.
     pub const UTC_TIME: u8 = 0x17;
-    /// GeneralizedTime.
     pub const GENERALIZED_TIME: u8 = 0x18;
     /// VisibleString.
     pub const VISIBLE: u8 = 0x1a;
@@ -46,9 +39,7 @@ pub mod tag {
     pub const UNIVERSAL: u8 = 0x1c;
     /// BMPString.
     pub const BMP: u8 = 0x1e;
-    /// SEQUENCE.
     pub const SEQUENCE: u8 = 0x30;
-    /// SET.
     pub const SET: u8 = 0x31;
 
     /// rfc822Name of a GeneralName (RFC 5280 section 4.2.1.6).

@@ -27,15 +27,10 @@ pub mod oid {
     oids! {
         /// subjectKeyIdentifier.
         SUBJECT_KEY_ID "2.5.29.14";
-        /// keyUsage.
         KEY_USAGE "2.5.29.15";
-        /// subjectAltName.
         SUBJECT_ALT_NAME "2.5.29.17";
-        /// issuerAltName.
         ISSUER_ALT_NAME "2.5.29.18";
-        /// basicConstraints.
         BASIC_CONSTRAINTS "2.5.29.19";
-        /// nameConstraints.
         NAME_CONSTRAINTS "2.5.29.30";
         /// cRLDistributionPoints: CRLs come from the trust directory, never from where a certificate points.
         CRL_POINTS "2.5.29.31";
@@ -53,9 +48,7 @@ pub mod oid {
         VOMS "1.3.6.1.4.1.8005.100.100.5";
         /// anyExtendedKeyUsage.
         ANY_PURPOSE "2.5.29.37.0";
-        /// serverAuth.
         SERVER_AUTH "1.3.6.1.5.5.7.3.1";
-        /// clientAuth.
         CLIENT_AUTH "1.3.6.1.5.5.7.3.2";
     }
 }
@@ -103,10 +96,8 @@ impl From<NameError> for Fault {
     }
 }
 
-/// An extension.
 #[derive(Clone, Debug)]
 pub struct Extension {
-    /// What it is.
     pub oid: ObjectIdentifier,
     /// Whether who does not know it must refuse.
     pub critical: bool,
@@ -160,7 +151,6 @@ pub struct AlternativeNames {
 /// The name of a signature algorithm: its object identifier and the DER of its parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Algorithm {
-    /// The object identifier.
     pub oid: ObjectIdentifier,
     /// The parameters' DER, empty where there are none.
     pub parameters: Vec<u8>,
@@ -184,7 +174,6 @@ pub struct Signed<Bytes = Vec<u8>> {
     pub body: Bytes,
     /// The algorithm that stands outside.
     pub algorithm: Algorithm,
-    /// The signature.
     pub signature: Bytes,
 }
 
@@ -208,20 +197,17 @@ impl Signed {
     }
 }
 
-/// A certificate.
 #[derive(Clone, Debug)]
 pub struct Certificate {
     /// The whole DER.
     pub der: Vec<u8>,
     /// What is signed, and the signature.
     pub signed: Signed,
-    /// Version: 1, 2 or 3.
+    /// 1, 2 or 3.
     pub version: u8,
     /// Serial number.
     pub serial: Serial,
-    /// Issuer.
     pub issuer: Name,
-    /// Subject.
     pub subject: Name,
     /// First second of validity, since 1970 UTC.
     pub not_before: i64,
@@ -237,7 +223,6 @@ pub struct Certificate {
     pub is_ca: bool,
     /// basicConstraints: how many CAs that are not self-issued may stand below.
     pub path_length: Option<u64>,
-    /// nameConstraints.
     pub name_constraints: Option<NameConstraints>,
 }
 

@@ -127,7 +127,6 @@ impl Name {
         Ok(Name { der: der.to_vec(), rdns, text: Dn::try_from(text).map_err(|_| refused)? })
     }
 
-    /// The DER.
     pub fn der(&self) -> &[u8] {
         &self.der
     }

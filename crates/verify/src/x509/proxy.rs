@@ -22,9 +22,7 @@ pub type Broken = (Reason, String);
 /// What a proxy says about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proxy {
-    /// Its generation.
     pub generation: ProxyType,
-    /// Whether it is limited.
     pub limited: bool,
     /// How many proxies may stand below it.
     pub path_length: Option<u64>,

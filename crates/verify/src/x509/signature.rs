@@ -83,11 +83,8 @@ impl RsaKey<'_> {
 /// The curves that are accepted (FIPS 186-5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Curve {
-    /// P-256.
     P256,
-    /// P-384.
     P384,
-    /// P-521.
     P521,
 }
 
@@ -124,7 +121,6 @@ impl Curve {
 /// A public key on an elliptic curve.
 #[derive(Clone, Copy, Debug)]
 pub struct EcPublicKey<'a> {
-    /// The curve.
     pub curve: Curve,
     /// The point on it, uncompressed (SEC 1 section 2.3.3).
     pub point: &'a [u8],

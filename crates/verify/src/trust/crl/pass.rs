@@ -39,7 +39,6 @@ pub struct Head {
     pub issuer: Vec<u8>,
     /// thisUpdate, in seconds since 1970 UTC.
     pub this_update: i64,
-    /// nextUpdate.
     pub next_update: i64,
     has_extensions: bool,
 }
@@ -59,7 +58,6 @@ pub struct Rest {
     pub scope: Result<Scope, Malformed>,
     /// The digest of the signed bytes.
     pub hash: Vec<u8>,
-    /// The signature.
     pub signature: Vec<u8>,
     /// How many bytes the CRL has.
     pub size: usize,

@@ -41,7 +41,6 @@ pub enum KeyFormat {
 pub struct PrivateKey {
     /// How it is wrapped.
     pub format: KeyFormat,
-    /// The DER.
     pub der: Zeroizing<Vec<u8>>,
 }
 
@@ -50,7 +49,6 @@ pub struct PrivateKey {
 pub struct Contents {
     /// The certificates in DER, in the order of the file.
     pub certificates: Vec<Vec<u8>>,
-    /// The private key.
     pub key: Option<PrivateKey>,
     /// The labels of the blocks that were passed over, each once, not more than [`MAX_FOREIGN`] and cut to a length; they
     /// are the caller's bytes.
