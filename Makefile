@@ -84,6 +84,7 @@ bench: packages build  ## measure, beside others too (root or sudo): ROUNDS=100 
 # The engine needs nightly: rustup toolchain install nightly && cargo install cargo-fuzz --locked
 FUZZ_SECONDS = 20
 MUTATIONS = 1000000
+AGENT_MUTATIONS = 20000
 FUZZ_CALLS = 5000
 FUZZ_SEED = 2
 fuzz: packages build  ## fuzz every target for FUZZ_SECONDS=20 each, then MUTATIONS=1000000 of a good file, then FUZZ_CALLS=5000 random calls (root)
@@ -95,7 +96,9 @@ fuzz: packages build  ## fuzz every target for FUZZ_SECONDS=20 each, then MUTATI
 		! grep -q 'ERROR' "work/$$target.log" || exit 1; \
 	done
 	@rm -rf /tmp/glexec-fuzz-[0-9]*
-	@MUTATIONS=$(MUTATIONS) $(CARGO) test --locked --release --quiet --test trust mutation -- --nocapture
+	@MUTATIONS=$(MUTATIONS) $(CARGO) test --locked --release --quiet --test trust no_mutation -- --nocapture
+	@echo "fuzz: $(AGENT_MUTATIONS) mutations, each by the agent and by the verifier's program"
+	@$(SUDO) env GLEXEC_UNDER_TEST=$(PROGRAM) AGENT_MUTATIONS=$(AGENT_MUTATIONS) $(call test-binary,trust) of_mutations
 	@echo "fuzz: $(FUZZ_CALLS) random calls of the installed program"
 	@$(SUDO) env GLEXEC_UNDER_TEST=$(PROGRAM) FUZZ_CALLS=$(FUZZ_CALLS) FUZZ_SEED=$(FUZZ_SEED) $(call test-binary,attacks) whole
 

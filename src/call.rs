@@ -104,6 +104,7 @@ impl Call {
         }
         if let Some(verified) = &known.verified {
             self.record.identities(&verified.user, verified.any_pilot());
+            self.record.judge(verified.judge);
             for note in &verified.notes {
                 self.note(note);
             }

@@ -51,6 +51,27 @@ pub struct VerifiedIdentity {
     pub certificates: Certified,
     /// For the log.
     pub notes: Vec<String>,
+    /// Who judged.
+    pub judge: Judge,
+}
+
+/// Who judges credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judge {
+    /// The agent, all of them.
+    Agent,
+    /// The verifier's program, one of them at least.
+    Program,
+}
+
+impl Judge {
+    /// As records say it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Judge::Agent => "agent",
+            Judge::Program => "program",
+        }
+    }
 }
 
 /// Certificates, leaf first, each as base64 of its DER.
@@ -117,6 +138,7 @@ impl<'a> Verifier<'a> {
         let files = files.into_iter().filter_map(|(holder, key, file)| Some((holder, key, file?)));
         let (proxies, tokens): (Vec<_>, Vec<_>) = files.partition(|(.., file)| file.kind == Kind::Proxy);
         let mut judged: Vec<(Holder, Outcome<Judged>)> = Vec::new();
+        let mut judges = Vec::new();
         if !proxies.is_empty() {
             let trust = Trust::open(self.settings)?;
             let asked = |holder, key| {
@@ -124,17 +146,22 @@ impl<'a> Verifier<'a> {
                 let certificates = if asks { Certificates::With } else { Certificates::Without };
                 Asked::Judge { holder, key, certificates }
             };
-            judged.extend(self.judge(&proxies, asked, &trust.descriptors(), agent)?);
+            let (verdicts, judge) = self.judge(&proxies, asked, &trust.descriptors(), agent)?;
+            judged.extend(verdicts);
+            judges.push(judge);
         }
         if !tokens.is_empty() {
             let settings = config.tokens.as_ref().ok_or_else(|| failed("a token without a table [tokens]"))?;
             let trust = TokenTrust::open(settings)?;
             let asked = |holder, _| Asked::JudgeToken { holder, tokens: settings.clone() };
-            judged.extend(self.judge(&tokens, asked, &trust.descriptors(), agent)?);
+            let (verdicts, judge) = self.judge(&tokens, asked, &trust.descriptors(), agent)?;
+            judged.extend(verdicts);
+            judges.push(judge);
         }
         // The user's first, whatever it is: what is said of it counts before the others.
         judged.sort_by_key(|(holder, _)| *holder != Holder::User);
-        together(judged.into_iter())
+        let judge = if judges.contains(&Judge::Program) { Judge::Program } else { Judge::Agent };
+        Ok(VerifiedIdentity { judge, ..together(judged.into_iter())? })
     }
 
     /// Judges credentials of one kind.
@@ -144,17 +171,17 @@ impl<'a> Verifier<'a> {
         asked: impl Fn(Holder, KeyRule) -> Asked,
         given: &[Option<BorrowedFd<'_>>],
         agent: Option<&Agent<'_>>,
-    ) -> Outcome<Vec<(Holder, Outcome<Judged>)>> {
+    ) -> Outcome<(Vec<(Holder, Outcome<Judged>)>, Judge)> {
         let questions =
             self.write(files.iter().map(|(holder, key, file)| (asked(*holder, *key), file.bytes())).collect())?;
-        let judged = match agent.map_or(Ok(None), |agent| agent.judge(&questions, given))? {
-            Some(judged) => judged,
+        let (judged, judge): (Vec<_>, _) = match agent.map_or(Ok(None), |agent| agent.judge(&questions, given))? {
+            Some(judged) => (judged, Judge::Agent),
             None => {
                 let answers = self.run(&questions, given, MAX_VERDICT)?;
-                answers.into_iter().map(|answer| verdict::judged(&answer?)).collect()
+                (answers.into_iter().map(|answer| verdict::judged(&answer?)).collect(), Judge::Program)
             }
         };
-        Ok(files.iter().map(|(holder, ..)| *holder).zip(judged).collect())
+        Ok((files.iter().map(|(holder, ..)| *holder).zip(judged).collect(), judge))
     }
 
     /// Whether a file is a person's proxy, or token, by which they are known.
@@ -268,7 +295,8 @@ pub fn together(verdicts: impl Iterator<Item = (Holder, Outcome<Judged>)>) -> Ou
     }
     let ((source, source_token), (pilot, pilot_token)) = (sources, pilots);
     let (user, certificates) = (user.ok_or_else(nobody)?, certified);
-    Ok(VerifiedIdentity { user, source, source_token, pilot, pilot_token, certificates, notes })
+    let judge = Judge::Program;
+    Ok(VerifiedIdentity { user, source, source_token, pilot, pilot_token, certificates, notes, judge })
 }
 
 fn nobody() -> Refusal {

@@ -140,6 +140,7 @@ impl Machine for Verified {
             pilot_token: None,
             certificates: Certified::default(),
             notes: Vec::new(),
+            judge: glexec::verifier::Judge::Program,
         })
     }
 

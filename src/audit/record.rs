@@ -3,6 +3,7 @@
 use crate::invocation::caller::Caller;
 use crate::invocation::command_line::Job;
 use crate::invocation::environment::Environment;
+use crate::verifier::Judge;
 use glexec_core::escape::{quoted, shortened, visible, width};
 use glexec_core::field::Field;
 use glexec_core::identity::{Identity, Proof, TokenProof};
@@ -128,6 +129,11 @@ impl Record {
             self.set(Field::Vo, vo.as_bytes(), MAX_TEXT);
         }
         self.set_list(Field::Fqans, user.fqans.iter().map(|fqan| fqan.as_str()));
+    }
+
+    /// Who judged the credentials.
+    pub fn judge(&mut self, judge: Judge) {
+        self.set(Field::Verifier, judge.name().as_bytes(), MAX_TEXT);
     }
 
     fn token(&mut self, token: &TokenProof) {

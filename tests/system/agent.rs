@@ -36,7 +36,7 @@ fn it_judges_instead_of_the_program_and_one_call_after_the_other() {
         pilot.glexec(["id", "-un"]).exits(0);
     }
     let record = pilot.glexec(["true"]).record();
-    assert!(record["user_dn"].contains("Alice") || !record["user_dn"].is_empty(), "{record:?}");
+    assert!(record["user_dn"].contains("Alice") && record["verifier"] == "agent", "{record:?}");
     assert_eq!(complaints(&site), 0);
 }
 
@@ -44,7 +44,8 @@ fn it_judges_instead_of_the_program_and_one_call_after_the_other() {
 fn without_an_agent_the_program_judges_and_the_log_says_so_once_a_minute() {
     let site = Site::new();
     let pilot = site.pilot().credential("alice");
-    pilot.glexec(["true"]).exits(0);
+    let run = pilot.glexec(["true"]);
+    assert_eq!(run.exits(0).record()["verifier"], "program");
     let agent = start(&site);
     pilot.glexec(["true"]).exits(0);
     assert_eq!(complaints(&site), 0, "nothing to complain of before it was started and while it runs");
@@ -98,7 +99,7 @@ fn with_impostor<'s>(site: &'s Site, user: &str, then: &str) -> Running<'s> {
 
 #[test]
 fn nobody_but_the_service_user_is_believed() {
-    let alice = r#"glexec-verdict 1\n{"answered":{"identity":{"subject":"/CN=Root","issuer":"/CN=CA","serial":"01","form":"full-proxy","not_after":4000000000,"fqans":[]},"notes":[]}}"#;
+    let alice = r#"glexec-verdict 2\n{"answered":{"identity":{"subject":"/CN=Root","proof":{"x509":{"issuer":"/CN=CA","serial":"01","form":"full-proxy"}},"not_after":4000000000,"fqans":[]},"notes":[]}}"#;
     let say = format!("line.sendall(b'{alice}'); line.close()");
     for user in ["root", "pilot"] {
         let site = Site::new();

@@ -61,6 +61,33 @@ fn is_used(site: &Site) {
     site.pilot().credential("alice").glexec(["id", "-un"]).succeeds_with("alice\n");
 }
 
+/// What the service manager is told is written down, and it says that it runs.
+fn with_service_manager(site: &Site) {
+    site.sh("mkdir -p /run/systemd/system");
+    for program in ["deb-systemd-invoke", "systemctl"] {
+        // Enabling is no more than links.
+        let script = format!(
+            "#!/bin/sh\necho \"$*\" >> /root/manager\ncase \"$*\" in --root*) exec /usr/bin/{program} \"$@\";; esac\n"
+        );
+        site.write(&format!("/usr/local/bin/{program}"), script);
+        site.chmod(&format!("/usr/local/bin/{program}"), 0o755);
+    }
+}
+
+/// The units that are enabled.
+fn enabled(site: &Site) -> String {
+    site.sh("find /etc/systemd/system -type l -name 'glexec*' -printf '%f\n' 2> /dev/null | sort -u")
+}
+
+const UNITS: [&str; 3] = ["glexec-agent.service", "glexec-agent.socket", "glexec-sweep.timer"];
+
+/// Whether the service manager was told to do this with all of them.
+fn told(site: &Site, verb: &str) -> bool {
+    let told = site.read("/root/manager");
+    let lines: Vec<&str> = told.lines().filter(|line| line.split(' ').any(|word| word == verb)).collect();
+    UNITS.iter().all(|unit| lines.iter().any(|line| line.contains(unit)))
+}
+
 /// What is left has no setuid bit, and none of the programs.
 fn is_removed(site: &Site) {
     assert_eq!(
@@ -74,7 +101,10 @@ fn is_removed(site: &Site) {
 fn the_debian_package_is_installed_upgraded_removed_and_purged() {
     let site = debian_site();
     let dpkg = |arguments: &str| site.sh(&format!("DEBIAN_FRONTEND=noninteractive dpkg {arguments} 2>&1"));
+    with_service_manager(&site);
     dpkg("-i /root/glexec.deb");
+    assert_eq!(enabled(&site), UNITS.join("\n") + "\n");
+    assert!(told(&site, "start") && !told(&site, "stop"));
     is_installed(&site);
     is_configured(&site);
 
@@ -88,10 +118,12 @@ fn the_debian_package_is_installed_upgraded_removed_and_purged() {
     is_used(&site);
 
     dpkg("-r glexec");
+    assert!(told(&site, "stop"), "nothing runs on");
     is_removed(&site);
     assert!(site.exists("/etc/glexec.conf") && site.exists("/var/log/glexec/glexec.log"));
     site.sh("mkdir -p -m 700 /run/glexec");
     dpkg("-P glexec");
+    assert_eq!(enabled(&site), "");
     assert_eq!(
         site.sh("ls -d /run/glexec /etc/glexec.conf* /etc/logrotate.d/glexec /var/log/glexec 2> /dev/null || :"),
         ""
@@ -132,7 +164,10 @@ fn the_python_library_is_a_debian_package_of_its_own_and_a_wheel() {
 fn the_rpm_package_is_installed_upgraded_and_removed() {
     let site = red_hat_site();
     let rpm = |arguments: &str| site.sh(&format!("rpm --dbpath /var/lib/rpm {arguments} 2>&1"));
+    with_service_manager(&site);
     rpm("-i --nodeps /root/glexec.rpm"); // Debian's rpm knows of no other package
+    assert_eq!(enabled(&site), UNITS.join("\n") + "\n");
+    assert!(told(&site, "restart") && !told(&site, "stop"));
     is_installed(&site);
     is_configured(&site);
 
@@ -150,6 +185,7 @@ fn the_rpm_package_is_installed_upgraded_and_removed() {
 
     site.sh("mkdir -p -m 700 /run/glexec");
     rpm("-e glexec");
+    assert!(told(&site, "stop") && enabled(&site).is_empty(), "nothing runs on");
     is_removed(&site);
     assert!(!site.exists("/run/glexec"));
     assert_eq!(site.read("/etc/glexec.conf.rpmsave"), include_str!("../site/root/etc/glexec.conf"));

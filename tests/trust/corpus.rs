@@ -1,6 +1,7 @@
 //! The corpus: groups of cases, each judged once, whoever asks first.
 
 use super::*;
+use glexec_core::question::Holder;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,6 +25,14 @@ impl Asked {
     }
 }
 
+/// What was judged, all files of the call.
+pub struct Put {
+    pub certificates: Arc<Files>,
+    pub vomsdir: Arc<Files>,
+    pub policy: Credentials,
+    pub questions: Vec<(Holder, KeyRule, Vec<u8>)>,
+}
+
 /// One line of the corpus.
 pub struct Case {
     pub name: String,
@@ -32,6 +41,8 @@ pub struct Case {
     pub wrong: Option<String>,
     /// The question, where it was about one file.
     pub asked: Option<Asked>,
+    /// All of it.
+    pub put: Option<Put>,
 }
 
 /// Cases about one thing.
@@ -45,6 +56,7 @@ pub struct Group {
 struct Recorder {
     cases: Vec<Case>,
     asked: Option<Asked>,
+    put: Option<Put>,
     /// The directories of the question before, which most have in common.
     certificates: Arc<Files>,
     vomsdir: Arc<Files>,
@@ -94,20 +106,35 @@ impl Group {
 /// Remembers what is being judged, for the case that follows.
 pub fn remember(site: &Site, question: &Question, policy: &Credentials) {
     let alone = question.source.is_none() && question.pilot.is_none() && question.key == KeyRule::Required;
+    let files = [
+        (Holder::User, question.key, Some(question.user)),
+        (Holder::Source, question.key, question.source),
+        (Holder::Pilot, KeyRule::Required, question.pilot),
+    ];
+    let files = files.into_iter().filter_map(|(holder, key, file)| Some((holder, key, file?.to_vec())));
     RECORDER.with_borrow_mut(|recorder| {
+        let certificates = shared(&mut recorder.certificates, &site.certificates());
+        let vomsdir = shared(&mut recorder.vomsdir, &site.vomsdir());
         recorder.asked = alone.then(|| Asked {
-            certificates: shared(&mut recorder.certificates, &site.certificates()),
-            vomsdir: shared(&mut recorder.vomsdir, &site.vomsdir()),
+            certificates: certificates.clone(),
+            vomsdir: vomsdir.clone(),
             policy: policy.clone(),
             file: question.user.to_vec(),
         });
+        recorder.put = Some(Put { certificates, vomsdir, policy: policy.clone(), questions: files.collect() });
     });
+}
+
+/// The files of a directory.
+pub fn files(directory: &Path) -> Files {
+    let mut files = Files::new();
+    read(directory, "", &mut files);
+    files
 }
 
 /// The files of a directory, one value for as long as they stay the same.
 fn shared(known: &mut Arc<Files>, directory: &Path) -> Arc<Files> {
-    let mut files = Files::new();
-    read(directory, "", &mut files);
+    let files = files(directory);
     if **known != files {
         *known = Arc::new(files);
     }
@@ -130,8 +157,8 @@ pub fn case(got: String, expected: impl AsRef<str>, name: impl Into<String>) {
     let (name, expected) = (name.into(), expected.as_ref().to_owned());
     let wrong = (got != expected).then(|| format!("{name}: expected {expected}, got {got}"));
     RECORDER.with_borrow_mut(|recorder| {
-        let asked = recorder.asked.take();
-        recorder.cases.push(Case { name, expected, wrong, asked });
+        let (asked, put) = (recorder.asked.take(), recorder.put.take());
+        recorder.cases.push(Case { name, expected, wrong, asked, put });
     });
 }
 

@@ -1,6 +1,7 @@
 //! Whom the verifier takes for whom: friendly and hostile credentials, one line each.
 #![allow(missing_docs, clippy::all, clippy::restriction)] // lints for the privileged program
 
+mod agent;
 mod authorities;
 mod c_stack;
 mod corpus;

@@ -75,7 +75,7 @@ impl Node {
     }
 }
 
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
     fn below(&mut self, limit: usize) -> usize {
@@ -87,14 +87,38 @@ impl Random {
 }
 
 /// What is mutated: the chain, and what else its owner may have seen.
-struct Material {
-    good: Vec<u8>,
+pub struct Material {
+    pub good: Vec<u8>,
     key: String,
     chain: Vec<Vec<u8>>,
     others: Vec<Vec<u8>>,
 }
 
 impl Material {
+    pub fn of(w: &World) -> Self {
+        let of_alice = ac(&w.alice, &w.server, &["/testvo/Role=pilot", "/testvo"], |_| {});
+        let of_bob = ac(&w.bob, &w.server, &["/testvo/Role=admin"], |_| {});
+        let p1 = voms_proxy(&w.alice, 1, &[of_alice]);
+        let p2 = limited(&p1, 2);
+        let bobs = voms_proxy(&w.bob, 3, &[of_bob.clone()]);
+        Material {
+            good: file(&[&p2, &p1, &w.alice]),
+            key: pem_key(p2.key),
+            chain: vec![p2.der.clone(), p1.der.clone(), w.alice.der.clone()],
+            others: vec![w.bob.der.clone(), bobs.der.clone(), w.root.der.clone(), w.server.der.clone(), of_bob],
+        }
+    }
+
+    /// One of four kinds in turn.
+    pub fn mutant(&self, round: u64, random: &mut Random) -> Vec<u8> {
+        match round % 4 {
+            0 => self.flipped(random),
+            1 => self.cut(random),
+            2 => self.reordered(random),
+            _ => self.swapped(random),
+        }
+    }
+
     fn file(&self, chain: &[Vec<u8>]) -> Vec<u8> {
         let rest: String = chain[1..].iter().map(|der| pem("CERTIFICATE", der)).collect();
         format!("{}{}{rest}", pem("CERTIFICATE", &chain[0]), self.key).into_bytes()
@@ -150,7 +174,7 @@ impl Material {
     }
 }
 
-fn number(variable: &str, default: u64) -> u64 {
+pub fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).map_or(default, |text| text.parse().unwrap())
 }
 
@@ -158,17 +182,7 @@ fn number(variable: &str, default: u64) -> u64 {
 fn no_mutation_of_a_good_file_becomes_somebody_else() {
     let w = World::new();
     let site = w.site();
-    let of_alice = ac(&w.alice, &w.server, &["/testvo/Role=pilot", "/testvo"], |_| {});
-    let of_bob = ac(&w.bob, &w.server, &["/testvo/Role=admin"], |_| {});
-    let p1 = voms_proxy(&w.alice, 1, &[of_alice]);
-    let p2 = limited(&p1, 2);
-    let bobs = voms_proxy(&w.bob, 3, &[of_bob.clone()]);
-    let material = Material {
-        good: file(&[&p2, &p1, &w.alice]),
-        key: pem_key(p2.key),
-        chain: vec![p2.der.clone(), p1.der.clone(), w.alice.der.clone()],
-        others: vec![w.bob.der.clone(), bobs.der.clone(), w.root.der.clone(), w.server.der.clone(), of_bob],
-    };
+    let material = Material::of(&w);
     for der in material.chain.iter().chain(&material.others) {
         assert_eq!(parse(der).unwrap()[0].encode(), *der, "taken apart and put together");
     }
@@ -181,12 +195,7 @@ fn no_mutation_of_a_good_file_becomes_somebody_else() {
         let mut random = Random(seed);
         let mut passed = 0;
         for round in 0..count {
-            let mutant = match round % 4 {
-                0 => material.flipped(&mut random),
-                1 => material.cut(&mut random),
-                2 => material.reordered(&mut random),
-                _ => material.swapped(&mut random),
-            };
+            let mutant = material.mutant(round, &mut random);
             if let Ok(answer) = judge(&user(&mutant), &policy, &trust, NOW) {
                 passed += 1;
                 let got = line(&Ok(answer));

@@ -58,6 +58,7 @@ catalogue! {
     Jti         "jti"         "The token's own id, as its issuer gave it.";
     Kid         "kid"         "The id of the issuer's key that signed the token.";
     NotAfter    "not_after"   "When the user's credential ends, in seconds since 1970 UTC.";
+    Verifier    "verifier"    "Who judged the credentials: `agent` or `program`.";
     TargetGids  "target_gids" "The payload's supplementary groups.";
     Fqans       "fqans"       "The user's VOMS attributes or a token's groups, `/vo/Role=…,…`.";
     Scope       "scope"       "What the token allows, in its own words.";

@@ -5,8 +5,9 @@
 //! of, and where anything about it is odd the file is gone through as if there were none.
 //!
 //! Pages of 4096 bytes: a checksum, bound to the version and the page's number, and 255 entries. The first page says what
-//! the index is of, the second has the lines that always matter (patterns and malformed ones), and each other page those
-//! literal names whose digest leads to it. A file whose lines do not fit has an index of the first page only, so
+//! the index is of, the second has the lines that always matter (malformed ones, and patterns that may begin with anything), and
+//! each other page those names whose digest leads to it. Of a pattern that is the beginning which it has in common with all that
+//! it matches, up to its last slash: it is found by the beginnings of a name. A file whose lines do not fit has an index of the first page only, so
 //! that nobody tries again.
 
 use crate::notes::DIRECTORY;
@@ -25,8 +26,8 @@ use std::path::Path;
 const LARGE: u64 = 256 * 1024;
 /// How long a file must have been as it is, in seconds, before an index is made of it.
 const SETTLED: i64 = 2;
-/// "glexec-1".
-const MAGIC: u64 = u64::from_le_bytes(*b"glexec-1");
+/// "glexec-2".
+const MAGIC: u64 = u64::from_le_bytes(*b"glexec-2");
 /// Size of a page in bytes.
 const PAGE: usize = 4096;
 /// Entries that a page has room for.
@@ -168,6 +169,20 @@ fn pages(index: &impl Parts, version: &Version) -> Option<u64> {
     if words.next()? == MAGIC { words.next() } else { None }
 }
 
+/// What everything that a pattern matches begins with, up to its last slash.
+fn beginning(pattern: &[u8]) -> &[u8] {
+    let literal = pattern.iter().position(|byte| matches!(byte, b'*' | b'?' | b'[')).unwrap_or(pattern.len());
+    let literal = pattern.get(..literal).unwrap_or_default();
+    let end = literal.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash.saturating_add(1));
+    literal.get(..end).unwrap_or_default()
+}
+
+/// Every [`beginning`] that a pattern may have which matches this name, or is written like it.
+fn beginnings(name: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let slashes = name.iter().enumerate().filter(|(_, byte)| **byte == b'/');
+    slashes.filter_map(|(slash, _)| name.get(..=slash))
+}
+
 /// The index of a file.
 fn build(bytes: &[u8], version: &Version) -> Vec<u8> {
     let written = |pages: u64, rest: &[Vec<Entry>]| {
@@ -189,7 +204,11 @@ fn sorted(bytes: &[u8]) -> Option<(u64, Vec<Vec<Entry>>)> {
         match understood(number, line) {
             None => {}
             Some(Ok(line)) if !fnmatch::has_wildcard(line.name) => literal.push((line.name, entry)),
-            Some(_) => always.push(entry),
+            Some(Ok(line)) => match beginning(line.name) {
+                [] => always.push(entry),
+                beginning => literal.push((beginning, entry)),
+            },
+            Some(Err(_)) => always.push(entry),
         }
         if always.len() > CAPACITY {
             return None;
@@ -227,8 +246,14 @@ fn lookup(
         Some(content(index, version, page)?.chunks_exact(16).map_while(Entry::decode).collect())
     };
     let mut hits = entries(1)?;
-    for name in subject.spellings() {
-        let (page, tag) = place(name, pages)?;
+    // Where patterns are names like any other, they matter to a name that looks like one.
+    let by_pattern = |name: &&[u8]| matching == Matching::Wildcards || fnmatch::has_wildcard(name);
+    let beginnings = subject.spellings().filter(by_pattern).flat_map(beginnings);
+    let mut keys: Vec<&[u8]> = subject.spellings().chain(beginnings).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    for key in keys {
+        let (page, tag) = place(key, pages)?;
         hits.extend(entries(page)?.into_iter().filter(|entry| entry.tag == tag));
     }
     hits.sort_unstable_by_key(|entry| entry.number);
@@ -255,7 +280,10 @@ mod tests {
 
     const VERSION: Version = [1, 2, 3, 4, 5, 6, 7];
 
-    const LINES: [&str; 14] = [
+    const LINES: [&str; 17] = [
+        "\"/*\" .u lk",
+        "\"*lice\" .v",
+        "\"/O=x/CN=Bob/*\" .w lm",
         "\"/O=x/CN=Alice\" la .p",
         "\"/O=x/CN=Alice\" .q lb\r",
         "/O=x/CN=Alice lc",
@@ -350,9 +378,34 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_patterns_has_an_index_that_says_so() {
-        let fits = "\"/O=x/CN=A*\" .p\n".repeat(CAPACITY).into_bytes();
+    fn patterns_are_found_by_what_they_begin_with() {
+        for (pattern, begins) in [
+            ("/vo/group/*", "/vo/group/"),
+            ("/O=x/CN=A*", "/O=x/"),
+            ("/vo[ab]/x*", "/"),
+            ("/a?/b", "/"),
+            ("*/x", ""),
+            ("?", ""),
+        ] {
+            assert_eq!(beginning(pattern.as_bytes()), begins.as_bytes(), "{pattern}");
+        }
+        let file: String = (0..50_000).map(|vo| format!("\"/vo{vo}/group/*\" .p{vo}\n\"/O=x/CN={vo}\" l\n")).collect();
+        let file = file.into_bytes();
+        let index = build(&file, &VERSION);
+        assert!(pages(&index, &VERSION).is_some_and(|pages| pages >= 1000));
+        for (dn, expected) in [("/vo77/group/Role=a", Some((".p77", 155))), ("/vo77/grou/x", None), ("/O=x/CN=5", None)]
+        {
+            let found = indexed(&file, &index, &subject(dn), Matching::Wildcards, Wanted::Pool).unwrap().found;
+            assert_eq!(found.as_ref().map(|(pool, line)| (pool.as_str(), *line)), expected, "{dn}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_patterns_that_begin_alike_has_an_index_that_says_so() {
+        let fits = "\"CN=A*\" .p\n".repeat(CAPACITY).into_bytes();
         assert_eq!(pages(&build(&fits, &VERSION), &VERSION), Some(1));
+        let anything = "\"CN=A*\" .p\n".repeat(CAPACITY + 1).into_bytes();
+        assert_eq!(pages(&build(&anything, &VERSION), &VERSION), Some(0));
         let file = "\"/O=x/CN=A*\" .p\n".repeat(CAPACITY + 1).into_bytes();
         assert_eq!(pages(&build(&file, &VERSION), &VERSION), Some(0));
         let twins = "\"/O=x/CN=A\" .p\n".repeat(CAPACITY + 1).into_bytes();

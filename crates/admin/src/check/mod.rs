@@ -2,6 +2,7 @@
 //!
 //! What it reads it reads with glexec's own code: what is refused here is refused there.
 
+mod agent;
 mod call;
 mod configuration;
 pub(crate) mod finding;
@@ -92,6 +93,7 @@ fn site(config: &Config, as_root: bool, expired: ExpiredCas) -> Vec<Finding> {
     found.extend(trust::check(config, as_root, expired));
     let tokens = tokens::check(config, as_root);
     found.extend(tokens.findings);
+    found.extend(as_root.then(|| agent::check(config)).flatten());
     let maps = maps::check(config, &tokens.issuers);
     found.extend(maps.findings);
     found.extend(pools::check(config, &maps.pools, &maps.group_pools));
