@@ -99,7 +99,7 @@ fn with_impostor<'s>(site: &'s Site, user: &str, then: &str) -> Running<'s> {
 
 #[test]
 fn nobody_but_the_service_user_is_believed() {
-    let alice = r#"glexec-verdict 2\n{"answered":{"identity":{"subject":"/CN=Root","proof":{"x509":{"issuer":"/CN=CA","serial":"01","form":"full-proxy"}},"not_after":4000000000,"fqans":[]},"notes":[]}}"#;
+    let alice = r#"glexec-verdict 3\n{"answered":{"identity":{"subject":"/CN=Root","proof":{"x509":{"issuer":"/CN=CA","serial":"01","form":"full-proxy"}},"not_after":4000000000,"fqans":[]},"notes":[],"certificates":[]}}"#;
     let say = format!("line.sendall(b'{alice}'); line.close()");
     for user in ["root", "pilot"] {
         let site = Site::new();

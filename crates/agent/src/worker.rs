@@ -5,6 +5,7 @@ use glexec_sys_more::answering::{Connection, Listener};
 use glexec_sys_more::sandbox;
 use glexec_verify::answer;
 use glexec_verify::trust::ahead::Ahead;
+use glexec_verify::warm::warm_up;
 use nix::errno::Errno;
 use nix::unistd::{Pid, getpid};
 use std::os::fd::AsFd;
@@ -25,6 +26,7 @@ pub fn work(zygote: Pid, listener: Listener, line: Line, ahead: Rc<Ahead>) -> Re
     supervise::die_with(zygote)?;
     supervise::release_signals().map_err(|errno| format!("signals: {errno}"))?;
     sandbox::enter_waiting()?;
+    warm_up(&ahead);
     let Some(mut call) = take(&listener)? else { return Ok(()) };
     // From here on there is one connection, and nothing of the zygote's or of another worker.
     line.say(taken(getpid())).map_err(|errno| format!("telling the zygote: {errno}"))?;

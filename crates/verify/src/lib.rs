@@ -14,6 +14,7 @@ mod revocation;
 pub mod token;
 pub mod trust;
 pub mod voms;
+pub mod warm;
 mod whose;
 pub mod x509;
 

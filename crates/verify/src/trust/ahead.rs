@@ -95,6 +95,11 @@ impl Ahead {
         Some(Rc::clone(&kept.what))
     }
 
+    /// One of the certificates, where there is any.
+    pub fn some_certificate(&self) -> Option<Rc<Certificate>> {
+        self.certificates.borrow().values().next().map(|kept| Rc::clone(&kept.what))
+    }
+
     /// Keeps what was read in a file.
     pub fn keep_certificate(&self, file: &OpenFile, certificate: &Certificate) {
         // Names, numbers and extensions beside the DER.
