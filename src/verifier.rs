@@ -83,6 +83,9 @@ pub struct Certified {
     pub pilot: Vec<String>,
 }
 
+/// What is said of a credential, and whose it is.
+type Verdict = (Holder, Outcome<Judged>);
+
 /// A question as it goes over; it holds a private key, and is wiped when it is let go.
 type Written = Zeroizing<Vec<u8>>;
 
@@ -137,7 +140,7 @@ impl<'a> Verifier<'a> {
         ];
         let files = files.into_iter().filter_map(|(holder, key, file)| Some((holder, key, file?)));
         let (proxies, tokens): (Vec<_>, Vec<_>) = files.partition(|(.., file)| file.kind == Kind::Proxy);
-        let mut judged: Vec<(Holder, Outcome<Judged>)> = Vec::new();
+        let mut judged: Vec<Verdict> = Vec::new();
         let mut judges = Vec::new();
         if !proxies.is_empty() {
             let trust = Trust::open(self.settings)?;
@@ -171,7 +174,7 @@ impl<'a> Verifier<'a> {
         asked: impl Fn(Holder, KeyRule) -> Asked,
         given: &[Option<BorrowedFd<'_>>],
         agent: Option<&Agent<'_>>,
-    ) -> Outcome<(Vec<(Holder, Outcome<Judged>)>, Judge)> {
+    ) -> Outcome<(Vec<Verdict>, Judge)> {
         let questions =
             self.write(files.iter().map(|(holder, key, file)| (asked(*holder, *key), file.bytes())).collect())?;
         let (judged, judge): (Vec<_>, _) = match agent.map_or(Ok(None), |agent| agent.judge(&questions, given))? {

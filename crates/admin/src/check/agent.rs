@@ -61,9 +61,12 @@ pub fn check(config: &Config) -> Option<Finding> {
 
 /// Seconds in the largest unit that there are two of.
 fn in_words(seconds: i64) -> String {
-    let units = [(86400, "days"), (3600, "h"), (60, "min")];
-    let large = units.into_iter().find(|(unit, _)| seconds >= unit * 2);
-    large.map_or_else(|| format!("{seconds} s"), |(unit, name)| format!("{} {name}", seconds / unit))
+    let units = [(86400_i64, "days"), (3600, "h"), (60, "min")];
+    let large = units.into_iter().find(|(unit, _)| seconds >= unit.saturating_mul(2));
+    large.map_or_else(
+        || format!("{seconds} s"),
+        |(unit, name)| format!("{} {name}", seconds.checked_div(unit).unwrap_or(0)),
+    )
 }
 
 fn ask(config: &Config) -> Result<AgentState, String> {
