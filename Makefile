@@ -35,7 +35,7 @@ CARGO_OF_USER = $(shell getent passwd '$(SUDO_USER)' | cut -d: -f6)/.cargo/bin
 BUILDER = $(if $(and $(SUDO_USER),$(filter 0,$(shell id -u))),$(if $(shell command -v cargo),,sudo -H -u $(SUDO_USER) env PATH=$(CARGO_OF_USER):$(PATH) $(if $(CARGO_TARGET_DIR),CARGO_TARGET_DIR=$(TARGET))))
 CARGO = $(BUILDER) cargo
 
-SCRIPTS = .ci/run benches/others benches/run demo/run $(SHELL_COMPANIONS) $(addprefix packaging/,build-deb build-python build-rpm fill-in install-missing lint-python rust-version source-tree) tests/debian/run $(addprefix tests/site/,enter make-pki make-root prepare) packaging/linked-crates tests/attacks/faults.sh
+SCRIPTS = .ci/run benches/others benches/run benches/site demo/run $(SHELL_COMPANIONS) $(addprefix packaging/,build-deb build-python build-rpm fill-in install-missing lint-python rust-version source-tree) tests/debian/run $(addprefix tests/site/,enter make-pki make-root prepare) packaging/linked-crates tests/attacks/faults.sh
 
 .PHONY: all bench build deb demo install-site test test-debian test-site fuzz faults supply-chain sanitize mutants lint format-check fmt install install-python python rpm clean help packages packages-demo rust rust-tools
 .NOTPARALLEL: # what a target needs is done in the order it is written
@@ -73,13 +73,22 @@ test-site: rust packages build  ## the site's mapping service, with a real Postg
 ROUNDS = 100
 PART =
 WRITE =
-bench: packages build  ## measure, beside others too (root or sudo): ROUNDS=100 PART="beside growth load …" WRITE=1 (into docs/evidence/)
+# The site's service with many nodes is measured by itself.
+AGENTS = 10000
+ifeq ($(PART),site)
+bench: packages build  ## measure, beside others too (root or sudo): ROUNDS=100 PART="beside growth load …", or PART=site AGENTS=10000; WRITE=1 (into docs/evidence/)
+	@herd=$$($(CARGO) bench --locked --quiet --package glexec-site-agent --bench herd --no-run --message-format=json | \
+		sed -n 's/.*"executable":"\([^"]*herd[^"]*\)".*/\1/p') && \
+		$(SUDO) benches/site $(PROGRAM) "$$herd" $(AGENTS) $(if $(WRITE),--write)
+else
+bench: packages build
 	@packaging/install-missing bench
 	@$(BUILDER) benches/others
 	@echo "bench: $(ROUNDS) rounds in private sites"
 	@measure=$$($(CARGO) bench --locked --quiet --bench measure --no-run --message-format=json | \
 		sed -n 's/.*"executable":"\([^"]*\/measure-[^"]*\)".*/\1/p') && \
 		$(SUDO) benches/run $(PROGRAM) "$$measure" $(ROUNDS) $(PART) $(if $(WRITE),--write)
+endif
 
 # The engine needs nightly: rustup toolchain install nightly && cargo install cargo-fuzz --locked
 FUZZ_SECONDS = 20

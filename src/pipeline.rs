@@ -8,6 +8,7 @@ use crate::decision::{self, Decided, Known, Machine, Matter, Privileged};
 use crate::invocation::command_line::{self, Ask, Job};
 use crate::invocation::environment::{Request, Target};
 use crate::payload::becoming::become_payload;
+use crate::payload::linger::banned::Banned;
 use crate::payload::linger::cgroups::Cgroups;
 use crate::payload::linger::epilogue::{self, Epilogue, Facts};
 use crate::payload::linger::{self, Lingering};
@@ -52,12 +53,20 @@ fn refuse(inherited: &Inherited, refusal: Refusal) -> u8 {
 fn answer(inherited: &Inherited, job: &Job) -> u8 {
     let mut call = Call::begin(inherited);
     let refusal = match authorize(&mut call, inherited, job) {
-        Ok(Authorized { prepared, limits, target, config, cgroups, epilogue })
+        Ok(Authorized { prepared, limits, target, config, cgroups, epilogue, banned })
             if config.glexec.linger && prepared.has_command() =>
         {
             let refusal;
-            let lingering =
-                Lingering { call, prepared, limits, target: &target, config: &config.glexec, cgroups, epilogue };
+            let lingering = Lingering {
+                call,
+                prepared,
+                limits,
+                target: &target,
+                config: &config.glexec,
+                cgroups,
+                epilogue,
+                banned,
+            };
             (call, refusal) = linger::supervise(lingering);
             refusal
         }
@@ -78,6 +87,7 @@ struct Authorized {
     config: Config,
     cgroups: Option<Cgroups>,
     epilogue: Option<Epilogue>,
+    banned: Option<Banned>,
 }
 
 /// Decides, prepares and records.
@@ -108,6 +118,7 @@ fn authorize(call: &mut Call, inherited: &Inherited, job: &Job) -> Outcome<Autho
     machine.notes().iter().for_each(|note| call.note(note));
     let Decided { raw, request, target, caller, verified, service } = decided?;
     call.record.mapping(&target);
+    let banned = Banned::of(&config, &verified);
 
     let cgroups = payload.map_or(Ok(None), |_| linger::cgroups::find(&config.glexec, call))?;
     let facts = |payload| Facts { caller: &caller, groups, target: &target, payload };
@@ -134,7 +145,7 @@ fn authorize(call: &mut Call, inherited: &Inherited, job: &Job) -> Outcome<Autho
     let prepared = switch::prepare(&target, wish, &config.glexec)?;
     call.prepare_report(&target, &verified.user, &prepared);
     match call.audit(&config.glexec) {
-        Ok(()) => Ok(Authorized { prepared, limits, target, config, cgroups, epilogue }),
+        Ok(()) => Ok(Authorized { prepared, limits, target, config, cgroups, epilogue, banned }),
         Err(refusal) => {
             prepared.undo();
             Err(refusal)

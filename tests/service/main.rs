@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
 
 mod bans;
+mod hostile;
 mod mapping;
 mod node;
 mod nodes;

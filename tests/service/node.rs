@@ -17,7 +17,7 @@ const LOG: &str = "/root/agent.log";
 /// A node without an agent, of this name, which asks these servers. `more` is for its table `[site]`.
 pub fn without_agent(service: &Site, host: &str, servers: &[&str], more: &str) -> Site {
     let site = Site::new();
-    for file in [&format!("{host}.pem"), "voms.key"] {
+    for file in [&format!("{host}.pem"), "voms.key"].into_iter().filter(|_| !host.is_empty()) {
         site.write(&format!("/root/{file}"), service.read(&format!("/root/{file}")));
     }
     site.append("/etc/hosts", "127.0.0.1 map1.example.org map2.example.org\n");

@@ -2,6 +2,7 @@
 
 use crate::node::{Node, without_agent};
 use crate::service::{Service, request, site};
+use crate::site::GLEXEC;
 use nix::sys::signal::Signal;
 
 const BOB: &str = "/DC=org/DC=example/O=Grid/CN=Bob Brown";
@@ -102,4 +103,81 @@ fn a_ban_counts_on_every_node_and_a_lifted_one_too() {
     }
     let list = request(&site, &[&two.server], ("wn1", "voms"), &["get", "/v1/bans"]);
     assert!(list.stdout().contains("\"version\":2"), "{list}");
+}
+
+#[test]
+fn a_ban_ends_what_runs_where_the_operator_says_so_and_is_named_where_not() {
+    let site = site();
+    let service = Service::start(&site, "map1");
+    let node = Node::new(&site, "wn1", &[&service], "");
+    node.site.linger();
+    let start = |proxy: &str| node.site.pilot().credential(proxy).start(GLEXEC, ["/bin/sleep", "1000"]);
+    let (bob, carol) = (start("bob"), start("carol"));
+    node.site.wait_until("pgrep -x sleep -u tprd001 && pgrep -x sleep -u tvo001");
+    let ban = |what: &[&str]| {
+        let who =
+            ["ban", "--server", &service.server, "--certificate", "/root/alice.pem", "--key", "/root/user.key", "add"];
+        site.admin(who.iter().chain(what)).exits(0);
+    };
+    ban(&["/DC=org/DC=example/O=Grid/CN=Carol*"]);
+    ban(&[BOB, "--kill"]);
+    bob.finish().killed_by(Signal::SIGTERM);
+    node.site.wait_until("! pgrep -u tprd001");
+    node.site.wait_until("grep -q 'CN=Carol.*its payload goes on' /var/log/glexec/glexec.log");
+    assert!(
+        node.site.read("/var/log/glexec/glexec.log").contains("Bob Brown by /DC=org/DC=example/O=Grid/CN=Alice Adams")
+    );
+    // The end is recorded as every end.
+    node.site.wait_until_the_end_is_recorded();
+    node.site.sh("pgrep -x sleep -u tvo001");
+    carol.signal(Signal::SIGTERM);
+    carol.finish().killed_by(Signal::SIGTERM);
+}
+
+#[test]
+fn calls_at_once_for_one_user_are_one_question_and_the_others_wait_for_it() {
+    let site = site();
+    let service = Service::start(&site, "map1");
+    let node = Node::new(&site, "wn1", &[&service], "");
+    let calls: Vec<_> = (0..20).map(|_| node.site.pilot().credential("bob").start(GLEXEC, ["id", "-un"])).collect();
+    for call in calls {
+        call.finish().succeeds_with("tprd001\n");
+    }
+    assert_eq!(service.log().matches("event=map ").count(), 1, "{}", service.log());
+}
+
+#[test]
+fn no_key_and_no_certificate_is_in_any_log() {
+    let site = site();
+    let service = Service::start(&site, "map1");
+    let node = Node::new(&site, "wn1", &[&service], "");
+    node.call("bob").exits(0);
+    node.call("mallory").refused(203, "site.denied");
+    let proxy = String::from_utf8(crate::site::material_file("proxies/bob.pem")).unwrap();
+    let lines: Vec<&str> = proxy.lines().filter(|line| line.len() == 64).collect();
+    assert!(lines.len() > 20, "{proxy}");
+    for log in [service.log(), node.log(), node.site.read("/var/log/glexec/glexec.log")] {
+        assert!(!log.contains("BEGIN") && !log.contains("PRIVATE"), "{log}");
+        assert!(!lines.iter().any(|line| log.contains(line)), "{log}");
+    }
+    // What asks the service runs as nobody who may do anything.
+    let status = node.site.sh("cat /proc/$(pgrep -x site-agent)/status");
+    for expected in ["CapEff:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1"] {
+        assert!(status.contains(expected), "{status}");
+    }
+    assert!(!status.contains("Uid:\t0"), "{status}");
+}
+
+#[test]
+fn a_change_of_the_configuration_counts_from_the_next_call_on() {
+    let site = site();
+    let (one, two) = (Service::start(&site, "map1"), Service::start(&site, "map2"));
+    let node = Node::new(&site, "wn1", &[&one], "");
+    node.call("bob").exits(0);
+    one.running.signal(Signal::SIGKILL);
+    one.running.finish();
+    node.site.configure(|text| text.replace(&one.server, &two.server));
+    node.call("carol").succeeds_with("tvo001\n");
+    node.site.configure(|text| text.replace("[site]", "[sites]"));
+    node.call("carol").refused_without_record(202, "config.invalid");
 }

@@ -23,11 +23,13 @@ pub(crate) fn definition() -> Command {
     };
     let until = text("until", "TIME", "When it ends, RFC 3339: 2026-12-24T18:00:00Z");
     let reason = text("reason", "TEXT", "Why; it is shown to operators and logged");
+    let kill =
+        Arg::new("kill").long("kill").action(ArgAction::SetTrue).help("Ends what they have running on the nodes");
     Command::new("ban")
         .about("Says who may not run at the site, on every node within seconds.")
         .subcommand_required(true)
         .args(service::options())
-        .subcommand(Command::new("add").about("Bans, or bans otherwise.").args([name.clone(), until.clone(), reason.clone()]))
+        .subcommand(Command::new("add").about("Bans, or bans otherwise.").args([name.clone(), until.clone(), reason.clone(), kill]))
         .subcommand(Command::new("remove").about("Lifts a ban: exactly the name that was banned.").arg(name))
         .subcommand(
             Command::new("list")
@@ -62,6 +64,7 @@ struct Ban {
     reason: Option<String>,
     by: String,
     since: i64,
+    running: String,
 }
 
 /// Runs the sub-command.
@@ -95,7 +98,11 @@ fn add(matches: &ArgMatches, name: &str) -> Result<(), String> {
         }
         None => None,
     };
-    change(matches, &json!({ "add": { "name": name, "until": until, "reason": matches.get_one::<String>("reason") } }))
+    // An import ends nobody's work.
+    let kills = matches.try_get_one::<bool>("kill").ok().flatten().is_some_and(|kill| *kill);
+    let running = if kills { "ends" } else { "goes-on" };
+    let reason = matches.get_one::<String>("reason");
+    change(matches, &json!({ "add": { "name": name, "until": until, "reason": reason, "running": running } }))
 }
 
 fn import(matches: &ArgMatches) -> Result<Said, String> {
@@ -121,10 +128,11 @@ fn list(matches: &ArgMatches, look: Look) -> Result<Said, String> {
     }
     let list: List = serde_json::from_slice(&answer).map_err(|error| format!("the service's answer: {error}"))?;
     let mut out = Vec::new();
-    let mut table = Table::new(&mut out, look, &["NAME", "UNTIL", "SINCE", "BY", "REASON"]);
-    for Ban { name, until, reason, by, since } in list.bans {
+    let mut table = Table::new(&mut out, look, &["NAME", "UNTIL", "SINCE", "RUNNING", "BY", "REASON"]);
+    for Ban { name, until, reason, by, since, running } in list.bans {
         let time = |seconds: i64| shown(seconds.saturating_mul(SECOND));
-        let cells = [name, until.map_or_else(|| "-".to_owned(), time), time(since), by, reason.unwrap_or_default()];
+        let cells =
+            [name, until.map_or_else(|| "-".to_owned(), time), time(since), running, by, reason.unwrap_or_default()];
         table.row(cells.map(Cell::from).into()).map_err(|error| error.to_string())?;
     }
     table.finish().map_err(|error| error.to_string())?;

@@ -58,6 +58,32 @@ impl Name {
     }
 }
 
+/// What becomes of what a banned user has running on nodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Running {
+    /// It goes on; the node's log names it.
+    #[default]
+    GoesOn,
+    /// It is ended.
+    Ends,
+}
+
+impl Running {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Running::GoesOn => "goes-on",
+            Running::Ends => "ends",
+        }
+    }
+
+    /// What a word says.
+    pub fn of(word: &str) -> Option<Self> {
+        [Running::GoesOn, Running::Ends].into_iter().find(|running| running.as_str() == word)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ban {
@@ -71,6 +97,9 @@ pub struct Ban {
     pub by: String,
     /// Since when, in seconds since 1970 UTC.
     pub since: i64,
+    /// What becomes of what runs.
+    #[serde(default)]
+    pub running: Running,
 }
 
 /// All bans.
@@ -94,6 +123,9 @@ pub enum Change {
         until: Option<i64>,
         /// Why.
         reason: Option<String>,
+        /// What becomes of what runs.
+        #[serde(default)]
+        running: Running,
     },
     /// Lifts a ban: exactly the name that was banned.
     Remove {
@@ -129,7 +161,8 @@ impl List {
         let (Change::Add { name, .. } | Change::Remove { name }) = change;
         let mut bans: Vec<Ban> = self.bans.iter().filter(|ban| ban.name != *name).cloned().collect();
         match change {
-            Change::Add { name, until, reason } => bans.push(Ban {
+            Change::Add { name, until, reason, running } => bans.push(Ban {
+                running: *running,
                 name: name.clone(),
                 until: *until,
                 reason: reason.clone(),
@@ -169,7 +202,7 @@ mod tests {
 
     fn list(names: &[&str]) -> List {
         names.iter().fold(List::default(), |list, text| {
-            let add = Change::Add { name: name(text), until: None, reason: None };
+            let add = Change::Add { name: name(text), until: None, reason: None, running: Running::GoesOn };
             list.changed(&add, "/CN=Operator", 1).unwrap()
         })
     }
@@ -203,7 +236,7 @@ mod tests {
     #[test]
     fn a_ban_ends_when_it_says() {
         let dn = Dn::try_from("/CN=Alice".to_owned()).unwrap();
-        let add = Change::Add { name: name("/CN=Alice"), until: Some(100), reason: None };
+        let add = Change::Add { name: name("/CN=Alice"), until: Some(100), reason: None, running: Running::GoesOn };
         let list = List::default().changed(&add, "/CN=Operator", 1).unwrap();
         assert!(list.find(&dn, Some(&dn), &[], 99).is_some());
         assert!(list.find(&dn, Some(&dn), &[], 100).is_none());

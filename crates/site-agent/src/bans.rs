@@ -113,6 +113,13 @@ impl Bans {
         self.known.borrow().as_ref().map(|known| known.list.version)
     }
 
+    /// Waits until a list of this version or a newer one is known.
+    pub async fn knows(&self, version: u64) {
+        let is_known = |known: &Option<Known>| known.as_ref().is_some_and(|known| known.list.version >= version);
+        // The other end lives as long as this.
+        let _ = self.known.subscribe().wait_for(is_known).await;
+    }
+
     /// Follows the list on one server, for ever.
     pub async fn follow(&self, upstream: &Upstream) {
         let failing = Complaint::default();

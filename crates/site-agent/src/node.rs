@@ -80,6 +80,11 @@ impl Node {
         Ok(Node { core, followers })
     }
 
+    /// Waits until a list of bans of this version or a newer one is known here.
+    pub async fn knows_bans(&self, version: u64) {
+        self.core.bans.knows(version).await;
+    }
+
     /// Answers a call, sooner than it stops waiting.
     pub async fn answer(&self, asked: Asked) -> Reply {
         let core = &self.core;

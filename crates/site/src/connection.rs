@@ -318,9 +318,10 @@ impl Connection {
 
 fn record_change(who: &str, change: &Change) {
     match change {
-        Change::Add { name, until, reason } => {
+        Change::Add { name, until, reason, running } => {
             let until = until.map(|until| until.to_string());
             let line = Record::new("ban").with("operator", who).with("name", name.as_str());
+            let line = line.with("running", running.as_str());
             line.maybe("until", until.as_deref()).maybe("reason", reason.as_deref()).write();
         }
         Change::Remove { name } => Record::new("unban").with("operator", who).with("name", name.as_str()).write(),

@@ -193,6 +193,7 @@ pub fn document(shown: &Shown<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use glexec_site_client::bans::Running;
 
     #[test]
     fn no_name_is_more_than_a_text_on_the_page() {
@@ -203,6 +204,7 @@ mod tests {
             reason: Some(evil.into()),
             by: evil.into(),
             since: 0,
+            running: Running::GoesOn,
         };
         let shown = Shown {
             listen: evil.into(),

@@ -144,6 +144,7 @@ complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fis
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fish_seen_subcommand_from add" -l server -d 'The service, as https://map1.example.org:8444; without it, that of this host' -r
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fish_seen_subcommand_from add" -l certificate -d 'The certificate to ask with' -r -F
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fish_seen_subcommand_from add" -l key -d 'Its private key' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fish_seen_subcommand_from add" -l kill -d 'Ends what they have running on the nodes'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fish_seen_subcommand_from remove" -l server -d 'The service, as https://map1.example.org:8444; without it, that of this host' -r
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand ban; and __fish_seen_subcommand_from remove" -l certificate -d 'The certificate to ask with' -r -F

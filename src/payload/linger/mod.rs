@@ -16,6 +16,7 @@
 //! When the front dies the monitor ends the payload's tree; when the monitor dies the kernel ends the payload's main
 //! process, and the front, who then is the parent of every orphan, the others.
 
+pub mod banned;
 pub mod cgroups;
 pub mod epilogue;
 mod failure;
@@ -29,6 +30,7 @@ use crate::audit::record::Record;
 use crate::call::Call;
 use crate::payload::becoming::{Watched, become_payload};
 use crate::payload::switch::Prepared;
+use banned::{Banned, Standing};
 use cgroups::{Cgroups, Place};
 use epilogue::Epilogue;
 use failure::failed;
@@ -62,6 +64,8 @@ pub struct Lingering<'a> {
     pub cgroups: Option<Cgroups>,
     /// What is to be run afterwards.
     pub epilogue: Option<Epilogue>,
+    /// Whether somebody of the call is banned meanwhile.
+    pub banned: Option<Banned>,
 }
 
 /// Splits into the three processes. Ends each of them itself; returns only when the split did not work.
@@ -254,6 +258,16 @@ fn let_go() -> Result<(), String> {
         .and_then(|()| identity::keep_capabilities(&[]))
 }
 
+/// Whether the payload is to be ended because somebody of the call is banned; tells the log.
+fn is_to_end(banned: &mut Option<Banned>, call: &mut Call) -> bool {
+    let standing = banned.as_mut().map_or(Standing::Fine, Banned::look);
+    match &standing {
+        Standing::Fine => {}
+        Standing::Named(why) | Standing::Ends(why) => call.note(why),
+    }
+    matches!(standing, Standing::Ends(_))
+}
+
 /// The monitor's life from the payload's beginning to its end record.
 fn watch(
     lingering: Lingering<'_>,
@@ -263,7 +277,7 @@ fn watch(
     gate: Line,
     started: Instant,
 ) -> i32 {
-    let Lingering { mut call, prepared, config, mut epilogue, .. } = lingering;
+    let Lingering { mut call, prepared, config, mut epilogue, mut banned, .. } = lingering;
     call.release_report();
     epilogue.iter_mut().for_each(|epilogue| epilogue.note(supervise::place(front), supervise::place(payload.main)));
     let grace = config.linger_grace.duration();
@@ -277,7 +291,7 @@ fn watch(
     });
     let (over, executed) = match ready {
         Ok(()) => {
-            let over = monitor::watch(signals, line, front, &payload, grace);
+            let over = monitor::watch(signals, line, front, &payload, grace, &mut || is_to_end(&mut banned, &mut call));
             // An exec closes the other end without a word.
             (over, !matches!(gate.heard(), Some([REFUSED, ..])))
         }

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 /// How often the monitor looks whether the front is stopped: nobody tells a process that another one was.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How long the payload of somebody who is banned has to end by itself, at most.
+const MOST_GRACE: Duration = Duration::from_secs(5);
 /// How often leftovers are looked at while they have time to end by themselves.
 const GRACE_STEP: Duration = Duration::from_millis(10);
 /// How often what does not die is killed again; new descendants may have been forked meanwhile.
@@ -117,8 +119,15 @@ impl Unreaped {
     }
 }
 
-/// Watches the payload until it and everything below it has ended.
-pub fn watch(signals: &SignalFd, line: &Line, front: Pid, payload: &Tree, grace: Duration) -> Over {
+/// Watches the payload until it and everything below it has ended. Where it is to end sooner, `is_to_end` says so.
+pub fn watch(
+    signals: &SignalFd,
+    line: &Line,
+    front: Pid,
+    payload: &Tree,
+    grace: Duration,
+    is_to_end: &mut dyn FnMut() -> bool,
+) -> Over {
     let mut front_stopped = false;
     loop {
         match supervise::wait(signals, line, Some(LOOK_EVERY)) {
@@ -138,6 +147,9 @@ pub fn watch(signals: &SignalFd, line: &Line, front: Pid, payload: &Tree, grace:
             if pid == payload.main {
                 return end_all(payload, Some(ended), grace, Some(line));
             }
+        }
+        if is_to_end() {
+            return end_all(payload, None, grace.min(MOST_GRACE), Some(line));
         }
         let stopped = supervise::is_stopped(front);
         // Again and again while it is stopped: what is forked meanwhile is not stopped yet.

@@ -10,6 +10,7 @@ mod maps;
 mod names;
 mod pools;
 mod program;
+mod site;
 mod tokens;
 mod trust;
 
@@ -96,6 +97,7 @@ fn site(config: &Config, as_root: bool, expired: ExpiredCas) -> Vec<Finding> {
     found.extend(as_root.then(|| agent::check(config)).flatten());
     let maps = maps::check(config, &tokens.issuers);
     found.extend(maps.findings);
+    found.extend(site::check(config, as_root));
     found.extend(pools::check(config, &maps.pools, &maps.group_pools));
     found
 }

@@ -9,7 +9,7 @@ use glexec_core::reason::{Outcome, Reason, Refusal};
 use glexec_policy::files::lease_name::LeaseName;
 use glexec_policy::leases::{Leases, Pool, Usable};
 use glexec_site_client::accounts::{Account, Lease, MAX_ACCOUNTS};
-use glexec_site_client::bans::{Ban, Change, List, Name};
+use glexec_site_client::bans::{Ban, Change, List, Name, Running};
 use glexec_sys::time::now;
 use std::path::Path;
 use std::str::FromStr;
@@ -170,9 +170,10 @@ impl Database {
             let Some(list) = list(transaction).await?.changed(change, by, now) else { return Ok(Changed::Nothing) };
             let (Change::Add { name, .. } | Change::Remove { name }) = change;
             transaction.execute("delete from glexec_ban where name = $1", &[&name.as_str()]).await?;
-            if let Change::Add { name, until, reason } = change {
-                let insert = "insert into glexec_ban (name, until, reason, by, since) values ($1, $2, $3, $4, $5)";
-                transaction.execute(insert, &[&name.as_str(), until, reason, &by, &now]).await?;
+            if let Change::Add { name, until, reason, running } = change {
+                let insert =
+                    "insert into glexec_ban (name, until, reason, by, since, running) values ($1, $2, $3, $4, $5, $6)";
+                transaction.execute(insert, &[&name.as_str(), until, reason, &by, &now, &running.as_str()]).await?;
             }
             transaction.execute("update glexec_state set bans = bans + 1", &[]).await?;
             Ok(Changed::Made(list))
@@ -233,12 +234,15 @@ impl Database {
 async fn list(transaction: &Transaction<'_>) -> Result<List, Failed> {
     // One snapshot would need another isolation; the version is read first, so that a list is never older than it says.
     let version: i64 = transaction.query_one("select bans from glexec_state", &[]).await?.get(0);
-    let rows =
-        transaction.query("select name, until, reason, by, since from glexec_ban order by since, name", &[]).await?;
+    let rows = transaction
+        .query("select name, until, reason, by, since, running from glexec_ban order by since, name", &[])
+        .await?;
     let mut bans = Vec::with_capacity(rows.len());
     for row in rows {
         let name = Name::try_from(row.get::<_, String>(0)).map_err(|why| unavailable(format!("glexec_ban: {why}")))?;
-        bans.push(Ban { name, until: row.get(1), reason: row.get(2), by: row.get(3), since: row.get(4) });
+        // A word of a later version: what it means is not known, and ends nobody's work.
+        let running = Running::of(row.get(5)).unwrap_or_default();
+        bans.push(Ban { name, until: row.get(1), reason: row.get(2), by: row.get(3), since: row.get(4), running });
     }
     Ok(List { version: u64::try_from(version).unwrap_or(0), bans })
 }
