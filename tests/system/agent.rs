@@ -222,14 +222,165 @@ fn what_the_site_changes_counts_from_the_next_call_on() {
 }
 
 #[test]
-fn two_hundred_calls_at_once_are_all_answered_and_nothing_is_left_behind() {
+fn a_thousand_calls_at_once_are_all_answered_and_nothing_is_left_behind() {
     let site = with_the_agent_alone();
     site.sh("printf '\\n[agent]\\ntimeout = \"60s\"\\n' >> /etc/glexec.conf");
     let _agent = start(&site);
-    let many = "for i in $(seq 200); do glexec true || echo $? & done; wait";
+    let many = "for i in $(seq 1000); do glexec true || echo $? & done; wait";
     site.pilot().credential("alice").sh(many).succeeds_with("");
     site.wait_until("test $(pgrep -c -u glexec glexec-agent) -eq 5");
     assert_eq!(complaints(&site), 0);
+}
+
+#[test]
+fn what_is_full_or_used_up_keeps_no_call_from_going_on() {
+    let site = Site::new();
+    site.sh("printf '\\n[agent]\\ntimeout = \"1s\"\\n' >> /etc/glexec.conf");
+    let pilot = site.pilot().credential("alice");
+    // No room for a socket, nor for the note that the log was told.
+    site.sh("mkdir -p -m 700 /run/glexec && mount -t tmpfs -o mode=700,nr_inodes=1 tmpfs /run/glexec");
+    let agent = site.caller("root").run(AGENT, [""; 0]);
+    agent.exits(1);
+    assert!(agent.stderr().contains("glexec-agent: /run/glexec/agent"), "{agent}");
+    pilot.glexec(["true"]).exits(0);
+    site.sh("umount /run/glexec");
+    // No descriptors: whether it starts or not, and whether its workers can take a call or not.
+    for descriptors in [4, 7, 8, 9, 10, 12] {
+        let script = format!("ulimit -n {descriptors}; exec {AGENT}");
+        let cramped = site.caller("root").start("/bin/sh", ["-c", &script]);
+        let pid = cramped.pid_in_site();
+        site.wait_until(&format!("test -S /run/glexec/agent || grep -q ') Z' /proc/{pid}/stat"));
+        pilot.glexec(["true"]).exits(0);
+        cramped.signal(Signal::SIGKILL);
+        cramped.finish();
+        site.sh("rm -f /run/glexec/agent");
+    }
+}
+
+/// Connects to the agent as root and says nothing.
+fn silent(site: &Site, connections: usize) -> Running<'_> {
+    let script = format!(
+        "import socket, time\n\
+         lines = [socket.socket(socket.AF_UNIX) for _ in range({connections})]\n\
+         for line in lines: line.connect('/run/glexec/agent')\n\
+         open('/tmp/connected', 'w').close()\n\
+         time.sleep(1000)\n"
+    );
+    site.write("/root/silent.py", script);
+    let silent = site.caller("root").start("/usr/bin/python3", ["/root/silent.py"]);
+    site.wait_until("test -e /tmp/connected");
+    silent
+}
+
+#[test]
+fn whoever_asks_slowly_or_never_reads_holds_nobody_else_up() {
+    let site = with_the_agent_alone();
+    site.sh("printf '\\n[agent]\\ntimeout = \"60s\"\\n' >> /etc/glexec.conf");
+    let _agent = start(&site);
+    let _silent = silent(&site, 20);
+    for _ in 0..5 {
+        site.pilot().credential("alice").glexec(["true"]).exits(0);
+    }
+    assert_eq!(complaints(&site), 0);
+}
+
+/// Calls of one test; `AGENT_CALLS=100000` asks for more.
+fn calls(default: usize) -> usize {
+    std::env::var("AGENT_CALLS").map_or(default, |text| text.parse().unwrap())
+}
+
+#[test]
+fn its_memory_stays_as_it_is() {
+    let site = with_the_agent_alone();
+    site.sh("find /etc/grid-security/certificates -type f | xargs touch -d '1 hour ago'");
+    let _agent = start(&site);
+    let make = |count: usize| {
+        let script = format!("for i in $(seq {count}); do glexec true || echo $?; done");
+        site.pilot().credential("alice").own_proxy("bob").sh(&script).succeeds_with("");
+    };
+    // Of the zygote, which lives on; workers end with their call.
+    let resident = || -> usize {
+        let kib = site.sh("awk '/^VmRSS/ { print $2 }' /proc/$(pgrep -o -u glexec glexec-agent)/status");
+        kib.trim().parse().unwrap()
+    };
+    make(20);
+    let before = resident();
+    make(calls(200));
+    let after = resident();
+    assert!(after <= before + before / 10 + 256, "{before} KiB before, {after} KiB after");
+    site.wait_until("test $(pgrep -c -u glexec glexec-agent) -eq 5");
+}
+
+#[test]
+fn trust_files_that_are_replaced_all_the_time_cost_no_call_its_verdict() {
+    let site = with_the_agent_alone();
+    let certificates = "/etc/grid-security/certificates";
+    // 200 CAs, as many as the IGTF has, that nobody asks about, with large CRLs beside the ones that count.
+    site.sh(&format!(
+        "cd {certificates}; ca=$(ls *.0 | head -1); for n in $(seq 200); do cp $ca $(printf 'a%07x.0' $n); \
+         cp ${{ca%.0}}.r0 $(printf 'a%07x.r0' $n); done; head -c 5000000 /dev/urandom > a0000001.r0"
+    ));
+    let _agent = start(&site);
+    let replaced =
+        format!("cd {certificates}; while :; do for f in *.r0; do cp $f .next && mv .next $f || exit; done; done");
+    let replacing = site.caller("root").start("/bin/sh", ["-c", &replaced]);
+    for _ in 0..30 {
+        site.pilot().credential("bob").glexec(["true"]).exits(0);
+    }
+    replacing.signal(Signal::SIGKILL);
+    replacing.finish();
+    assert_eq!(complaints(&site), 0);
+}
+
+#[test]
+fn a_crl_that_was_replaced_is_learned_again_and_waiting_workers_know_it() {
+    let site = Site::with_admin();
+    let known = |what: &str| format!("glexec-admin check --all | grep -q 'answers; knows {what}'");
+    site.sh(&format!("! {}", known("")));
+    assert!(site.admin(["check", "--all"]).stdout().contains("no agent runs here"));
+    let _agent = start(&site);
+    let workers = || site.sh("pgrep -u glexec glexec-agent | sort -n | tail -n +2");
+    site.wait_until(&known("[1-9]"));
+    let before = workers();
+    site.sh("cd /etc/grid-security/certificates; for f in *.r0; do cp $f next && mv next $f; done");
+    // Nobody calls: whoever waits now was forked when the new ones were known.
+    site.wait_until(&format!(
+        "test \"$(pgrep -u glexec glexec-agent | sort -n | tail -n +2)\" != '{}'",
+        before.trim_end()
+    ));
+    site.wait_until(&known("[1-9]"));
+    site.pilot().credential("bob").glexec(["true"]).exits(0);
+}
+
+#[test]
+fn check_tells_what_is_wrong_with_an_agent() {
+    let of_another = r#"line.sendall(b'glexec-verdict 3\n{"answered":{"version":"9.9.9","learned":1,"certificates":0,"crls":0,"bytes":0}}'); line.close()"#;
+    for (user, then, why) in [
+        ("glexec", of_another, "it is of version 9.9.9"),
+        ("glexec", "line.close()", "no verdict"),
+        ("pilot", "line.close()", "answers there, and not service_user"),
+    ] {
+        let site = Site::with_admin();
+        let _impostor = with_impostor(&site, user, then);
+        let check = site.admin(["check"]);
+        check.exits(1);
+        assert!(check.stdout().contains(why), "{check}");
+    }
+    let site = Site::with_admin();
+    site.sh("printf '\\n[agent]\\nuse = \"required\"\\n' >> /etc/glexec.conf");
+    let check = site.admin(["check"]);
+    check.exits(2);
+    assert!(check.stdout().contains("(agent.unavailable)"), "{check}");
+}
+
+#[test]
+fn time_passes_for_the_agent_too() {
+    let site = with_the_agent_alone();
+    let _agent = start(&site);
+    let pilot = site.pilot().credential("alice-expired");
+    // It judges by the time of the call, not by the one at which it learned.
+    pilot.glexec(["true"]).refused(201, "credential.expired");
+    site.pilot().credential("alice").glexec(["true"]).exits(0);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! The verifier's confinement, tried from the inside: what hostile code could do there if it took the process over.
+//! The confinement of those who judge, the verifier's program and the agent's workers, tried from the inside: what hostile code
+//! could do there if it took the process over. Each thing is tried in both.
 #![allow(
     missing_docs,
     unsafe_code,
@@ -16,13 +17,41 @@ use nix::unistd::{ForkResult, Gid, Uid, fork, pipe};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::path::Path;
 
 const NOBODY: u32 = 65534;
 
-/// What `work` says in a process that is confined as the verifier confines itself, or how the process ended.
-fn confined(readable: Option<&Directory>, work: impl FnOnce() -> Vec<u8>) -> Result<Vec<u8>, String> {
+/// Who is confined.
+#[derive(Clone, Copy, Debug)]
+enum Who {
+    Verifier,
+    /// Forked by a zygote, which is confined too, and with a call taken.
+    Worker,
+}
+
+impl Who {
+    fn enter(self, readable: &[BorrowedFd<'_>]) -> Result<(), String> {
+        match self {
+            Who::Verifier => sandbox::enter(readable),
+            Who::Worker => {
+                sandbox::enter_as_parent()?;
+                sandbox::enter_waiting()?;
+                sandbox::only_read(readable)
+            }
+        }
+    }
+}
+
+/// What `work` says in a process that is confined so, both ways.
+fn confined(readable: Option<&Directory>, work: impl Fn() -> Vec<u8>) -> Result<Vec<u8>, String> {
+    let [verifier, worker] = [Who::Verifier, Who::Worker].map(|who| confined_as(who, readable, &work));
+    assert_eq!(verifier.is_ok(), worker.is_ok(), "{verifier:?} {worker:?}");
+    worker
+}
+
+/// What `work` says in a process that is confined so, or how the process ended.
+fn confined_as(who: Who, readable: Option<&Directory>, work: impl FnOnce() -> Vec<u8>) -> Result<Vec<u8>, String> {
     let actor = Actor { uid: Uid::from_raw(NOBODY), gid: Gid::from_raw(NOBODY), groups: Some(vec![]) };
     let (ours, theirs) = pipe().unwrap();
     match unsafe { fork() }.unwrap() {
@@ -34,7 +63,7 @@ fn confined(readable: Option<&Directory>, work: impl FnOnce() -> Vec<u8>) -> Res
                     readable.into_iter().map(|dir| dir.as_fd().as_raw_fd()).chain([theirs.as_raw_fd()]).collect();
                 close_all_but(&keep).map_err(|errno| errno.to_string())?;
                 become_for_good(&actor)?;
-                sandbox::enter(&readable.into_iter().map(Directory::as_fd).collect::<Vec<_>>())
+                who.enter(&readable.into_iter().map(Directory::as_fd).collect::<Vec<_>>())
             };
             let said = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match close() {
                 Ok(()) => (work(), 0),
@@ -58,8 +87,14 @@ fn confined(readable: Option<&Directory>, work: impl FnOnce() -> Vec<u8>) -> Res
 }
 
 /// The answer of something that is refused with an error, or the signal that ended it.
-fn outcome(work: impl FnOnce() -> std::io::Result<()>) -> String {
-    let answer = confined(None, || match work() {
+fn outcome(work: impl Fn() -> std::io::Result<()>) -> String {
+    let [verifier, worker] = [Who::Verifier, Who::Worker].map(|who| outcome_as(who, &work));
+    assert_eq!(verifier, worker, "a worker may no more than the verifier's program");
+    worker
+}
+
+fn outcome_as(who: Who, work: impl FnOnce() -> std::io::Result<()>) -> String {
+    let answer = confined_as(who, None, || match work() {
         Ok(()) => b"allowed".to_vec(),
         Err(error) => format!("refused: {:?}", error.kind()).into_bytes(),
     });
@@ -111,6 +146,38 @@ fn it_cannot_reach_the_network_or_another_process() {
     assert_eq!(outcome(|| system_call(libc::SYS_kill, parent, 0, 0)), sigsys);
     assert_eq!(outcome(|| system_call(libc::SYS_ptrace, libc::PTRACE_ATTACH as usize, parent, 0)), sigsys);
     assert_eq!(outcome(|| system_call(libc::SYS_clone, 0, 0, 0)), sigsys);
+    for reaching in [
+        libc::SYS_socket,
+        libc::SYS_socketpair,
+        libc::SYS_connect,
+        libc::SYS_bind,
+        libc::SYS_listen,
+        libc::SYS_sendmsg,
+        libc::SYS_pidfd_open,
+        libc::SYS_process_vm_readv,
+        libc::SYS_memfd_create,
+        libc::SYS_prctl,
+        libc::SYS_prlimit64,
+        libc::SYS_mount,
+        libc::SYS_bpf,
+        libc::SYS_io_uring_setup,
+        libc::SYS_keyctl,
+        libc::SYS_shmget,
+    ] {
+        assert_eq!(outcome(|| system_call(reaching, parent, 0, 0)), sigsys, "{reaching}");
+    }
+    // The memory of another one, which may hold a credential.
+    assert_eq!(outcome(|| File::open(format!("/proc/{parent}/mem")).map(drop)), "refused: PermissionDenied");
+}
+
+#[test]
+fn a_worker_that_was_taken_over_takes_no_other_call() {
+    // What it may do with its own connection leads nowhere without one.
+    for call in [libc::SYS_accept4, libc::SYS_recvmsg, libc::SYS_sendto, libc::SYS_getsockopt, libc::SYS_shutdown] {
+        let said = outcome_as(Who::Worker, || (0..64).try_for_each(|fd| system_call(call, fd, 0, 0)));
+        assert!(said.starts_with("refused"), "{call}: {said}");
+        assert_eq!(outcome_as(Who::Verifier, || system_call(call, 0, 0, 0)), "signal SIGSYS");
+    }
 }
 
 #[test]
