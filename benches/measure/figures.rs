@@ -98,6 +98,8 @@ pub struct Level {
 /// The part `phases`: microseconds of every traced call.
 #[derive(Serialize, Deserialize)]
 pub struct Phases {
+    /// What judges: one of those above.
+    pub way: String,
     /// The whole call, not traced and traced.
     pub plain_ms: Vec<f64>,
     pub traced_ms: Vec<f64>,

@@ -13,7 +13,7 @@ pub struct Figures {
     pub beside: Option<Vec<Group>>,
     pub growth: Option<Vec<Group>>,
     pub load: Option<Vec<Load>>,
-    pub phases: Option<Phases>,
+    pub phases: Option<Vec<Phases>>,
     pub memory: Option<Vec<Peak>>,
     pub instructions: Option<Vec<Count>>,
     pub verification: Option<Vec<Verification>>,
@@ -46,9 +46,10 @@ impl Figures {
             ("machine", self.machine.clone()),
             ("targets", Some(targets_table(self))),
             ("beside", self.beside.as_deref().map(beside_table)),
+            ("readme", self.beside.as_deref().map(readme_table)),
             ("growth", self.growth.as_deref().map(growth_table)),
             ("load", self.load.as_deref().map(load_table)),
-            ("phases", self.phases.as_ref().map(phases_table)),
+            ("phases", self.phases.as_deref().map(phases_tables)),
             ("memory", self.memory.as_deref().map(memory_table)),
             ("instructions", self.instructions.as_deref().map(instructions_table)),
             ("verification", self.verification.as_deref().map(verification_table)),
@@ -66,7 +67,7 @@ pub fn print(figures: &Path) {
 pub fn write(figures: &Path, docs: &Path) {
     let figures = Figures::read(figures);
     let tables = figures.tables();
-    for page in ["performance.md", "trust-figures.md"] {
+    for page in ["performance.md", "trust-figures.md", "../../README.md"] {
         let path = docs.join(page);
         let text = fs::read_to_string(&path).unwrap();
         fs::write(&path, replaced(&text, &tables)).unwrap();
@@ -130,6 +131,27 @@ fn beside_table(groups: &[Group]) -> String {
     text
 }
 
+/// The few that are compared first.
+fn readme_table(groups: &[Group]) -> String {
+    let Some(group) = groups.first() else { return String::new() };
+    let mut text = "| whole call of `/bin/true` | ms | to `sudo -n` |\n|---|---:|---:|\n".to_owned();
+    let names = [
+        beside::USUAL,
+        beside::USUAL_PROGRAM,
+        beside::USUAL_BEFORE,
+        beside::SETPRIV,
+        beside::DOAS,
+        beside::SUDO_RS,
+        beside::SUDO,
+        beside::PEER_BUNDLE,
+    ];
+    for case in names.into_iter().filter_map(|name| group.case(name)) {
+        let ratio = group.case(beside::SUDO).map_or(f64::NAN, |sudo| case.ratio(sudo).median);
+        writeln!(text, "| {} | {:.2} | {ratio:.2} |", case.name, quantile(&case.ms, 0.5)).unwrap();
+    }
+    text
+}
+
 fn growth_table(groups: &[Group]) -> String {
     let mut text = String::new();
     for group in groups {
@@ -178,6 +200,13 @@ fn load_table(loads: &[Load]) -> String {
     text
 }
 
+fn phases_tables(all: &[Phases]) -> String {
+    all.iter()
+        .map(|phases| format!("**{}**: {}", capitalised(&phases.way), phases_table(phases)))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
 fn phases_table(phases: &Phases) -> String {
     let medians: Vec<f64> = phases.phases.iter().map(|phase| quantile(&phase.us, 0.5)).collect();
     let sum: f64 = medians.iter().sum();
@@ -194,7 +223,7 @@ fn phases_table(phases: &Phases) -> String {
         let part = 100.0 * median / sum;
         writeln!(text, "| {} | {median:.0} | {:.0} | {part:.0} % |", phase.name, quantile(&phase.us, 0.9)).unwrap();
     }
-    if let Some(lookups) = &phases.lookups {
+    if let Some(lookups) = phases.lookups.as_ref().filter(|_| phases.lookups_a_call > 0.0) {
         let (median, high) = (quantile(&lookups.us, 0.5), quantile(&lookups.us, 0.9));
         let (part, count) = (100.0 * median / sum, phases.lookups_a_call);
         writeln!(text, "| *within these: {count} account database look-ups* | {median:.0} | {high:.0} | {part:.0} % |")

@@ -1,8 +1,9 @@
 //! Where the time of a call goes: system calls that every call makes mark the ends of its phases.
 
+use crate::agents::Agents;
 use crate::caller::{Call, Order};
-use crate::case::{Callers, order};
-use crate::figures::{Phase, Phases};
+use crate::case::{Callers, order, usual};
+use crate::figures::{self, Phase, Phases};
 use crate::site::Site;
 use crate::trace::{self, Event, Trace, What};
 
@@ -16,12 +17,26 @@ const EVENTS: [&str; 5] = [
 
 const WARM_UP: usize = 5;
 
-/// Calls with VOMS attributes and an existing lease, as they are and traced in turn.
-pub fn run(site: &Site, callers: &mut Callers, rounds: usize) -> Option<Phases> {
+/// The usual call, with the agent and without.
+pub fn run(site: &Site, callers: &mut Callers, rounds: usize) -> Option<Vec<Phases>> {
     eprintln!("bench: phases");
-    site.configure(&site.config);
     trace::install();
-    let call = order(&[trace::PROGRAM, trace::PAYLOAD], "bob");
+    let mut agents = Agents::default();
+    let asked = agents.asked(&site.plain);
+    agents.await_all();
+    let ways = [(figures::AGENT, asked.as_str()), (figures::PROGRAM, site.config.as_str())];
+    let phases = ways.into_iter().map(|(way, config)| {
+        site.configure(config);
+        of_calls(way, callers, rounds)
+    });
+    let phases = phases.collect();
+    site.configure(&site.config);
+    phases
+}
+
+/// Calls as they are and traced in turn.
+fn of_calls(way: &str, callers: &mut Callers, rounds: usize) -> Option<Phases> {
+    let call = usual(order(&[trace::PROGRAM, trace::PAYLOAD], "bob"));
     let mut made = |order: &Order| {
         let call = callers.pilot.call(order)[0];
         assert_eq!(call.code, 0, "a traced call");
@@ -32,6 +47,7 @@ pub fn run(site: &Site, callers: &mut Callers, rounds: usize) -> Option<Phases> 
     }
     let trace = Trace::start(&EVENTS)?;
     let mut figures = Phases {
+        way: way.to_owned(),
         plain_ms: Vec::new(),
         traced_ms: Vec::new(),
         phases: Vec::new(),
@@ -51,7 +67,7 @@ pub fn run(site: &Site, callers: &mut Callers, rounds: usize) -> Option<Phases> 
         add(&mut figures, &call, &trace.take());
     }
     // Probes make forks and executions slower: they have calls of their own.
-    if trace.probe_lookups() {
+    if way == figures::PROGRAM && trace.probe_lookups() {
         let mut us = Vec::new();
         for round in 0..rounds + WARM_UP {
             made(&call);
@@ -73,7 +89,8 @@ fn add(figures: &mut Phases, call: &Call, events: &[Event]) {
         let until_payload = events.iter().take_while(|event| !is_payload(event));
         let entered: Vec<u32> =
             until_payload.filter(|event| matches!(event.what, What::Enter(_))).map(|event| event.pid).collect();
-        figures.system_calls = [glexec, verifier].map(|pid| entered.iter().filter(|&&entered| entered == pid).count());
+        let of = |pid: Option<u32>| entered.iter().filter(|&&entered| Some(entered) == pid).count();
+        figures.system_calls = [Some(glexec), verifier].map(of);
     }
     // A call that went another way than the first is left out.
     if !figures.phases.iter().map(|phase| phase.name.as_str()).eq(marks.iter().map(|(name, _)| *name)) {
@@ -95,16 +112,17 @@ struct Marked {
     /// The phases in their order, and when each ended.
     marks: Vec<(&'static str, u64)>,
     glexec: u32,
-    verifier: u32,
+    verifier: Option<u32>,
 }
 
 /// Finds the ends of the phases. A mark that is missing makes its phase a part of the next one.
 fn marked(call: &Call, events: &[Event]) -> Option<Marked> {
     let started = events.iter().position(|e| matches!(&e.what, What::Exec { program } if program == trace::PROGRAM))?;
     let glexec = events[started].pid;
-    let forked = events.iter().position(|e| e.pid == glexec && matches!(e.what, What::Fork { .. }))?;
-    let What::Fork { child: verifier } = events[forked].what else { return None };
     let ran = events.iter().position(is_payload)?;
+    let forked = events[..ran].iter().position(|e| e.pid == glexec && matches!(e.what, What::Fork { .. }));
+    let verifier = forked.and_then(|at| if let What::Fork { child } = events[at].what { Some(child) } else { None });
+    let forked = forked.unwrap_or(ran);
 
     let enter = |pid: u32, numbers: &'static [i64]| {
         move |e: &Event| e.pid == pid && matches!(e.what, What::Enter(n) if numbers.contains(&n))
@@ -114,7 +132,7 @@ fn marked(call: &Call, events: &[Event]) -> Option<Marked> {
     let loaded = events.iter().position(enter(glexec, &[libc::SYS_getcwd])).unwrap_or(forked);
     let (first, last) = (Which::First, Which::Last);
     type Test<'a> = Box<dyn Fn(&Event) -> bool + 'a>;
-    let ends: Vec<(&str, Which, usize, Test<'_>)> = vec![
+    let mut ends: Vec<(&str, Which, usize, Test<'_>)> = vec![
         ("glexec's process started: fork, execve", first, ran, Box::new(|e| matches!(&e.what, What::Exec { .. }))),
         // It checks the standard descriptors of a setuid program next.
         ("C library has asked the processor (cpuid)", first, loaded, Box::new(enter(glexec, &[libc::SYS_fcntl]))),
@@ -123,12 +141,26 @@ fn marked(call: &Call, events: &[Event]) -> Option<Marked> {
         ("constructors, start of the program", first, forked, Box::new(enter(glexec, &[libc::SYS_getcwd]))),
         ("arguments taken, process hardened", first, forked, Box::new(enter(glexec, &[libc::SYS_capset]))),
         ("configuration read, privileges settled", last, forked, Box::new(enter(glexec, &[libc::SYS_capset]))),
-        ("caller, credential file", last, forked, Box::new(enter(glexec, &FORKS))),
-        ("verifier forked", first, ran, Box::new(move |e| e.pid == verifier)),
-        ("its descriptors closed, privileges dropped", first, ran, Box::new(enter(verifier, &[libc::SYS_getppid]))),
-        ("sandbox closed", first, ran, Box::new(exit(verifier, libc::SYS_seccomp))),
-        ("verification", first, ran, Box::new(enter(verifier, &[libc::SYS_exit_group]))),
-        ("verifier ended and reaped", first, ran, Box::new(exit(glexec, libc::SYS_wait4))),
+    ];
+    let program = |verifier: u32| -> Vec<(&str, Which, usize, Test<'_>)> {
+        vec![
+            ("caller, credential files", last, forked, Box::new(enter(glexec, &FORKS))),
+            ("first verifier forked", first, ran, Box::new(move |e| e.pid == verifier)),
+            ("its descriptors closed, privileges dropped", first, ran, Box::new(enter(verifier, &[libc::SYS_getppid]))),
+            ("sandbox closed", first, ran, Box::new(exit(verifier, libc::SYS_seccomp))),
+            ("verification", first, ran, Box::new(enter(verifier, &[libc::SYS_exit_group]))),
+            ("verifiers ended and reaped", last, ran, Box::new(exit(glexec, libc::SYS_wait4))),
+        ]
+    };
+    // Nothing else of a call is sent so, or received.
+    let agent = || -> Vec<(&str, Which, usize, Test<'_>)> {
+        vec![
+            ("caller, credential files, agent reached", first, ran, Box::new(enter(glexec, &[libc::SYS_sendmsg]))),
+            ("both questions asked and answered", last, ran, Box::new(exit(glexec, libc::SYS_recvfrom))),
+        ]
+    };
+    ends.extend(verifier.map_or_else(agent, program));
+    let rest: Vec<(&str, Which, usize, Test<'_>)> = vec![
         ("authorization, mapping", first, ran, Box::new(enter(glexec, &[libc::SYS_setgroups]))),
         ("payload prepared as its account", last, ran, Box::new(enter(glexec, &SENDS))),
         ("audit record", last, ran, Box::new(move |e| SENDS.iter().any(|&number| exit(glexec, number)(e)))),
@@ -136,6 +168,7 @@ fn marked(call: &Call, events: &[Event]) -> Option<Marked> {
         ("payload executed", first, ran + 1, Box::new(is_payload)),
         ("payload's own", last, events.len(), Box::new(move |e| e.pid == glexec && matches!(e.what, What::End))),
     ];
+    ends.extend(rest);
     let (mut at, mut marks) = (started, Vec::new());
     for (name, which, end, test) in &ends {
         let mut range = events[at..(*end).max(at)].iter();
