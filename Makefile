@@ -37,7 +37,7 @@ CARGO = $(BUILDER) cargo
 
 SCRIPTS = .ci/run benches/others benches/run benches/site demo/run $(SHELL_COMPANIONS) $(addprefix packaging/,build-deb build-python build-rpm fill-in install-missing lint-python rust-version source-tree) tests/debian/run $(addprefix tests/site/,enter make-pki make-root prepare) packaging/linked-crates tests/attacks/faults.sh
 
-.PHONY: all bench build deb demo install-site test test-debian test-site fuzz faults supply-chain sanitize mutants lint format-check fmt install install-python python rpm clean help packages packages-demo rust rust-tools
+.PHONY: all bench build deb demo install-site test test-agent test-debian test-site fuzz faults supply-chain sanitize mutants lint format-check fmt install install-python python rpm clean help packages packages-demo rust rust-tools
 .NOTPARALLEL: # what a target needs is done in the order it is written
 
 all: build
@@ -69,6 +69,10 @@ test-debian:  ## make demo and make test on bare systems made with debootstrap (
 test-site: rust packages build  ## the site's mapping service, with a real PostgreSQL and its standby (root or sudo)
 	@packaging/install-missing test-site
 	@$(SUDO) env GLEXEC_UNDER_TEST=$(PROGRAM) $(call test-binary,service) --include-ignored
+
+AGENT_CALLS = 100000
+test-agent: packages build  ## the agent's tests with AGENT_CALLS=100000 calls one after the other (root or sudo)
+	@$(SUDO) env GLEXEC_UNDER_TEST=$(PROGRAM) AGENT_CALLS=$(AGENT_CALLS) $(call test-binary,system) agent::
 
 ROUNDS = 100
 PART =
