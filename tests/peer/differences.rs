@@ -210,7 +210,7 @@ fn page(all: &[Asked]) -> String {
         the account's pool, the groups and the name of the lease. This page has the reasons for the others; another \
         difference, or one that vanishes, fails the test. Generated: `WRITE_DOCS=1 cargo test --test peer`.\n\n\
         Leases that either makes are honoured by the other; that, and both at work at once, is tested beside this. What the table in \
-        [policy.md](policy.md) has besides cannot show in single questions.\n\n\
+        [policy.md](../reference/policy.md) has besides cannot show in single questions.\n\n\
         | here | the C library | why | questions | for instance |\n|---|---|---|---|---|\n",
         all.len(),
         all.iter().filter(|asked| asked.agree()).count()

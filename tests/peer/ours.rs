@@ -3,7 +3,7 @@
 use crate::library::{ACCOUNTS, GROUPS, Place, Policy};
 use glexec_config::exec::Exec;
 use glexec_config::lcmaps::Mode;
-use glexec_config::lcmaps::table::{Lcmaps, PolicyNames};
+use glexec_config::parse::parse;
 use glexec_config::{lcas, lcmaps};
 use glexec_core::account::Limits;
 use glexec_core::identity::{Form, Identity, Proof};
@@ -89,9 +89,8 @@ pub fn plan(policy: &Policy, place: &Place) -> lcmaps::Plan {
         "{plugins}[plugins.good]\ntype = \"dummy_good\"\n[plugins.some]\ntype = \"dummy_good\"\ndummy_username = \"lalice\"\n\
         dummy_group = \"staff\"\n[policies]\ndefault = [\"{rule}\"]\n"
     );
-    let table: Lcmaps = toml::from_str(&place.fill(&text)).unwrap_or_else(|why| panic!("{}: {why}", policy.name));
-    let name = ("default".to_owned(), None);
-    table.check(&PolicyNames { get_account: name.clone(), verify_account: name }).unwrap()
+    let text = place.fill(&text).replace("[p", "[lcmaps.p");
+    parse(&text).unwrap_or_else(|why| panic!("{}: {why:?}", policy.name)).lcmaps
 }
 
 /// Maps somebody.

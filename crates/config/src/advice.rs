@@ -6,6 +6,8 @@ use crate::glexec::Glexec;
 struct Place<'a> {
     /// The header of the table, as `[glexec]`; empty above the first.
     table: &'a str,
+    /// The same, or the header that the mistake is in.
+    header: &'a str,
     /// The key, empty where the line has none.
     key: &'a str,
     /// The value as it is written.
@@ -19,15 +21,29 @@ fn place(text: &str, offset: usize) -> Place<'_> {
     let is_header = |line: &&str| line.starts_with('[');
     let table = above.lines().map(str::trim).rfind(is_header).unwrap_or_default();
     match line.split_once('=') {
-        Some((key, value)) if !line.starts_with('[') => Place { table, key: key.trim(), value: value.trim() },
-        _ => Place { table, key: "", value: "" },
+        Some((key, value)) if !is_header(&line) => Place { table, header: table, key: key.trim(), value: value.trim() },
+        _ => Place { table, header: if is_header(&line) { line } else { table }, key: "", value: "" },
+    }
+}
+
+fn is_plugin(table: &str) -> bool {
+    table.starts_with("[[lcas.plugin") || table.starts_with("[lcmaps.plugins")
+}
+
+/// The option of `dummy_good` that takes a name in the place of the historic one that takes a number.
+fn name_for(option: &str) -> Option<&'static str> {
+    match option {
+        "dummy_uid" => Some("dummy_username"),
+        "dummy_gid" => Some("dummy_group"),
+        "dummy_sec_gid" => Some("dummy_sec_group"),
+        _ => None,
     }
 }
 
 /// The sentence for a mistake of which the parser says `message`: what to write, where that is known. It does not repeat
 /// lists of all keys.
 pub fn sentence(text: &str, message: &str, offset: usize) -> String {
-    let Place { table, key, value } = place(text, offset);
+    let Place { table, header, key, value } = place(text, offset);
     let quoted = value.starts_with(['"', '\'']);
     if !key.is_empty() && !table.is_empty() && table != "[glexec]" && glexec_keys().iter().any(|known| known == key) {
         return format!("{key} is a key of [glexec] and stands below {table}: move it to the lines below [glexec]");
@@ -38,12 +54,24 @@ pub fn sentence(text: &str, message: &str, offset: usize) -> String {
         let what = match (key.is_empty(), table) {
             (true, _) => format!("there is no table {wrong}"),
             (false, "") => format!("there is no key {wrong} above the first table"),
+            (false, table) if is_plugin(table) => {
+                format!("there is no key {wrong} for the type of {table}")
+            }
             (false, table) => format!("there is no key {wrong} in {table}"),
         };
+        if let Some(name) = name_for(wrong) {
+            return format!("{wrong} is a number; name the account or group with {name}");
+        }
         return match nearest(wrong, names) {
             Some(near) => format!("{what}; did you mean {near}?"),
             None => format!("{what}; glexec.conf(5) has all that there are"),
         };
+    }
+    if let Some(missing) = message.strip_prefix("missing field ").filter(|_| is_plugin(header)) {
+        return format!("{header} needs {} for its type", missing.trim_matches('`'));
+    }
+    if message == "expected empty table" && is_plugin(header) {
+        return format!("{header} has no options in its type");
     }
     let word = value.split(['#', ' ']).next().unwrap_or_default();
     let is_switch = ["yes", "no", "on", "off", "true", "false"].iter().any(|known| known.eq_ignore_ascii_case(word));

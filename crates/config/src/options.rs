@@ -1,19 +1,10 @@
-//! `[[lcas.plugin]]` and `[lcmaps]`: the raw tables, and turning them into plans.
-//!
-//! The tables are flat, with every option of every plug-in type, because only so do the errors of the TOML reader have
-//! line and column. Which option belongs to which type is checked afterwards, here.
+//! `[[lcas.plugin]]` and `[lcmaps.plugins.NAME]`: bringing the tables into the form in which serde reads an enum, so that each
+//! type is a struct of its own options, and every mistake keeps its place.
 
-use crate::exec::Exec;
-use crate::values::{AbsolutePath, Lifetime};
+use std::mem;
 use std::ops::Range;
-use std::path::PathBuf;
-use std::time::Duration;
 use toml::Spanned;
-
-/// How long an `exec` plug-in may take where nothing is said.
-const EXEC_TIMEOUT: Duration = Duration::from_secs(10);
-/// The longest that may be said: callers give up, too.
-const MAX_EXEC_TIMEOUT: Duration = Duration::from_secs(600);
+use toml::de::{DeTable, DeValue};
 
 /// Something in the configuration that cannot be used, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,67 +23,124 @@ impl ConfigError {
     }
 }
 
-/// An option that somebody set: its name, its place, and the types that have it.
-pub(crate) struct Given<'a, T> {
+/// Options that several types share: below which name they go (none that anybody writes), for which types, and which of them
+/// must be there.
+struct Shared {
     name: &'static str,
-    span: Option<Range<usize>>,
-    types: &'a [T],
+    types: &'static [&'static str],
+    needed: Option<&'static str>,
+    options: &'static [&'static str],
 }
 
-impl<'a, T> Given<'a, T> {
-    pub(crate) fn new<V>(name: &'static str, value: &Option<Spanned<V>>, types: &'a [T]) -> Self {
-        Given { name, span: value.as_ref().map(Spanned::span), types }
+const SHARED: [Shared; 5] = [
+    Shared {
+        name: " pools",
+        types: &["poolaccount", "voms_poolaccount"],
+        needed: Some("gridmapdir"),
+        options: &["gridmapdir", "override_inconsistency", "strict_poolprefix_match", "max_mappings_per_credential"],
+    },
+    Shared {
+        name: " group pools",
+        types: &["voms_poolgroup"],
+        needed: Some("groupmapdir"),
+        options: &["groupmapdir", "override_inconsistency", "strict_poolprefix_match"],
+    },
+    Shared {
+        name: " rules",
+        types: &["voms_localgroup", "voms_poolgroup"],
+        needed: None,
+        options: &["map_to_secondary_groups", "mapall", "mapmin"],
+    },
+    Shared {
+        name: " gids",
+        types: &["voms_localaccount", "voms_poolaccount"],
+        needed: None,
+        options: &[
+            "use_voms_gid",
+            "use_account_gid",
+            "add_primary_gid_from_mapped_account",
+            "do_not_add_primary_gid_from_mapped_account",
+            "add_primary_gid_as_secondary_gid_from_mapped_account",
+            "add_secondary_gids_from_mapped_account",
+            "do_not_add_secondary_gids_from_mapped_account",
+        ],
+    },
+    Shared {
+        name: " primary",
+        types: &["voms_poolaccount"],
+        needed: None,
+        options: &["require_primary_gid", "do_not_require_primary_gid"],
+    },
+];
+
+/// Does it for all plug-ins of a file. What is no table of plug-ins is left to its reader to complain about.
+pub(crate) fn by_type(root: &mut DeTable<'_>) -> Result<(), ConfigError> {
+    if let Some(DeValue::Table(table)) = root.get_mut("lcas").map(Spanned::get_mut) {
+        lcas(table)?;
+    }
+    match root.get_mut("lcmaps").map(Spanned::get_mut) {
+        Some(DeValue::Table(table)) => lcmaps(table),
+        _ => Ok(()),
     }
 }
 
-/// Refuses the first option that was set but does not belong to the type.
-pub(crate) fn only_own_options<T: PartialEq>(
-    kind: &T,
-    kind_name: &str,
-    options: &[Given<'_, T>],
-) -> Result<(), ConfigError> {
-    match options.iter().find(|option| option.span.is_some() && !option.types.contains(kind)) {
-        None => Ok(()),
-        Some(option) => {
-            let message = format!("{} is not an option of a plug-in of type {kind_name}", option.name);
-            Err(ConfigError::invalid(message, option.span.clone()))
+/// Each becomes `{ plugin = { TYPE = { its options } }, subject = … }`.
+fn lcas(table: &mut DeTable<'_>) -> Result<(), ConfigError> {
+    let Some(DeValue::Array(plugins)) = table.get_mut("plugin").map(Spanned::get_mut) else { return Ok(()) };
+    for plugin in plugins.iter_mut() {
+        let subject = match plugin.get_mut() {
+            DeValue::Table(options) => options.remove_entry("subject"),
+            _ => None,
+        };
+        let (span, options) = (plugin.span(), typed(plugin)?);
+        let options = (Spanned::new(span, "plugin".into()), options);
+        *plugin.get_mut() = DeValue::Table(std::iter::once(options).chain(subject).collect());
+    }
+    Ok(())
+}
+
+/// Each becomes `{ TYPE = { its options } }`.
+fn lcmaps(table: &mut DeTable<'_>) -> Result<(), ConfigError> {
+    let Some(DeValue::Table(plugins)) = table.get_mut("plugins").map(Spanned::get_mut) else { return Ok(()) };
+    for (_, plugin) in plugins.iter_mut() {
+        *plugin = typed(plugin)?;
+    }
+    Ok(())
+}
+
+fn typed<'i>(plugin: &mut Spanned<DeValue<'i>>) -> Result<Spanned<DeValue<'i>>, ConfigError> {
+    let span = plugin.span();
+    let DeValue::Table(options) = plugin.get_mut() else {
+        return Err(ConfigError::invalid("a plug-in is a table with a type", span));
+    };
+    let mut options = mem::take(options);
+    let kind = options.remove("type").ok_or_else(|| ConfigError::invalid("a plug-in needs a type", span.clone()))?;
+    let at = kind.span();
+    let DeValue::String(name) = kind.into_inner() else {
+        return Err(ConfigError::invalid("type takes a word in quotes", at));
+    };
+    for shared in SHARED.iter().filter(|shared| shared.types.contains(&&*name)) {
+        let moved: Vec<_> = shared.options.iter().filter_map(|option| options.remove_entry(*option)).collect();
+        let place = moved.first().map_or(span.clone(), |(option, _)| option.span());
+        let moved: DeTable<'_> = moved.into_iter().collect();
+        if let Some(needed) = shared.needed.filter(|needed| !moved.contains_key(*needed)) {
+            return Err(ConfigError::invalid(format!("missing field `{needed}`"), span));
+        }
+        let moved = Spanned::new(place.clone(), DeValue::Table(moved));
+        if options.insert(Spanned::new(place, shared.name.into()), moved).is_some() {
+            return Err(ConfigError::invalid(format!("unknown field `{}`", shared.name), span));
         }
     }
+    let options = Spanned::new(span.clone(), DeValue::Table(options));
+    let one = std::iter::once((Spanned::new(at, name), options)).collect();
+    Ok(Spanned::new(span, DeValue::Table(one)))
 }
 
-/// An option that a type cannot do without.
-pub(crate) fn required<'a, V>(
-    name: &str,
-    value: &'a Option<Spanned<V>>,
-    kind_name: &str,
-    plugin: Range<usize>,
-) -> Result<&'a V, ConfigError> {
-    let missing = || ConfigError::invalid(format!("a plug-in of type {kind_name} needs {name}"), plugin);
-    value.as_ref().map(Spanned::get_ref).ok_or_else(missing)
-}
-
-/// The program of an `exec` plug-in.
-pub(crate) fn exec(
-    command: &Option<Spanned<Vec<String>>>,
-    timeout: &Option<Spanned<Lifetime>>,
-    kind_name: &str,
-    plugin: Range<usize>,
-) -> Result<Exec, ConfigError> {
-    let words = required("command", command, kind_name, plugin)?;
-    let span = command.as_ref().map(Spanned::span);
-    let (program, arguments) =
-        words.split_first().ok_or_else(|| ConfigError::invalid("an empty command", span.clone()))?;
-    let program =
-        AbsolutePath::try_from(PathBuf::from(program)).map_err(|why| ConfigError::invalid(why, span.clone()))?;
-    if arguments.iter().any(|argument| argument.contains('\0')) {
-        return Err(ConfigError::invalid("a NUL in an argument", span));
-    }
-    let deadline = timeout.as_ref().map_or(EXEC_TIMEOUT, |timeout| timeout.get_ref().duration());
-    if deadline.is_zero() || deadline > MAX_EXEC_TIMEOUT {
-        let message = format!("timeout must be between 1s and {}m", MAX_EXEC_TIMEOUT.as_secs() / 60);
-        return Err(ConfigError::invalid(message, timeout.as_ref().map(Spanned::span)));
-    }
-    Ok(Exec { program, arguments: arguments.to_vec(), timeout: deadline })
+/// What the reader says, with the options in the place of the names that they were put below.
+pub(crate) fn with_options(message: &str) -> String {
+    SHARED.iter().fold(message.to_owned(), |message, shared| {
+        message.replace(&format!("`{}`", shared.name), &format!("`{}`", shared.options.join("`, `")))
+    })
 }
 
 #[cfg(test)]

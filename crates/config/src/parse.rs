@@ -9,7 +9,7 @@ use crate::lcmaps::table::{Lcmaps, PolicyNames};
 use crate::options::ConfigError;
 use crate::site::Site;
 use crate::values::Cgroup;
-use crate::{Config, advice};
+use crate::{Config, advice, options};
 use glexec_core::credentials::{Credentials, PilotProxy};
 use glexec_core::reason::Reason;
 use glexec_core::tokens::Tokens;
@@ -17,6 +17,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::ops::Range;
 use toml::Spanned;
+use toml::de::DeTable;
 
 /// The file as it is written.
 #[derive(Deserialize)]
@@ -65,8 +66,9 @@ pub fn read<File: DeserializeOwned, Checked>(
         };
         Mistake { reason, message, position: position(text, start), known }
     };
-    let of_toml = |reason, error: toml::de::Error| mistake(reason, one_line(error.message()), error.span());
-    let document = toml::Deserializer::parse(text).map_err(|error| {
+    let of_toml = |reason, error: toml::de::Error| mistake(reason, one_line(&worded(error.message())), error.span());
+    let of_check = |error: ConfigError| mistake(Reason::ConfigInvalid, one_line(&error.message), error.span);
+    let mut document = DeTable::parse(text).map_err(|error| {
         if is_historic(text) {
             let message = "this is a gLExec .ini file; convert it with: glexec-admin migrate".to_string();
             mistake(Reason::ConfigHistoric, message, error.span())
@@ -74,8 +76,9 @@ pub fn read<File: DeserializeOwned, Checked>(
             of_toml(Reason::ConfigSyntax, error)
         }
     })?;
-    let file = File::deserialize(document).map_err(|error| of_toml(Reason::ConfigInvalid, error))?;
-    check(file).map_err(|error| mistake(Reason::ConfigInvalid, one_line(&error.message), error.span))
+    options::by_type(document.get_mut()).map_err(of_check)?;
+    let file = File::deserialize(toml::Deserializer::from(document));
+    check(file.map_err(|error| of_toml(Reason::ConfigInvalid, error))?).map_err(of_check)
 }
 
 fn check(file: File) -> Result<Config, ConfigError> {
@@ -152,6 +155,15 @@ fn is_historic(text: &str) -> bool {
         let bare = value.trim_start().bytes().next().is_none_or(|b| b.is_ascii_alphabetic() || b"/*.%".contains(&b));
         KEYS.contains(&key.trim()) && bare && !matches!(value.trim(), "true" | "false")
     })
+}
+
+/// What the reader says of a key that is not known, alike for all tables: it has words of its own for some.
+fn worded(message: &str) -> String {
+    let keys =
+        message.strip_prefix("unexpected keys in table: ").and_then(|keys| keys.split_once(", available keys: "));
+    let Some((unknown, known)) = keys else { return options::with_options(message) };
+    let known: Vec<_> = known.split(", ").map(|key| format!("`{key}`")).collect();
+    format!("unknown field `{}`, expected one of {}", unknown.split(", ").next().unwrap_or(unknown), known.join(", "))
 }
 
 fn one_line(message: &str) -> String {

@@ -5,10 +5,10 @@ use crate::gridmapdir::tests::Temporary;
 use fake::{Fake, LIMITS};
 use glexec_config::exec::Exec;
 use glexec_config::lcas;
-use glexec_config::lcmaps::table::{Lcmaps, PolicyNames};
 use glexec_config::lcmaps::{
     FirstGroup, GroupRules, Inconsistency, Members, Mode, Plan, Plugin, Unmapped, VomsLocalgroup,
 };
+use glexec_config::parse::parse;
 use glexec_core::account::Limits;
 use glexec_core::file_error::FileError;
 use glexec_core::identity::{Form, Identity, Proof};
@@ -92,9 +92,8 @@ fn plan(dir: &Temporary, options: &str, policy: &str) -> Plan {
          [plugins.voms]\ntype = \"voms_poolaccount\"\ngridmapfile = \"/map\"\ngridmapdir = \"$DIR\"\n{options}\n\
          [policies]\ndefault = {policy}\n"
     );
-    let raw: Lcmaps = toml::from_str(&text.replace("$DIR", dir.0.to_str().unwrap())).unwrap();
-    let name = ("default".to_owned(), None);
-    raw.check(&PolicyNames { get_account: name.clone(), verify_account: name }).unwrap()
+    let text = text.replace("$DIR", dir.0.to_str().unwrap()).replace("[p", "[lcmaps.p");
+    parse(&text).unwrap().lcmaps
 }
 
 fn run(plan: &Plan, mode: Mode, identity: &Identity, database: &Fake) -> Outcome<Mapping> {

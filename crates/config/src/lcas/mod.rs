@@ -19,25 +19,35 @@ pub enum Whose {
 }
 
 /// How the list of a `voms` plug-in is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
     /// As a grid-mapfile: patterns for FQANs.
+    #[default]
     Simple,
     /// As a Grid Access Control List in XML.
     Gacl,
 }
 
 /// What becomes of a proxy without VOMS attributes in a `voms` plug-in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "bool")]
 pub enum WithoutVoms {
+    #[default]
     Refused,
     /// It passes where the list has the person's name (`use_user_dn`).
     ByName,
 }
 
-/// A plug-in with its checked options.
-#[derive(Clone, Debug, PartialEq, Eq)]
+impl From<bool> for WithoutVoms {
+    fn from(use_user_dn: bool) -> Self {
+        if use_user_dn { WithoutVoms::ByName } else { WithoutVoms::Refused }
+    }
+}
+
+/// A plug-in with its options.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Plugin {
     /// A list of banned people.
     Userban {
@@ -54,8 +64,10 @@ pub enum Plugin {
         /// The list.
         file: AbsolutePath,
         /// How it is written.
+        #[serde(default)]
         format: Format,
         /// Whether it may have people's names as well.
+        #[serde(default, rename = "use_user_dn")]
         without: WithoutVoms,
     },
     /// When anybody may run.

@@ -6,7 +6,8 @@ use super::context::{Context, Gathered, Who, file_refusal, no_mapping};
 use crate::accounts;
 use crate::programs::{self, Answer, Failed, Names, Question};
 use glexec_config::exec::Exec;
-use glexec_config::lcmaps::{AccountGids, Mode, Take};
+use glexec_config::lcmaps::Mode;
+use glexec_config::lcmaps::gids::{AccountGids, Own};
 use glexec_core::reason::{Outcome, Reason, Refusal};
 
 pub(super) fn run(exec: &Exec, context: &Context<'_>, gathered: &mut Gathered) -> Outcome<()> {
@@ -30,7 +31,7 @@ pub(super) fn run(exec: &Exec, context: &Context<'_>, gathered: &mut Gathered) -
 /// The account with all its groups; or, where groups are named, with those and no others.
 pub(super) fn gather(names: &Names, context: &Context<'_>, gathered: &mut Gathered) -> Outcome<()> {
     let group = |name: &String| accounts::group(context.accounts, name, context.limits);
-    let own_groups = if names.group.is_none() && names.groups.is_none() { Take::Take } else { Take::Leave };
+    let own_groups = if names.group.is_none() && names.groups.is_none() { Own::Used } else { Own::LeftOut };
     if let Some(name) = &names.group {
         gathered.primary = Some(group(name)?);
     }
@@ -38,8 +39,8 @@ pub(super) fn gather(names: &Names, context: &Context<'_>, gathered: &mut Gather
         gathered.secondary.push(group(name)?);
     }
     let Some(name) = &names.account else { return Ok(()) };
-    let primary = if gathered.primary.is_some() { Take::Leave } else { Take::Take };
-    let gids = AccountGids { primary, primary_as_secondary: Take::Leave, groups: own_groups };
+    let primary = if gathered.primary.is_some() { Own::LeftOut } else { Own::Used };
+    let gids = AccountGids { primary, primary_as_secondary: Own::LeftOut, groups: own_groups };
     gathered.choose(Who::Local(accounts::account(context.accounts, name, context.limits)?), gids)
 }
 

@@ -4,9 +4,8 @@ use super::context::{Context, Gathered, Who, no_mapping};
 use crate::accounts::account;
 use crate::files::map_file::Wanted;
 use crate::files::subject::Subject;
-use glexec_config::lcmaps::AccountGids;
-use glexec_config::lcmaps::Localaccount;
-use glexec_config::lcmaps::Matching;
+use glexec_config::lcmaps::gids::AccountGids;
+use glexec_config::lcmaps::{Localaccount, Matching};
 use glexec_core::reason::Outcome;
 
 /// Runs the plug-in.

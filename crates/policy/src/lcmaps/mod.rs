@@ -28,7 +28,8 @@ use crate::trail::{Side, Step, Trail};
 use crate::world::World;
 pub use context::file_refusal;
 use context::{Context, Gathered, Who, no_mapping};
-use glexec_config::lcmaps::{Mode, Plan, Plugin, Take};
+use glexec_config::lcmaps::gids::Own;
+use glexec_config::lcmaps::{Mode, Plan, Plugin};
 use glexec_core::account::{Limits, TargetGid};
 use glexec_core::reason::{Outcome, Reason, Refusal};
 
@@ -108,7 +109,7 @@ fn gather(plan: &Plan, context: &Context<'_>, trail: &mut Trail) -> Outcome<Gath
     })?;
     match &gathered.who {
         None => Err(no_account_chosen()),
-        Some((_, gids)) if gathered.primary.is_none() && gids.primary == Take::Leave => {
+        Some((_, gids)) if gathered.primary.is_none() && gids.primary == Own::LeftOut => {
             let sentence = "the site's policy has an account for you, but no primary group";
             Err(Refusal::new(Reason::LcmapsNoGroup, sentence)
                 .detail("no group plug-in mapped the first FQAN, and the account's own group is not used"))
@@ -131,17 +132,17 @@ fn finish(gathered: Gathered, context: &Context<'_>) -> Outcome<Mapping> {
     };
     let mut groups = gathered.secondary;
     let primary = match (gathered.primary, gids.primary) {
-        (Some(primary), Take::Take) => {
+        (Some(primary), Own::Used) => {
             groups.push(account.gid);
             primary
         }
-        (Some(primary), Take::Leave) => primary,
+        (Some(primary), Own::LeftOut) => primary,
         (None, _) => account.gid,
     };
-    if gids.primary_as_secondary == Take::Take {
+    if gids.primary_as_secondary == Own::Used {
         groups.push(account.gid);
     }
-    if gids.groups == Take::Take {
+    if gids.groups == Own::Used {
         groups.extend(&account.groups);
     }
     groups.extend(gathered.tracking);

@@ -5,8 +5,8 @@ use super::pools;
 use crate::files::lease_name::LeaseName;
 use crate::files::map_file::Wanted;
 use crate::files::subject::Subject;
-use glexec_config::lcmaps::AccountGids;
 use glexec_config::lcmaps::Poolaccount;
+use glexec_config::lcmaps::gids::AccountGids;
 use glexec_core::reason::Outcome;
 
 /// Runs the plug-in.

@@ -4,7 +4,7 @@
 use super::context::{Context, Gathered, Who};
 use crate::accounts::{account, group};
 use crate::trail::Seen;
-use glexec_config::lcmaps::{AccountGids, Take};
+use glexec_config::lcmaps::gids::{AccountGids, Own};
 use glexec_core::reason::Outcome;
 use glexec_core::site::OwnGroups;
 
@@ -19,7 +19,7 @@ pub(super) fn run(context: &Context<'_>, gathered: &mut Gathered) -> Outcome<()>
     for name in &permit.groups {
         gathered.secondary.push(named(name)?);
     }
-    let taken = |wanted: bool| if wanted { Take::Take } else { Take::Leave };
+    let taken = |wanted: bool| if wanted { Own::Used } else { Own::LeftOut };
     let gids = AccountGids {
         primary: taken(permit.group.is_none()),
         primary_as_secondary: taken(permit.own_groups == OwnGroups::Primary),
