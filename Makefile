@@ -98,6 +98,7 @@ endif
 FUZZ_SECONDS = 20
 MUTATIONS = 1000000
 AGENT_MUTATIONS = 20000
+TOKEN_MUTATIONS = 100000
 FUZZ_CALLS = 5000
 FUZZ_SEED = 2
 fuzz: packages build  ## fuzz every target for FUZZ_SECONDS=20 each, then MUTATIONS=1000000 of a good file, then FUZZ_CALLS=5000 random calls (root)
@@ -112,6 +113,7 @@ fuzz: packages build  ## fuzz every target for FUZZ_SECONDS=20 each, then MUTATI
 	@MUTATIONS=$(MUTATIONS) $(CARGO) test --locked --release --quiet --test trust no_mutation -- --nocapture
 	@echo "fuzz: $(AGENT_MUTATIONS) mutations, each by the agent and by the verifier's program"
 	@$(SUDO) env GLEXEC_UNDER_TEST=$(PROGRAM) AGENT_MUTATIONS=$(AGENT_MUTATIONS) $(call test-binary,trust) of_mutations
+	@MUTATIONS=$(TOKEN_MUTATIONS) $(CARGO) test --locked --release --quiet --test token mutation
 	@echo "fuzz: $(FUZZ_CALLS) random calls of the installed program"
 	@$(SUDO) env GLEXEC_UNDER_TEST=$(PROGRAM) FUZZ_CALLS=$(FUZZ_CALLS) FUZZ_SEED=$(FUZZ_SEED) $(call test-binary,attacks) whole
 

@@ -2,7 +2,7 @@
 
 #![allow(dead_code)] // each test program uses its part of it
 
-use openssl::base64::encode_block;
+use openssl::base64::{decode_block, encode_block};
 use openssl::bn::{BigNum, BigNumContext};
 use openssl::ec::{EcGroup, EcKey};
 use openssl::ecdsa::EcdsaSig;
@@ -20,6 +20,12 @@ pub const HEADER: &str = r#"{"typ":"at+jwt","alg":"ES256","kid":"k1"}"#;
 
 pub fn base64url(bytes: &[u8]) -> String {
     encode_block(bytes).trim_end_matches('=').replace('+', "-").replace('/', "_").replace('\n', "")
+}
+
+/// The bytes of a part of a token.
+pub fn decode(part: &str) -> Vec<u8> {
+    let padding = "=".repeat((4 - part.len() % 4) % 4);
+    decode_block(&(part.replace('-', "+").replace('_', "/") + &padding)).unwrap()
 }
 
 /// A key of an issuer.
@@ -42,6 +48,12 @@ pub fn p384() -> Key {
 pub fn rsa() -> Key {
     static KEY: OnceLock<Rsa<Private>> = OnceLock::new();
     Key::Rsa(KEY.get_or_init(|| Rsa::generate(2048).unwrap()).clone(), MessageDigest::sha256())
+}
+
+/// The same key, which signs with another digest.
+pub fn rsa_with(digest: MessageDigest) -> Key {
+    let Key::Rsa(key, _) = rsa() else { unreachable!() };
+    Key::Rsa(key, digest)
 }
 
 pub fn other_p256() -> Key {
