@@ -526,7 +526,8 @@ fn keys(table: &mut Table) {
     table.case("no keys at all", &World::with_keys(&[]), token(&[]).as_bytes(), "key-unknown");
     let leak = World::with_keys(&[jwk.clone(), jwt::rsa().jwk("r", r#","p":"AA""#)]);
     table.case("a private key beside ours", &leak, token(&[]).as_bytes(), "keys-malformed");
-    let elsewhere = World { keys: jwt::key_cache("https://other/", NOW + 60, &[jwk.clone()]), ..World::new() };
+    let elsewhere =
+        World { keys: jwt::key_cache("https://other/", NOW + 60, std::slice::from_ref(&jwk)), ..World::new() };
     table.case("keys of another issuer", &elsewhere, token(&[]).as_bytes(), "keys-malformed");
 
     // RSA: sizes and exponents.
