@@ -50,7 +50,7 @@ pub const MENDS: &[(Reason, &str)] = &[
     ),
     (Reason::VomsUntrusted, "install the VO's .lsc file in vomsdir/VO/, if the site supports the VO"),
     (Reason::VomsLsc, "write the .lsc file anew: subject and issuer of the VOMS server, one a line"),
-    (Reason::TokenIssuerFile, "correct the file: docs/tokens.md has an example; one file an issuer"),
+    (Reason::TokenIssuerFile, "correct the file: docs/use/tokens.md has an example; one file an issuer"),
     (Reason::TokenKeysMissing, "run glexec-admin fetch-keys, and see that glexec-fetch-keys.timer is enabled"),
     (Reason::TokenKeysExpired, "run glexec-admin fetch-keys, and see that glexec-fetch-keys.timer is enabled"),
     (

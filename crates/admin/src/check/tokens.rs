@@ -21,7 +21,7 @@ const HOUR: i64 = 3600;
 /// Fetched keys are good for two days and are fetched every hour: those that end this soon were not for a day.
 const SOON: i64 = DAY;
 
-/// What was found, and the issuers whose tokens are accepted.
+/// What was found, and the issuers whose tokens are accepted where all files about them are understood.
 #[derive(Debug, Default)]
 pub struct Checked {
     pub findings: Vec<Finding>,
@@ -50,8 +50,10 @@ pub fn check(config: &Config, as_root: bool) -> Checked {
         let says = "it has no file NAME.toml about an issuer: every token is refused";
         findings.push(Finding::refused(State::Warning, directory.display().to_string(), says, Reason::TokenIssuer));
     }
+    // What lines of map files mean is known when these are understood.
+    let all_understood = findings.is_empty();
     findings.extend(trusted.iter().map(|issuer| keys(issuer, now)));
-    Checked { findings, issuers: trusted }
+    Checked { findings, issuers: if all_understood { trusted } else { Vec::new() } }
 }
 
 fn survey(config: &Config, tokens: &Tokens, as_root: bool) -> Outcome<(i64, Issuers)> {
