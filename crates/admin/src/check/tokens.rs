@@ -116,7 +116,7 @@ fn span(seconds: i64) -> String {
 /// VOMS servers add `/Role=NULL/Capability=NULL` to what they say, and map files have that; groups of tokens are as they
 /// are spelled. A line that has another beside it for the bare group is one for VOMS, and fine.
 pub fn unmatched(line: &Line<'_>, names: &[&[u8]], issuers: &[TokenIssuer]) -> Option<(String, String)> {
-    let name = std::str::from_utf8(line.name).ok()?;
+    let name = std::str::from_utf8(line.name).ok().filter(|_| !issuers.is_empty())?;
     if is_of_token(name) {
         let (issuer, _) = name.strip_prefix("/iss=")?.split_once("/sub=")?;
         let is_known = has_wildcard(issuer.as_bytes()) || issuers.iter().any(|known| known.issuer == issuer);
