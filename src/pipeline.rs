@@ -10,13 +10,15 @@ use crate::invocation::environment::{Request, Target};
 use crate::payload::becoming::become_payload;
 use crate::payload::linger::banned::Banned;
 use crate::payload::linger::cgroups::Cgroups;
-use crate::payload::linger::epilogue::{self, Epilogue, Facts};
+use crate::payload::linger::epilogue::{self, Epilogue};
 use crate::payload::linger::{self, Lingering};
 use crate::payload::private_tmp;
+use crate::payload::prologue::{self, Prologue};
 use crate::payload::renewal::Renewal;
 use crate::payload::sandbox;
 use crate::payload::switch::{self, Prepared, Wish};
 use crate::payload::target_proxy::Wanted;
+use crate::payload::told::Facts;
 use crate::payload::view::{Entry, Ipc, View};
 use glexec_config::Config;
 use glexec_config::isolation::PrivateTmp;
@@ -124,6 +126,8 @@ fn authorize(call: &mut Call, inherited: &Inherited, job: &Job) -> Outcome<Autho
     let facts = |payload| Facts { caller: &caller, groups, target: &target, payload };
     let epilogue =
         payload.map_or(Ok(None), |payload| Epilogue::find(&config.glexec, &facts(payload), machine.accounts()))?;
+    let prologue =
+        payload.map_or(Ok(None), |payload| Prologue::find(&config.glexec, &facts(payload), machine.accounts()))?;
     let actor = Actor { uid, gid, groups: Some(groups.clone()) };
     let sandbox = sandbox?.map(|path| sandbox::prepare(path, &actor, &switch::actor(&target), &config.isolation));
     let ipc = if config.isolation.private_ipc { Ipc::Own } else { Ipc::Shared };
@@ -142,9 +146,11 @@ fn authorize(call: &mut Call, inherited: &Inherited, job: &Job) -> Outcome<Autho
         view,
         copies: &copies,
     };
-    let prepared = switch::prepare(&target, wish, &config.glexec)?;
+    let mut prepared = switch::prepare(&target, wish, &config.glexec)?;
     call.prepare_report(&target, &verified.user, &prepared);
-    match call.audit(&config.glexec) {
+    // Last of all that may refuse, for it does something.
+    let ran = prologue.map_or(Ok(()), |prologue| prepared.run_prologue(&prologue));
+    match ran.and_then(|()| call.audit(&config.glexec)) {
         Ok(()) => Ok(Authorized { prepared, limits, target, config, cgroups, epilogue, banned }),
         Err(refusal) => {
             prepared.undo();
@@ -158,7 +164,8 @@ fn needs(config: &Config, job: &Job, tmp: PrivateTmp) -> Vec<Need> {
     let giving = (tmp != PrivateTmp::Never).then_some(Need::Giving);
     let sandbox = job.sandbox.is_some() && config.isolation.sandbox;
     let mounts = (giving.is_some() || sandbox || config.isolation.private_ipc).then_some(Need::Mounts);
-    epilogue::need(&config.glexec).into_iter().chain(mounts).chain(giving).collect()
+    let prologue = prologue::needs(&config.glexec).into_iter().filter(|_| job.payload.is_some());
+    epilogue::need(&config.glexec).into_iter().chain(prologue).chain(mounts).chain(giving).collect()
 }
 
 /// What the payload will see instead of what others see.

@@ -166,7 +166,7 @@ fn every_default_that_the_shipped_configuration_shows_is_the_default() {
         credentials.max_proxy_lifetime = None;
         credentials.max_ac_lifetime = None;
         let mut glexec = config.glexec.clone();
-        glexec.epilogue = None;
+        (glexec.prologue, glexec.wrapper, glexec.epilogue) = (None, None, None);
         assert_eq!(*glexec.cgroup.get_ref(), glexec_config::values::Cgroup::BelowCaller);
         glexec.cgroup = toml::Spanned::new(0..0, glexec_config::values::Cgroup::BelowCaller);
         let mut glexec = format!("{glexec:?}");

@@ -41,6 +41,25 @@ pub fn find(
     outcome
 }
 
+/// The command as a wrapper gets it, which finds it by itself: an absolute path, or a name to be looked for in PATH where the
+/// site lets all be run that it may mean.
+pub fn for_wrapper(
+    command: &OsStr,
+    path: &SearchPath,
+    cwd: Option<&Path>,
+    allowed: impl Fn(&Path) -> bool,
+) -> Outcome<PathBuf> {
+    let possible = candidates(command, path, cwd);
+    let is_name = !command.as_bytes().contains(&b'/');
+    if is_name && !possible.is_empty() && possible.iter().all(|path| allowed(path)) {
+        return Ok(command.into());
+    }
+    possible.into_iter().find(|path| allowed(path)).ok_or_else(|| {
+        let sentence = format!("{}: there is no such command that may be run", in_sentence(command));
+        Refusal::new(Reason::CommandNotFound, sentence)
+    })
+}
+
 /// The first directory on the way to a command, given with its path, that the target cannot search. To be called while
 /// acting as the target.
 pub fn barrier(command: &OsStr, cwd: Option<&Path>, view: &View) -> Option<PathBuf> {

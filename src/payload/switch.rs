@@ -3,19 +3,24 @@
 use crate::credential_files::Kind;
 use crate::invocation::command_line::Payload;
 use crate::invocation::environment::{Environment, Target};
+use crate::payload::prologue::Prologue;
 use crate::payload::target_proxy::{self, Copy, Lifetime, Wanted};
 use crate::payload::view::View;
 use crate::payload::{command, environment};
 use glexec_config::glexec::Glexec;
 use glexec_config::lcas::Plan;
+use glexec_config::values::Wrapper;
 use glexec_core::escape::in_sentence;
 use glexec_core::reason::{Outcome, Reason, Refusal};
 use glexec_policy::mapping::Mapping;
 use glexec_sys::execute::execute;
+use glexec_sys::given_file::GivenFile;
 use glexec_sys::identity::{self, Actor};
 use glexec_sys::left_file::LeftFile;
+use glexec_sys::lookup::{self, Executable};
+use glexec_sys::mount::Owner;
 use glexec_sys::start::Limits;
-use glexec_sys::{lookup, terminal};
+use glexec_sys::{dir, terminal};
 use nix::errno::Errno;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Uid, chdir};
@@ -49,6 +54,7 @@ pub struct Prepared {
     umask: u32,
     command: Option<Command>,
     copies: Vec<Copy>,
+    given: Vec<GivenFile>,
     view: View,
 }
 
@@ -73,12 +79,20 @@ pub fn prepare(target: &Mapping, wish: Wish<'_>, config: &Glexec) -> Outcome<Pre
     let actor = actor(target);
     let view = wish.view;
     let sandbox = view.sandbox();
-    let as_target = || -> Outcome<(Option<PathBuf>, Vec<Copy>)> {
-        let path = match wish.payload {
+    let wrapper = config.wrapper.as_ref().filter(|_| wish.payload.is_some());
+    wrapper.map_or(Ok(()), check_wrapper)?;
+    let as_target = || -> Outcome<(Option<Line>, Vec<Copy>)> {
+        let line = match wish.payload {
             Some(payload) => {
                 let allowed = |path: &Path| wish.lcas.lets_run(path);
                 let cwd = sandbox.as_deref().or(wish.cwd);
-                Some(command::find(&payload.command, &config.path, cwd, &view, allowed)?)
+                Some(match wrapper {
+                    None => Line::of(command::find(&payload.command, &config.path, cwd, &view, allowed)?, payload),
+                    Some(wrapper) => {
+                        let command = command::for_wrapper(&payload.command, &config.path, cwd, allowed)?;
+                        Line::wrapped(wrapper, command, payload, &view)?
+                    }
+                })
             }
             None => None,
         };
@@ -95,10 +109,10 @@ pub fn prepare(target: &Mapping, wish: Wish<'_>, config: &Glexec) -> Outcome<Pre
                 }
             }
         }
-        Ok((path, copies))
+        Ok((line, copies))
     };
     let step = |errno: Errno| failed(&errno.to_string());
-    let (path, copies) = match identity::acting_as(&actor, as_target).map_err(step)? {
+    let (line, copies) = match identity::acting_as(&actor, as_target).map_err(step)? {
         Err(refusal) if refusal.reason() == Reason::CommandNotFound => {
             let command = wish.payload.map(|payload| payload.command.as_os_str()).unwrap_or_default();
             let barrier =
@@ -112,24 +126,61 @@ pub fn prepare(target: &Mapping, wish: Wish<'_>, config: &Glexec) -> Outcome<Pre
         outcome => outcome?,
     };
     let variables = environment::build(wish.environment, config, target, &copies, sandbox.as_deref());
-    let command = match (path, wish.payload) {
-        (Some(path), Some(payload)) => Some(Command::new(path, payload, variables)?),
-        _ => None,
-    };
-    Ok(Prepared { actor, home: target.home.clone(), umask: config.umask.bits(), command, copies, view })
+    let command = line.map(|line| Command::new(line, variables)).transpose()?;
+    Ok(Prepared {
+        actor,
+        home: target.home.clone(),
+        umask: config.umask.bits(),
+        command,
+        copies,
+        given: Vec::new(),
+        view,
+    })
+}
+
+/// What is executed, and with which words.
+struct Line {
+    path: PathBuf,
+    words: Vec<OsString>,
+}
+
+impl Line {
+    fn of(path: PathBuf, payload: &Payload) -> Line {
+        let words = std::iter::once(&payload.command).chain(&payload.arguments).cloned().collect();
+        Line { path, words }
+    }
+
+    /// The wrapper with the command appended. To be called while acting as the target.
+    fn wrapped(wrapper: &Wrapper, command: PathBuf, payload: &Payload, view: &View) -> Outcome<Line> {
+        let path = wrapper.program().as_path();
+        if lookup::executable(&view.place(path)) != Executable::Yes {
+            return Err(unusable(format!("the account may not execute {}", path.display())));
+        }
+        let own = std::iter::once(path.into()).chain(wrapper.arguments().iter().map(OsString::from));
+        let words = own.chain([command.into_os_string()]).chain(payload.arguments.iter().cloned());
+        Ok(Line { path: path.into(), words: words.collect() })
+    }
+}
+
+/// The site's wrapper must be a file of root's that, like every directory above it, only root may write.
+fn check_wrapper(wrapper: &Wrapper) -> Outcome<()> {
+    dir::check_program(wrapper.program().as_path()).map_err(|why| unusable(why.to_string()))
+}
+
+fn unusable(why: String) -> Refusal {
+    Refusal::new(Reason::WrapperUnusable, "the site's wrapper of payloads cannot be used; nothing was run").detail(why)
 }
 
 impl Command {
-    fn new(path: PathBuf, payload: &Payload, variables: Vec<(OsString, OsString)>) -> Outcome<Command> {
-        let arguments = std::iter::once(&payload.command).chain(&payload.arguments);
+    fn new(line: Line, variables: Vec<(OsString, OsString)>) -> Outcome<Command> {
         let environment = variables.into_iter().map(|(mut name, value)| {
             name.push("=");
             name.push(value);
             c_string(name)
         });
         Ok(Command {
-            path: c_string(path.into())?,
-            arguments: arguments.cloned().map(c_string).collect::<Outcome<_>>()?,
+            path: c_string(line.path.into())?,
+            arguments: line.words.into_iter().map(c_string).collect::<Outcome<_>>()?,
             environment: environment.collect::<Outcome<_>>()?,
         })
     }
@@ -161,14 +212,38 @@ fn failed(why: &str) -> Refusal {
 }
 
 impl Prepared {
-    /// Takes back what was written for a payload that will not run.
-    pub fn undo(&self) {
-        self.remove(|_| true);
+    /// Has the site's prologue make what the payload needs besides; its variables come in the place of others of the same
+    /// name.
+    pub fn run_prologue(&mut self, prologue: &Prologue) -> Outcome<()> {
+        let handed = prologue.run(Owner { uid: self.actor.uid, gid: self.actor.gid })?;
+        self.given = handed.files;
+        let Some(command) = &mut self.command else { return Ok(()) };
+        for (name, value) in handed.variables {
+            let mut text = name;
+            text.push("=");
+            let has_name = |variable: &CString| variable.as_bytes().starts_with(text.as_bytes());
+            command.environment.retain(|variable| !has_name(variable));
+            text.push(value);
+            command.environment.push(c_string(text)?);
+        }
+        Ok(())
     }
 
-    /// Removes copies whose names nobody but the payload knew.
+    /// Takes back what was made for a payload that will not run.
+    pub fn undo(&self) {
+        self.remove(|_| true);
+        self.remove_given();
+    }
+
+    /// Removes what the payload alone knew: copies with names of ours, and what the prologue gave it.
     pub fn remove_temporary(&self) {
         self.remove(|copy| copy.lifetime == Lifetime::Temporary);
+        self.remove_given();
+    }
+
+    /// As root, in whose directories they are.
+    fn remove_given(&self) {
+        self.given.iter().for_each(GivenFile::remove);
     }
 
     fn remove(&self, which: impl Fn(&Copy) -> bool) {
@@ -179,14 +254,14 @@ impl Prepared {
         }
     }
 
-    /// The same, for a process that has the target's rights and no others.
+    /// Removes copies with names of ours, in a process that has the target's rights and no others.
     pub fn remove_temporary_as_target(&self) {
         self.copies.iter().filter(|copy| copy.lifetime == Lifetime::Temporary).for_each(Copy::remove);
     }
 
     /// The files that [`Prepared::remove_temporary`] removes.
     pub fn left_files(&self) -> Vec<LeftFile> {
-        self.copies.iter().filter_map(Copy::left).collect()
+        self.copies.iter().filter_map(Copy::left).chain(self.given.iter().filter_map(GivenFile::left)).collect()
     }
 
     /// The payload's copy of this kind, where there is one.

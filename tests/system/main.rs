@@ -30,6 +30,7 @@ mod main_job;
 mod mistakes;
 mod packages;
 mod policy;
+mod prologue;
 mod python;
 mod refusals;
 mod robustness;

@@ -372,6 +372,11 @@ fn environment(wanted: &Wanted) -> Environment {
 fn found(matter: &Matter<'_>, target: &Mapping, config: &Config, eyes: &Eyes) -> Result<Option<String>, Refusal> {
     let Some(payload) = matter.payload else { return Ok(None) };
     let allowed = |path: &Path| config.lcas.lets_run(path);
+    if let Some(wrapper) = &config.glexec.wrapper {
+        let command = command::for_wrapper(&payload.command, &config.glexec.path, matter.cwd, allowed)?;
+        let wrapper = wrapper.program().as_path().display();
+        return Ok(Some(format!("{}, to be found by {wrapper}", command.display())));
+    }
     let find = || command::find(&payload.command, &config.glexec.path, matter.cwd, &View::default(), allowed);
     match eyes {
         Eyes::Root(_) => {

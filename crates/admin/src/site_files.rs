@@ -3,7 +3,9 @@
 use glexec_config::Config;
 use glexec_config::lcas;
 use glexec_config::lcmaps::{Plan, Plugin, Pools};
+use glexec_config::values::Wrapper;
 use glexec_core::values::AbsolutePath;
+use toml::Spanned;
 
 /// What a file of the site's holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,7 +56,11 @@ pub fn programs(config: &Config) -> Vec<&AbsolutePath> {
         lcas::Plugin::Exec(exec) => Some(&exec.program),
         _ => None,
     });
-    mapping.chain(authorizing).chain(config.glexec.epilogue.as_ref().map(toml::Spanned::get_ref)).collect()
+    let glexec = &config.glexec;
+    let wrapper = glexec.wrapper.as_ref().map(Wrapper::program);
+    let around =
+        glexec.prologue.as_ref().into_iter().chain(wrapper).chain(glexec.epilogue.as_ref().map(Spanned::get_ref));
+    mapping.chain(authorizing).chain(around).collect()
 }
 
 /// The pools of accounts.

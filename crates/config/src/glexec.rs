@@ -1,6 +1,6 @@
 //! `[glexec]`: the historic keys under their historic names.
 
-use crate::values::{AbsolutePath, Cgroup, Facility, Lifetime, LogLevel, Preserve, SearchPath, Umask};
+use crate::values::{AbsolutePath, Cgroup, Facility, Lifetime, LogLevel, Preserve, SearchPath, Umask, Wrapper};
 use crate::white_list::Pattern;
 use glexec_core::lock::Mechanism;
 use serde::Deserialize;
@@ -63,6 +63,12 @@ pub struct Glexec {
     pub audit_required: bool,
     /// Whom the verifier runs as.
     pub service_user: String,
+    /// A program of the site's to run as root before the payload.
+    pub prologue: Option<AbsolutePath>,
+    /// How many seconds it may take.
+    pub prologue_timeout: NonZeroU32,
+    /// A program of the site's that is executed in the payload's place, and executes it.
+    pub wrapper: Option<Wrapper>,
     /// A program of the site's to run after the payload.
     pub epilogue: Option<Spanned<AbsolutePath>>,
     pub epilogue_user: String,
@@ -99,6 +105,9 @@ impl Default for Glexec {
             syslog_facility: Facility::default(),
             audit_required: true,
             service_user: String::from("glexec"),
+            prologue: None,
+            prologue_timeout: NonZeroU32::MIN.saturating_add(29),
+            wrapper: None,
             epilogue: None,
             epilogue_user: String::from("root"),
             epilogue_group: String::new(),

@@ -68,6 +68,41 @@ impl SearchPath {
     }
 }
 
+/// A program with its first arguments, to which a command is appended.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Vec<String>")]
+pub struct Wrapper {
+    program: AbsolutePath,
+    arguments: Vec<String>,
+}
+
+impl TryFrom<Vec<String>> for Wrapper {
+    type Error = String;
+
+    fn try_from(words: Vec<String>) -> Result<Self, String> {
+        let mut words = words.into_iter();
+        let program = words.next().ok_or("an empty list is no program")?;
+        let program = AbsolutePath::try_from(PathBuf::from(program))?;
+        let arguments: Vec<String> = words.collect();
+        match arguments.iter().find(|word| word.contains('\0')) {
+            Some(word) => Err(format!("{word:?} has a NUL in it")),
+            None => Ok(Wrapper { program, arguments }),
+        }
+    }
+}
+
+impl Wrapper {
+    /// The program.
+    pub fn program(&self) -> &AbsolutePath {
+        &self.program
+    }
+
+    /// What stands between it and the command.
+    pub fn arguments(&self) -> &[String] {
+        &self.arguments
+    }
+}
+
 /// A umask written in octal: `"022"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -233,6 +268,19 @@ mod tests {
         assert_eq!(cgroup("/sys/fs/cgroup/x"), Ok(Cgroup::Below(AbsolutePath::fixed("/sys/fs/cgroup/x"))));
         for bad in ["", "below", "None", "sys/fs/cgroup", "/x\0"] {
             assert!(cgroup(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_wrapper_begins_with_an_absolute_program() {
+        let wrapper = |words: &[&str]| Wrapper::try_from(words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>());
+        let good = wrapper(&["/usr/bin/pagsh", "-c", ""]).unwrap();
+        assert_eq!(
+            (good.program().as_path(), good.arguments()),
+            (Path::new("/usr/bin/pagsh"), &["-c".into(), "".into()][..])
+        );
+        for bad in [&[][..], &[""], &["pagsh"], &["/usr/bin/pagsh\0"], &["/usr/bin/pagsh", "a\0b"]] {
+            assert!(wrapper(bad).is_err(), "{bad:?}");
         }
     }
 

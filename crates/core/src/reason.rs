@@ -254,6 +254,9 @@ catalogue! {
 
     AuditUnavailable         "audit.unavailable"          System MayHelp "The audit record cannot be written (audit_required).";
     CgroupUnusable           "cgroup.unusable"            System Useless "The cgroup that the site names for payloads does not exist, is no cgroup v2 of root's, or the system refused to make one of the call's own in it; nothing was run.";
+    PrologueUnusable         "prologue.unusable"          System Useless "The site's prologue is missing, not executable, or can be written by somebody else than root; nothing was run.";
+    PrologueFailed           "prologue.failed"            System Useless "The site's prologue failed, took too long, or printed what glexec does not take; the log says what. Nothing was run.";
+    WrapperUnusable          "wrapper.unusable"           System Useless "The site's wrapper of payloads is missing, can be written by somebody else than root, or the account may not execute it; nothing was run.";
     EpilogueUnusable         "epilogue.unusable"          System Useless "The site's epilogue is missing, can be written by somebody else than root, or its user or group does not exist; nothing was run.";
     EpilogueFailed           "epilogue.failed"            System Useless "The payload ran, but the site's epilogue failed or took too long; the end record says how it ended.";
 

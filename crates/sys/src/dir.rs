@@ -39,7 +39,7 @@ pub enum Writers {
 
 /// Checks that something belongs to root and that nobody else may write it. ACLs that let others write show as group
 /// bits (acl(5), "correspondence between ACL entries and file permission bits").
-fn check_writers(path: &Path, stat: &FileStat, writers: Writers) -> Result<(), FileError> {
+pub(super) fn check_writers(path: &Path, stat: &FileStat, writers: Writers) -> Result<(), FileError> {
     let insecure = |why: String| Err(FileError::Insecure { path: path.into(), why });
     let others = match writers {
         Writers::RootOnly => Mode::S_IWGRP | Mode::S_IWOTH,
@@ -63,7 +63,7 @@ const DIRECTORY: OFlag = OFlag::O_DIRECTORY.union(OFlag::O_NOFOLLOW).union(OFlag
 
 /// Walks to the last component of an absolute path, through symbolic links, and checks every directory on the way.
 /// Returns the open parent and the last component, which is not a link and may be missing.
-fn locate(path: &Path) -> Result<(OwnedFd, OsString), FileError> {
+pub(super) fn locate(path: &Path) -> Result<(OwnedFd, OsString), FileError> {
     let fail = |errno| file_error(path, errno);
     let root = nix::fcntl::open("/", DIRECTORY | OFlag::O_PATH, Mode::empty()).map_err(fail)?;
     check_writers(Path::new("/"), &fstat(&root).map_err(fail)?, Writers::RootOnly)?;

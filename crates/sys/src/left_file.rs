@@ -1,11 +1,11 @@
 //! A file that is to be removed later, by another process, which may be in another mount namespace.
 
-use crate::dir::kind;
+use crate::dir::{Writers, check_writers, kind};
 use crate::identity::{self, Actor};
 use crate::start::proc_text;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat2};
-use nix::sys::stat::{SFlag, fstatat};
+use nix::sys::stat::{SFlag, fstat, fstatat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, unlinkat};
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -49,7 +49,8 @@ impl LeftFile {
         Some(LeftFile { uid: stat.st_uid, identity: (stat.st_dev, stat.st_ino), system: mount.system.clone(), path })
     }
 
-    /// Removes it, wherever its file system is mounted, with no more rights than its owner has.
+    /// Removes it, wherever its file system is mounted: with no more rights than its owner has, but where the directory is
+    /// root's alone, who then put it there.
     pub fn remove(&self) -> Result<Removal, Errno> {
         let Some(name) = self.path.file_name() else { return Ok(Removal::NotFound) };
         for mount in mounts().iter().filter(|mount| mount.system == self.system) {
@@ -58,9 +59,14 @@ impl LeftFile {
             let Ok(stat) = fstatat(&directory, name, AtFlags::AT_SYMLINK_NOFOLLOW) else { continue };
             let same = (stat.st_dev, stat.st_ino) == self.identity && stat.st_uid == self.uid;
             if same && kind(&stat) == SFlag::S_IFREG {
+                let removed = || unlinkat(&directory, name, UnlinkatFlags::NoRemoveDir);
+                if check_writers(&self.path, &fstat(&directory)?, Writers::RootOnly).is_ok() {
+                    removed()?;
+                    return Ok(Removal::Removed);
+                }
                 let owner =
                     Actor { uid: Uid::from_raw(self.uid), gid: Gid::from_raw(stat.st_gid), groups: Some(Vec::new()) };
-                identity::acting_as(&owner, || unlinkat(&directory, name, UnlinkatFlags::NoRemoveDir))??;
+                identity::acting_as(&owner, removed)??;
                 return Ok(Removal::Removed);
             }
         }

@@ -12,6 +12,7 @@ pub mod descriptors;
 pub mod detached;
 pub mod dir;
 pub mod execute;
+pub mod given_file;
 pub mod helper;
 pub mod identity;
 pub mod left_file;

@@ -17,7 +17,7 @@ use nix::sys::resource::Resource;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::{Mode, umask};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{ForkResult, Pid, chdir, fork, getpid, pipe2, setsid};
+use nix::unistd::{ForkResult, Gid, Pid, chdir, fork, getpid, pipe2, setsid};
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString, OsStr};
 use std::fs::File;
@@ -52,6 +52,12 @@ const NOT_STARTED: i32 = 125;
 pub enum Executable<'a> {
     /// One of the site's, by its path: it gets a PATH and limits, and may start others, which are looked for and ended.
     Of(&'a Path),
+    /// One that the site has root run: it gets this environment and whatever root may, and may start others. To be asked by a
+    /// process that is root in every id and has no other children: all that is below it is ended.
+    OfRoot {
+        /// Its environment.
+        environment: &'a [CString],
+    },
     /// glexec's own, open: it gets no environment, closes its own sandbox first of all, and can start nothing.
     Own(BorrowedFd<'a>),
 }
@@ -107,7 +113,7 @@ pub fn ask(program: &Program<'_>, document: &[u8]) -> Result<Said, NoAnswer> {
 
 /// Runs programs side by side, each with a document; the answers in the same order.
 pub fn ask_all(questions: &[(&Program<'_>, &[u8])]) -> Vec<Result<Said, NoAnswer>> {
-    let may_leave = questions.iter().any(|(program, _)| matches!(program.executable, Executable::Of(_)));
+    let may_leave = questions.iter().any(|(program, _)| !matches!(program.executable, Executable::Own(_)));
     // Orphans of the program become our children, so that they can be found.
     let adopt = |wanted: bool| match may_leave {
         true => prctl::set_child_subreaper(wanted).map_err(system("PR_SET_CHILD_SUBREAPER")),
@@ -177,14 +183,18 @@ fn become_program(program: &Program<'_>, words: &[CString], parent: Pid, ends: [
     let prepare = || -> Result<Option<RawFd>, String> {
         // A session of its own is out of the reach of the caller's terminal. The verifier has none either way, and would be
         // scheduled as a stranger to the call (sched(7), autogroup), besides what a session costs.
-        if let Executable::Of(_) = program.executable {
+        if !matches!(program.executable, Executable::Own(_)) {
             setsid().map_err(|e| format!("setsid: {e}"))?;
         }
-        if let Some(actor) = program.actor {
-            identity::become_for_good(actor)?;
+        match (program.executable, program.actor) {
+            (Executable::OfRoot { .. }, _) => identity::become_root(Gid::from_raw(0))?,
+            (_, Some(actor)) => identity::become_for_good(actor)?,
+            (_, None) => {}
         }
         supervise::die_with(parent)?;
-        prctl::set_no_new_privs().map_err(|e| format!("PR_SET_NO_NEW_PRIVS: {e}"))?;
+        if !matches!(program.executable, Executable::OfRoot { .. }) {
+            prctl::set_no_new_privs().map_err(|e| format!("PR_SET_NO_NEW_PRIVS: {e}"))?;
+        }
         limit(program)?;
         chdir("/").map_err(|e| format!("chdir: {e}"))?;
         umask(Mode::from_bits_truncate(0o077));
@@ -193,7 +203,12 @@ fn become_program(program: &Program<'_>, words: &[CString], parent: Pid, ends: [
     let why = match prepare() {
         Ok(None) => {
             let path = words.first().map_or(c"", |word| word.as_c_str());
-            execute(path, words, &[ENVIRONMENT.to_owned()]).desc().to_owned()
+            match program.executable {
+                Executable::OfRoot { environment } => execute(path, words, environment),
+                _ => execute(path, words, &[ENVIRONMENT.to_owned()]),
+            }
+            .desc()
+            .to_owned()
         }
         // SAFETY: the descriptor stays open until the program has taken the process's place.
         Ok(Some(fd)) => execute_open(unsafe { BorrowedFd::borrow_raw(fd) }, words).desc().to_owned(),
@@ -204,7 +219,7 @@ fn become_program(program: &Program<'_>, words: &[CString], parent: Pid, ends: [
 }
 
 fn limit(program: &Program<'_>) -> Result<(), String> {
-    if let Executable::Own(_) = program.executable {
+    if !matches!(program.executable, Executable::Of(_)) {
         return lower_limit(Resource::RLIMIT_CORE, 0);
     }
     let limits = [
@@ -222,7 +237,7 @@ fn limit(program: &Program<'_>) -> Result<(), String> {
 /// closes when it is executed. The caller may have left room for a dozen descriptors only: what is not needed goes first.
 fn hand_over(program: &Program<'_>) -> Result<Option<RawFd>, Errno> {
     let own = match program.executable {
-        Executable::Of(_) => None,
+        Executable::Of(_) | Executable::OfRoot { .. } => None,
         Executable::Own(fd) => Some(fd),
     };
     let needed = program.descriptors.iter().copied().chain([own]).flatten();
@@ -359,7 +374,10 @@ fn conclude(child: Pid, output: Vec<u8>, errors: Vec<u8>) -> Result<Said, NoAnsw
 /// ours, too: they do not run as the service user and are left alone.
 fn end_all(one: &Running<'_>) {
     match (one.program.executable, one.program.actor) {
-        (Executable::Of(_), Some(actor)) => end_tree(one.child, actor),
+        (Executable::Of(_), Some(actor)) => {
+            end_tree(&|pid| pid == one.child || supervise::runs_as(pid, actor.uid));
+        }
+        (Executable::OfRoot { .. }, _) => end_tree(&|_| true),
         // It was alone.
         _ if one.reaped => {}
         _ => {
@@ -370,12 +388,12 @@ fn end_all(one: &Running<'_>) {
 }
 
 /// Before any is killed all are stopped, since a program that forks without end would fork into the places of the dead.
-fn end_tree(child: Pid, actor: &Actor) {
+fn end_tree(is_meant: &dyn Fn(Pid) -> bool) {
     let started = Instant::now();
     let mut stopped = BTreeSet::new();
     loop {
         let mut left = supervise::seen_below(getpid());
-        left.retain(|one| one.pid == child || supervise::runs_as(one.pid, actor.uid));
+        left.retain(|one| is_meant(one.pid));
         let running: Vec<Below> = left.iter().filter(|one| stopped.insert(one.pid)).cloned().collect();
         let (those, signal) = if running.is_empty() { (&left, Signal::SIGKILL) } else { (&running, Signal::SIGSTOP) };
         for one in those {

@@ -1,15 +1,10 @@
 //! The epilogue: a program of the site's that runs when nothing of the payload is left.
-//!
-//! It learns what happened from variables with the historic names, `GLEXEC_EPILOG_*`. Nothing else in its environment
-//! comes from caller or payload: a program of root's must not read its settings from them.
 
 use super::monitor::{self, Tree};
-use crate::invocation::caller::Caller;
-use crate::invocation::command_line::Payload;
+use crate::payload::told::{self, Facts};
 use glexec_config::glexec::Glexec;
 use glexec_core::reason::{Outcome, Reason, Refusal};
-use glexec_policy::accounts::{AccountDatabase, Login};
-use glexec_policy::mapping::Mapping;
+use glexec_policy::accounts::AccountDatabase;
 use glexec_sys::detached::{self, RunAs};
 use glexec_sys::dir;
 use glexec_sys::identity::{Actor, Need};
@@ -17,13 +12,12 @@ use glexec_sys::supervise::{self, Ended, Place, Reaped};
 use nix::errno::Errno;
 use nix::sys::signalfd::SignalFd;
 use nix::unistd::{Gid, Pid, Uid};
-use std::ffi::{CString, OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::ffi::{CString, OsStr};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// How much of the payload's arguments is told, in bytes: they must not keep the epilogue from being executed.
-const MAX_ARGUMENTS: usize = 64 * 1024;
+const PREFIX: &str = "GLEXEC_EPILOG_";
 /// How often a running epilogue is looked at when no signal tells of its end.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -40,16 +34,6 @@ pub struct Epilogue {
     timeout: Duration,
     grace: Duration,
     environment: Vec<CString>,
-}
-
-/// Who calls whom to run what.
-pub struct Facts<'a> {
-    pub caller: &'a Caller,
-    /// Its supplementary groups.
-    pub groups: &'a [Gid],
-    pub target: &'a Mapping,
-    /// The command.
-    pub payload: &'a Payload,
 }
 
 /// How an epilogue ended.
@@ -112,7 +96,7 @@ impl Epilogue {
             run_as,
             timeout: Duration::from_secs(config.epilogue_timeout.get().into()),
             grace: config.linger_grace.duration(),
-            environment: environment(config, &user, facts, accounts)?,
+            environment: told::environment(PREFIX, config, &user, facts, accounts)?,
         }))
     }
 
@@ -216,61 +200,9 @@ fn c_string(bytes: &[u8]) -> Outcome<CString> {
     CString::new(bytes).map_err(|_| unusable("a NUL".into()))
 }
 
-/// A variable with the historic prefix; argv and names of accounts hold no NUL.
+/// A variable with the historic prefix.
 fn variable(name: &str, value: &[u8]) -> Option<CString> {
-    let mut text = format!("GLEXEC_EPILOG_{name}=").into_bytes();
-    text.extend_from_slice(value);
-    CString::new(text).ok()
-}
-
-/// Its own account's variables, and what is known before the payload runs.
-fn environment(
-    config: &Glexec,
-    user: &Login,
-    facts: &Facts<'_>,
-    accounts: &dyn AccountDatabase,
-) -> Outcome<Vec<CString>> {
-    let own = [
-        ("HOME", user.home.clone().into_os_string()),
-        ("USER", user.name.clone().into()),
-        ("LOGNAME", user.name.clone().into()),
-        ("SHELL", "/bin/sh".into()),
-        ("PATH", config.path.as_str().into()),
-    ];
-    let mut built: Vec<CString> = Vec::new();
-    for (name, value) in own {
-        let mut text = OsString::from(format!("{name}="));
-        text.push(value);
-        built.push(c_string(&text.into_vec())?);
-    }
-    let list = |gids: &mut dyn Iterator<Item = u32>| gids.map(|gid| gid.to_string()).collect::<Vec<_>>().join(":");
-    let caller_group = accounts.group_by_gid(facts.caller.gid)?.unwrap_or_default();
-    let target_group = accounts.group_by_gid(facts.target.gid.get())?.unwrap_or_default();
-    for (name, value) in [
-        ("GLEXEC_USER", facts.caller.name.clone()),
-        ("GLEXEC_GROUP", caller_group),
-        ("GLEXEC_UID", facts.caller.uid.to_string()),
-        ("GLEXEC_GID", facts.caller.gid.to_string()),
-        ("GLEXEC_SGIDS", list(&mut facts.groups.iter().map(|gid| gid.as_raw()))),
-        ("TARGET_USER", facts.target.name.clone()),
-        ("TARGET_GROUP", target_group),
-        ("TARGET_UID", facts.target.uid.get().to_string()),
-        ("TARGET_GID", facts.target.gid.get().to_string()),
-        ("TARGET_SGIDS", list(&mut facts.target.groups.iter().map(|gid| gid.get()))),
-    ] {
-        built.extend(variable(name, value.as_bytes()));
-    }
-    let mut room = MAX_ARGUMENTS;
-    let arguments = std::iter::once(&facts.payload.command).chain(&facts.payload.arguments);
-    for (number, argument) in arguments.enumerate() {
-        let name = format!("ARGV{number}");
-        // The prefix, the name, `=` and the end.
-        let length = argument.len().saturating_add(name.len()).saturating_add(16);
-        let Some(left) = room.checked_sub(length) else { break };
-        room = left;
-        built.extend(variable(&name, argument.as_bytes()));
-    }
-    Ok(built)
+    told::variable(PREFIX, name, value)
 }
 
 #[cfg(test)]

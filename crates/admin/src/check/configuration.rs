@@ -56,7 +56,7 @@ pub fn check(config: &Config) -> Vec<Finding> {
     found
 }
 
-/// A plug-in or the epilogue: what others can change never runs.
+/// A plug-in, the prologue, the wrapper or the epilogue: what others can change never runs.
 fn own_program(path: &Path) -> Finding {
     let subject = path.display().to_string();
     match check_program(path) {
@@ -72,7 +72,7 @@ fn own_program(path: &Path) -> Finding {
         Ok(()) if plain::permissions(path).is_ok_and(|(_, mode)| mode & EXECUTABLE == EXECUTABLE) => {
             Finding::ok(subject, "only root can write it")
         }
-        Ok(()) => Finding::bad(State::Critical, subject, "the service user cannot execute it", "chmod 755 it"),
+        Ok(()) => Finding::bad(State::Critical, subject, "not everybody can execute it", "chmod 755 it"),
     }
 }
 
