@@ -4,7 +4,7 @@
 mod forge;
 
 use forge::site::*;
-use glexec_core::credentials::{Companion, Credentials, ProxyType};
+use glexec_core::credentials::{Credentials, Presence, ProxyType};
 use glexec_core::question::{Holder, KeyRule};
 use glexec_verify::{Matter, judge};
 use std::fs;
@@ -115,7 +115,7 @@ fn openssl_and_voms_proxy_fake_make_credentials_that_are_understood() {
     assert_eq!(judged(&["-rfc", "-newformat", "-ga", "nick=alice"], |_| {}), alice("FullProxy"));
     assert_eq!(judged(&["-rfc", "-newformat", "-path-length", "0"], |_| {}), alice("FullProxy"));
     let refused = |options: &[&str], code: &str| {
-        let said = judged(options, |p| p.crl = Companion::Require);
+        let said = judged(options, |p| p.crl = Presence::Require);
         assert!(said.starts_with(code), "{options:?}: {said}");
     };
     refused(&["-proxyver", "2", "-newformat"], "credential.proxy-type");

@@ -15,7 +15,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
-/// Longest command, working directory, batch ids, GLEXEC_ID and reason in a record, in bytes.
+/// Longest command, working directory, batch ids, GLEXEC_ID, scope of a token and all else in a record, in bytes.
 const MAX_TEXT: usize = 256;
 /// Longest list of arguments.
 const MAX_ARGUMENTS: usize = 1024;
@@ -23,12 +23,19 @@ const MAX_ARGUMENTS: usize = 1024;
 const MORE: &str = " ...";
 /// How many bytes of a cut argument say something.
 const WORTH_SHOWING: usize = 32;
-/// Longest distinguished name.
+/// Longest name of a person, and of their lease.
 const MAX_NAME: usize = 512;
-/// Longest scope of a token.
-const MAX_SCOPE: usize = 256;
-/// Longest list of FQANs or groups.
+/// Longest list of FQANs or groups, and the reason of a refusal.
 const MAX_LIST: usize = 1024;
+
+/// The longest value of a field in bytes.
+fn longest(field: Field) -> usize {
+    match field {
+        Field::PilotDn | Field::UserDn | Field::IssuerDn | Field::Lease => MAX_NAME,
+        Field::Fqans | Field::TargetGids | Field::Reason => MAX_LIST,
+        _ => MAX_TEXT,
+    }
+}
 
 /// A record: filled in as the call is understood, written once.
 #[derive(Debug, Default)]
@@ -49,8 +56,8 @@ impl Record {
 
     fn new(event: &str, call: &str) -> Self {
         let mut record = Record::default();
-        record.set(Field::Event, event.as_bytes(), MAX_TEXT);
-        record.set(Field::Call, call.as_bytes(), MAX_TEXT);
+        record.set(Field::Event, event);
+        record.set(Field::Call, call);
         record
     }
 
@@ -59,8 +66,14 @@ impl Record {
         glexec_sys::random::<8>().map(|bytes| format!("{:016x}", u64::from_be_bytes(bytes)))
     }
 
-    fn set(&mut self, name: Field, value: &[u8], max: usize) {
-        self.put(name, visible(value, max));
+    fn set(&mut self, name: Field, value: impl AsRef<[u8]>) {
+        self.put(name, visible(value.as_ref(), longest(name)));
+    }
+
+    fn set_some(&mut self, name: Field, value: Option<impl AsRef<[u8]>>) {
+        if let Some(value) = value {
+            self.set(name, value);
+        }
     }
 
     /// Puts a visible and bounded value in its place, whenever it becomes known.
@@ -72,138 +85,119 @@ impl Record {
     fn set_list<'a>(&mut self, name: Field, items: impl Iterator<Item = &'a str>) {
         let list: Vec<_> = items.collect();
         if !list.is_empty() {
-            self.set(name, list.join(",").as_bytes(), MAX_LIST);
+            self.set(name, list.join(","));
         }
     }
 
     /// What is known before anything is read: the process's ids.
     pub fn process(&mut self, uid: u32, gid: u32, pid: i32) {
-        self.set(Field::CallerUid, uid.to_string().as_bytes(), MAX_TEXT);
-        self.set(Field::CallerGid, gid.to_string().as_bytes(), MAX_TEXT);
-        self.set(Field::CallerPid, pid.to_string().as_bytes(), MAX_TEXT);
+        self.set(Field::CallerUid, uid.to_string());
+        self.set(Field::CallerGid, gid.to_string());
+        self.set(Field::CallerPid, pid.to_string());
     }
 
     /// The caller's account.
     pub fn caller(&mut self, caller: &Caller) {
-        self.set(Field::CallerUser, caller.name.as_bytes(), MAX_TEXT);
+        self.set(Field::CallerUser, &caller.name);
     }
 
     /// What the caller wants to run, from where, on whose behalf as it says.
     pub fn wish(&mut self, job: &Job, cwd: Option<&Path>, environment: &Environment) {
         if let Some(payload) = &job.payload {
-            self.set(Field::Command, payload.command.as_bytes(), MAX_TEXT);
+            self.set(Field::Command, payload.command.as_bytes());
             // Visible and bounded already.
             self.put(Field::Args, arguments(&payload.arguments));
         }
-        if let Some(cwd) = cwd {
-            self.set(Field::Cwd, cwd.as_os_str().as_bytes(), MAX_TEXT);
-        }
-        if let Some(sandbox) = &job.sandbox {
-            self.set(Field::Sandbox, sandbox.as_os_str().as_bytes(), MAX_TEXT);
-        }
-        let batch = environment.batch_ids();
-        if !batch.is_empty() {
-            self.set(Field::Batch, batch.join(OsStr::new(",")).as_bytes(), MAX_TEXT);
-        }
-        if let Some(id) = environment.get("GLEXEC_ID") {
-            self.set(Field::GlexecId, id.as_bytes(), MAX_TEXT);
-        }
+        self.set_some(Field::Cwd, cwd.map(|cwd| cwd.as_os_str().as_bytes()));
+        self.set_some(Field::Sandbox, job.sandbox.as_ref().map(|sandbox| sandbox.as_os_str().as_bytes()));
+        let batch = environment.batch_ids().join(OsStr::new(","));
+        self.set_some(Field::Batch, Some(batch.as_bytes()).filter(|batch| !batch.is_empty()));
+        self.set_some(Field::GlexecId, environment.get("GLEXEC_ID").map(OsStr::as_bytes));
     }
 
     /// Whom the credentials stand for.
     pub fn identities(&mut self, user: &Identity, pilot: Option<&Identity>) {
-        if let Some(pilot) = pilot {
-            self.set(Field::PilotDn, pilot.subject.as_str().as_bytes(), MAX_NAME);
-        }
-        self.set(Field::UserDn, user.subject.as_str().as_bytes(), MAX_NAME);
-        self.set(Field::NotAfter, user.not_after.to_string().as_bytes(), MAX_TEXT);
+        self.set_some(Field::PilotDn, pilot.map(|pilot| pilot.subject.as_str()));
+        self.set(Field::UserDn, user.subject.as_str());
+        self.set(Field::NotAfter, user.not_after.to_string());
         match &user.proof {
             Proof::X509 { issuer, serial, .. } => {
-                self.set(Field::Credential, b"x509", MAX_TEXT);
-                self.set(Field::IssuerDn, issuer.as_str().as_bytes(), MAX_NAME);
-                self.set(Field::Serial, serial.as_str().as_bytes(), MAX_TEXT);
+                self.set(Field::Credential, "x509");
+                self.set(Field::IssuerDn, issuer.as_str());
+                self.set(Field::Serial, serial.as_str());
             }
             Proof::Token(token) => self.token(token),
         }
-        if let Some(vo) = user.vo() {
-            self.set(Field::Vo, vo.as_bytes(), MAX_TEXT);
-        }
+        self.set_some(Field::Vo, user.vo());
         self.set_list(Field::Fqans, user.fqans.iter().map(|fqan| fqan.as_str()));
     }
 
     /// Who judged the credentials.
     pub fn judge(&mut self, judge: Judge) {
-        self.set(Field::Verifier, judge.name().as_bytes(), MAX_TEXT);
+        self.set(Field::Verifier, judge.name());
     }
 
     fn token(&mut self, token: &TokenProof) {
-        self.set(Field::Credential, b"token", MAX_TEXT);
-        if let Some(jti) = &token.jti {
-            self.set(Field::Jti, jti.as_bytes(), MAX_TEXT);
-        }
-        self.set(Field::Kid, token.kid.as_bytes(), MAX_TEXT);
-        if !token.scope.is_empty() {
-            self.set(Field::Scope, token.scope.as_bytes(), MAX_SCOPE);
-        }
-        self.set(Field::TokenSha256, token.sha256.as_str().as_bytes(), MAX_TEXT);
+        self.set(Field::Credential, "token");
+        self.set_some(Field::Jti, token.jti.as_ref());
+        self.set(Field::Kid, &token.kid);
+        self.set_some(Field::Scope, Some(&token.scope).filter(|scope| !scope.is_empty()));
+        self.set(Field::TokenSha256, token.sha256.as_str());
     }
 
     /// The account that the policy gave.
     pub fn mapping(&mut self, mapping: &Mapping) {
-        let number = |n: u32| n.to_string();
-        self.set(Field::TargetUser, mapping.name.as_bytes(), MAX_TEXT);
-        self.set(Field::TargetUid, number(mapping.uid.get()).as_bytes(), MAX_TEXT);
-        self.set(Field::TargetGid, number(mapping.gid.get()).as_bytes(), MAX_TEXT);
-        let groups: Vec<String> = mapping.groups.iter().map(|gid| number(gid.get())).collect();
+        self.set(Field::TargetUser, &mapping.name);
+        self.set(Field::TargetUid, mapping.uid.get().to_string());
+        self.set(Field::TargetGid, mapping.gid.get().to_string());
+        let groups: Vec<String> = mapping.groups.iter().map(|gid| gid.get().to_string()).collect();
         self.set_list(Field::TargetGids, groups.iter().map(String::as_str));
-        if let Some(lease) = &mapping.lease {
-            self.set(Field::Lease, lease.as_bytes(), MAX_NAME);
-        }
+        self.set_some(Field::Lease, mapping.lease.as_ref());
     }
 
     /// The decision: run it.
     pub fn permit(&mut self) {
-        self.set(Field::Decision, b"permit", MAX_TEXT);
+        self.set(Field::Decision, "permit");
     }
 
     /// The decision: refuse.
     pub fn deny(&mut self, refusal: &Refusal) {
-        self.set(Field::Decision, b"deny", MAX_TEXT);
-        self.set(Field::Code, refusal.reason().code().as_bytes(), MAX_TEXT);
-        self.set(Field::Reason, refusal.for_log().as_bytes(), MAX_LIST);
+        self.set(Field::Decision, "deny");
+        self.set(Field::Code, refusal.reason().code());
+        self.set(Field::Reason, refusal.for_log());
         let transient = if refusal.reason().retry() == Retry::MayHelp { "true" } else { "false" };
-        self.set(Field::Transient, transient.as_bytes(), MAX_TEXT);
+        self.set(Field::Transient, transient);
     }
 
     /// The payload's main process.
     pub fn payload(&mut self, pid: i32) {
-        self.set(Field::PayloadPid, pid.to_string().as_bytes(), MAX_TEXT);
+        self.set(Field::PayloadPid, pid.to_string());
     }
 
     /// How the payload ended, how many of its processes had to be killed, and what it used: times in seconds, memory in KiB.
     pub fn ended(&mut self, ended: Ended, killed: u64, wall: Duration, usage: &Usage) {
         let seconds = |time: Duration| format!("{:.3}", time.as_secs_f64());
         match ended {
-            Ended::Exited(code) => self.set(Field::Status, code.to_string().as_bytes(), MAX_TEXT),
-            Ended::Signaled(signal) => self.set(Field::Signal, signal.to_string().as_bytes(), MAX_TEXT),
+            Ended::Exited(code) => self.set(Field::Status, code.to_string()),
+            Ended::Signaled(signal) => self.set(Field::Signal, signal.to_string()),
         }
-        self.set(Field::Wall, seconds(wall).as_bytes(), MAX_TEXT);
-        self.set(Field::UserTime, seconds(usage.user).as_bytes(), MAX_TEXT);
-        self.set(Field::SysTime, seconds(usage.system).as_bytes(), MAX_TEXT);
-        self.set(Field::MaxRss, usage.max_rss.to_string().as_bytes(), MAX_TEXT);
-        self.set(Field::Killed, killed.to_string().as_bytes(), MAX_TEXT);
+        self.set(Field::Wall, seconds(wall));
+        self.set(Field::UserTime, seconds(usage.user));
+        self.set(Field::SysTime, seconds(usage.system));
+        self.set(Field::MaxRss, usage.max_rss.to_string());
+        self.set(Field::Killed, killed.to_string());
     }
 
     /// How a call ended that lost its monitor: how is not known, but that nothing is left.
     pub fn lost(&mut self, payload: i32, killed: u64) {
         self.payload(payload);
-        self.set(Field::Killed, killed.to_string().as_bytes(), MAX_TEXT);
-        self.set(Field::Lost, b"true", MAX_TEXT);
+        self.set(Field::Killed, killed.to_string());
+        self.set(Field::Lost, "true");
     }
 
     /// How the site's epilogue ended, as one word.
     pub fn epilogue(&mut self, word: &str) {
-        self.set(Field::Epilogue, word.as_bytes(), MAX_TEXT);
+        self.set(Field::Epilogue, word);
     }
 
     /// Names and visible values in their order.
@@ -315,19 +309,19 @@ mod tests {
         let environment = ["GLEXEC_ID", "PBS_JOBID"].map(|name| (name.into(), all.clone().into()));
         let job = Job { sandbox: Some(all.clone().into()), payload: Some(payload) };
         record.wish(&job, Some(Path::new(&all)), &Environment::new(environment.into()));
-        for (field, max) in [
-            (Field::CallerUser, MAX_TEXT),
-            (Field::PilotDn, MAX_NAME),
-            (Field::UserDn, MAX_NAME),
-            (Field::IssuerDn, MAX_NAME),
-            (Field::Serial, MAX_TEXT),
-            (Field::Vo, MAX_TEXT),
-            (Field::Fqans, MAX_LIST),
-            (Field::Jti, MAX_TEXT),
-            (Field::Kid, MAX_TEXT),
-            (Field::Scope, MAX_SCOPE),
+        for field in [
+            Field::CallerUser,
+            Field::PilotDn,
+            Field::UserDn,
+            Field::IssuerDn,
+            Field::Serial,
+            Field::Vo,
+            Field::Fqans,
+            Field::Jti,
+            Field::Kid,
+            Field::Scope,
         ] {
-            record.set(field, all.as_bytes(), max);
+            record.set(field, &all);
         }
         record.deny(&Refusal::new(Reason::LcmapsPoolExhausted, all));
         assert!(record.line().len() < 8 * 1024 - 256, "{}", record.line().len());

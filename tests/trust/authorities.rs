@@ -350,14 +350,14 @@ pub fn crls_are_needed_current_genuine_and_complete() {
     case(verdict(&site, &good), "trust.crl-missing", "a list with the number 1 and none with 0");
     site.remove(&name.replace("r0", "r1"));
     case(verdict(&site, &good), "trust.crl-missing", "no list, but required");
-    case(verdict_with(&site, &good, |c| c.crl = Companion::IfPresent), FULL, "no list, only judged where there is one");
+    case(verdict_with(&site, &good, |c| c.crl = Presence::IfPresent), FULL, "no list, only judged where there is one");
     site.put(&name, &crl(&w.root, &[&w.alice], |_| {}));
     case(
-        verdict_with(&site, &good, |c| c.crl = Companion::IfPresent),
+        verdict_with(&site, &good, |c| c.crl = Presence::IfPresent),
         "credential.revoked",
         "a list, judged because there is one",
     );
-    case(verdict_with(&site, &good, |c| c.crl = Companion::Off), FULL, "a list, not looked at");
+    case(verdict_with(&site, &good, |c| c.crl = Presence::Off), FULL, "a list, not looked at");
 
     let mute = root(ROOT, key(whose::ROOT), |s| s.replace(KEY_USAGE, vec![key_usage(0x04)]));
     site.ca(&mute, &[]);
@@ -499,7 +499,7 @@ pub fn signing_policies_bind_every_ca() {
     site.remove(&file_of(&w.sub, "signing_policy"));
     case(verdict(&site, &good), "trust.signing-policy-missing", "no policy, but required");
     case(
-        verdict_with(&site, &good, |c| c.signing_policy = Companion::IfPresent),
+        verdict_with(&site, &good, |c| c.signing_policy = Presence::IfPresent),
         FULL,
         "no policy, only judged where there is one",
     );
@@ -539,7 +539,7 @@ pub fn signing_policies_bind_every_ca() {
     );
     case(by_root("/DC=org/DC=other/*"), "credential.signing-policy", "the root's file says no for the CA below it");
     case(
-        verdict_with(&site, &good, |c| c.signing_policy = Companion::IfPresent),
+        verdict_with(&site, &good, |c| c.signing_policy = Presence::IfPresent),
         "credential.signing-policy",
         "the root's file says no, judged because it is there",
     );
@@ -568,7 +568,7 @@ pub fn signing_policies_bind_every_ca() {
     case(verdict(&site, &good), "trust.signing-policy-missing", "neither file speaks of the CA");
     site.policy(&w.sub, "*").policy(&w.root, "*");
     site.put(&file_of(&w.sub, "namespaces"), b"TO Issuer SELF DENY Subject \".*Alice\"\n");
-    case(verdict_with(&site, &good, |c| c.signing_policy = Companion::Off), FULL, "both deny, but policies are off");
+    case(verdict_with(&site, &good, |c| c.signing_policy = Presence::Off), FULL, "both deny, but policies are off");
 }
 
 pub fn of_several_cas_with_one_hash_the_one_with_the_right_key_is_found() {
@@ -810,7 +810,7 @@ pub fn openssl_agrees_on_the_hash_of_every_kind_of_name() {
         let site = Site::empty();
         site.put(&format!("{}.0", hash(&ca.der)), &ca.der);
         let good = file(&[&proxy(&alice, 1), &alice]);
-        let off = |c: &mut Credentials| (c.crl, c.signing_policy) = (Companion::Off, Companion::Off);
+        let off = |c: &mut Credentials| (c.crl, c.signing_policy) = (Presence::Off, Presence::Off);
         case(verdict_with(&site, &good, off), FULL, format!("the hash of {title}"));
     }
 }

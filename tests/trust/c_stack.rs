@@ -3,7 +3,7 @@
 use super::NOW;
 use super::corpus::{Asked, Case, Files, GROUPS};
 use super::differences::{LAX, Place, UNPRINTABLE, in_pem, is_accepted};
-use glexec_core::credentials::{Companion, Credentials};
+use glexec_core::credentials::{Credentials, Presence};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -26,7 +26,7 @@ fn has(policy: &Credentials) -> bool {
     rest.proxy_types = default.proxy_types.clone();
     rest.bad_ac = default.bad_ac;
     rest.signing_policy = default.signing_policy;
-    if rest.crl == Companion::IfPresent {
+    if rest.crl == Presence::IfPresent {
         rest.crl = default.crl;
     }
     format!("{rest:?}") == format!("{default:?}")

@@ -41,7 +41,7 @@ pub enum PilotProxy {
 /// Whether a file that accompanies a CA must be there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Companion {
+pub enum Presence {
     /// No file, no trust.
     Require,
     /// Judged where it is there.
@@ -128,9 +128,9 @@ pub struct Credentials {
     /// The pilot's proxy.
     pub pilot_proxy: PilotProxy,
     /// Whether every CA needs a CRL.
-    pub crl: Companion,
+    pub crl: Presence,
     /// Whether every CA needs a signing policy.
-    pub signing_policy: Companion,
+    pub signing_policy: Presence,
     /// Attribute certificates that are not valid.
     pub bad_ac: BadAc,
     /// Smallest RSA modulus of CAs, end entities and VOMS servers, in bits.
@@ -162,8 +162,8 @@ impl Default for Credentials {
             proxy_types: vec![ProxyType::Rfc3820],
             limited_proxy: LimitedProxy::Accept,
             pilot_proxy: PilotProxy::Optional,
-            crl: Companion::Require,
-            signing_policy: Companion::Require,
+            crl: Presence::Require,
+            signing_policy: Presence::Require,
             bad_ac: BadAc::Refuse,
             min_rsa_bits: 2048,
             min_proxy_rsa_bits: LEAST_RSA_BITS,

@@ -52,7 +52,7 @@ fn secret(own: EcKey<Private>, theirs: &[u8]) -> Result<Vec<u8>, ErrorStack> {
 
 impl SupportedKxGroup for P521 {
     fn start(&self) -> Result<Box<dyn ActiveKeyExchange>, Error> {
-        begin().map(|begun| Box::new(begun) as Box<dyn ActiveKeyExchange>).map_err(|_| GetRandomFailed.into())
+        begin().map(|begun| -> Box<dyn ActiveKeyExchange> { Box::new(begun) }).map_err(|_| GetRandomFailed.into())
     }
 
     fn ffdhe_group(&self) -> Option<FfdheGroup<'static>> {

@@ -52,7 +52,7 @@ pub fn take() -> Inherited {
     make_closed_stdin_empty();
     default_signals();
     ignore_signals_of_our_own_writing();
-    be_punctual();
+    reset_timer_slack();
     umask(Mode::from_bits_truncate(0o077));
     inherited
 }
@@ -128,7 +128,7 @@ const TIMER_SLACK: libc::c_ulong = 50_000;
 
 /// Whoever sleeps longer than it wants to meets no deadline and ends no process in time, and the caller's timer slack, which
 /// execve(2) hands on, may be centuries. Zero would not do: it stands for the slack of the caller's parent.
-fn be_punctual() {
+fn reset_timer_slack() {
     // Any number above zero is taken.
     let _ = set_timerslack(TIMER_SLACK);
 }

@@ -448,9 +448,9 @@ pub fn runs_as(pid: Pid, user: Uid) -> bool {
     uids.and_then(|uids| uids.split_whitespace().next()) == Some(user.to_string().as_str())
 }
 
-/// Where a process stands: its id, process group and session.
+/// The id of a process, and of its process group and session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct ProcessIds {
     /// Process id.
     pub pid: Pid,
     /// Process group.
@@ -458,10 +458,10 @@ pub struct Place {
     pub session: Pid,
 }
 
-/// Where a process stands that has not been reaped; zeros for what the system does not tell.
-pub fn place(pid: Pid) -> Place {
+/// The ids of a process that has not been reaped; zeros for what the system does not tell.
+pub fn ids(pid: Pid) -> ProcessIds {
     let none = Pid::from_raw(0);
-    Place { pid, group: getpgid(Some(pid)).unwrap_or(none), session: getsid(Some(pid)).unwrap_or(none) }
+    ProcessIds { pid, group: getpgid(Some(pid)).unwrap_or(none), session: getsid(Some(pid)).unwrap_or(none) }
 }
 
 /// When a process was started, in the kernel's words: until the machine is started again no other one of its number has the same.

@@ -22,7 +22,7 @@ pub enum Cgroups {
 
 /// Where the monitor is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum MonitorCgroup {
     /// In glexec's own cgroup: what it starts is there, too, unless it says otherwise.
     Apart,
     /// In its caller's.
@@ -63,15 +63,19 @@ fn unusable(why: String) -> Refusal {
 
 /// Starts the monitor, apart from its caller where that can be. Where the payload gets no cgroup it stays: only then what it
 /// starts is where the caller is.
-pub fn split_off_monitor(cgroups: Option<&Cgroups>) -> Result<(Side, Place), Errno> {
+pub fn split_off_monitor(cgroups: Option<&Cgroups>) -> Result<(Side, MonitorCgroup), Errno> {
     match cgroups.and_then(|_| cgroup::of_monitors()).map(|own| supervise::split_into(own.as_fd())) {
-        Some(Ok(side)) => Ok((side, Place::Apart)),
-        _ => supervise::split().map(|side| (side, Place::WithCaller)),
+        Some(Ok(side)) => Ok((side, MonitorCgroup::Apart)),
+        _ => supervise::split().map(|side| (side, MonitorCgroup::WithCaller)),
     }
 }
 
 /// Starts the payload's process, in the cgroup of this name where there are to be such.
-pub fn split_off_payload(cgroups: Option<Cgroups>, name: &str, place: Place) -> Outcome<(Side, Option<Cgroup>)> {
+pub fn split_off_payload(
+    cgroups: Option<Cgroups>,
+    name: &str,
+    place: MonitorCgroup,
+) -> Outcome<(Side, Option<Cgroup>)> {
     match cgroups {
         None => supervise::split().map(|side| (side, None)).map_err(failed("fork")),
         Some(Cgroups::Below(parent)) => split_into(parent.make(name).map_err(|(_, why)| unusable(why))?),
@@ -86,10 +90,10 @@ pub fn split_off_payload(cgroups: Option<Cgroups>, name: &str, place: Place) -> 
 }
 
 /// Starts the payload's process in its caller's cgroup.
-fn beside(parent: &Parent, place: Place) -> Outcome<(Side, Option<Cgroup>)> {
+fn beside(parent: &Parent, place: MonitorCgroup) -> Outcome<(Side, Option<Cgroup>)> {
     let side = match place {
-        Place::Apart => supervise::split_into(parent),
-        Place::WithCaller => supervise::split(),
+        MonitorCgroup::Apart => supervise::split_into(parent),
+        MonitorCgroup::WithCaller => supervise::split(),
     };
     side.map(|side| (side, None)).map_err(failed("fork"))
 }

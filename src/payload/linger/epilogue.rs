@@ -8,7 +8,7 @@ use glexec_policy::accounts::AccountDatabase;
 use glexec_sys::detached::{self, RunAs};
 use glexec_sys::dir;
 use glexec_sys::identity::{Actor, Need};
-use glexec_sys::supervise::{self, Ended, Place, Reaped};
+use glexec_sys::supervise::{self, Ended, ProcessIds, Reaped};
 use nix::errno::Errno;
 use nix::sys::signalfd::SignalFd;
 use nix::unistd::{Gid, Pid, Uid};
@@ -101,7 +101,7 @@ impl Epilogue {
     }
 
     /// Notes where the processes of the call stand, while they are there.
-    pub fn note(&mut self, front: Place, payload: Place) {
+    pub fn note(&mut self, front: ProcessIds, payload: ProcessIds) {
         for (name, number) in [
             ("GLEXEC_PID", front.pid),
             ("GLEXEC_SID", front.session),

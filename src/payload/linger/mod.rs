@@ -31,7 +31,7 @@ use crate::call::Call;
 use crate::payload::becoming::{Watched, become_payload};
 use crate::payload::switch::Prepared;
 use banned::{Banned, Standing};
-use cgroups::{Cgroups, Place};
+use cgroups::{Cgroups, MonitorCgroup};
 use epilogue::Epilogue;
 use failure::failed;
 use glexec_config::glexec::Glexec;
@@ -157,7 +157,12 @@ fn unsupervised(why: &str) -> Refusal {
 }
 
 /// The monitor's life; returns its exit code, which nobody looks at.
-fn monitor(mut lingering: Lingering<'_>, line: &Line, front: Pid, (reported, place): (Option<Line>, Place)) -> i32 {
+fn monitor(
+    mut lingering: Lingering<'_>,
+    line: &Line,
+    front: Pid,
+    (reported, place): (Option<Line>, MonitorCgroup),
+) -> i32 {
     let started = Instant::now();
     let name = format!("call-{}", lingering.call.id());
     let cgroups = lingering.cgroups.take();
@@ -279,7 +284,7 @@ fn watch(
 ) -> i32 {
     let Lingering { mut call, prepared, config, mut epilogue, mut banned, .. } = lingering;
     call.release_report();
-    epilogue.iter_mut().for_each(|epilogue| epilogue.note(supervise::place(front), supervise::place(payload.main)));
+    epilogue.iter_mut().for_each(|epilogue| epilogue.note(supervise::ids(front), supervise::ids(payload.main)));
     let grace = config.linger_grace.duration();
     let mut kept = None;
     let ready = let_go().and_then(|()| {

@@ -16,7 +16,7 @@
 
 use crate::context::{Context, Link};
 use crate::trust::{Verdict, companion, namespaces};
-use glexec_core::credentials::Companion;
+use glexec_core::credentials::Presence;
 use glexec_core::reason::{Outcome, Reason, Refusal};
 use glexec_core::spelling::{all_escaped, as_printed, pattern_as_printed};
 
@@ -26,7 +26,7 @@ const MAX_FILE: u64 = 256 * 1024;
 /// Checks that the site lets a CA certify a name. What the CA's own files say counts; where they say nothing about it, the
 /// files of the nearest CA above it that do: distributions write the policy of a whole hierarchy into the root's files.
 pub fn check(context: &Context, ca: &Link, above: &[Link], issued: &Link) -> Outcome<()> {
-    if context.policy.signing_policy == Companion::Off {
+    if context.policy.signing_policy == Presence::Off {
         return Ok(());
     }
     let issuer = ca.certificate.subject.text();
@@ -39,7 +39,7 @@ pub fn check(context: &Context, ca: &Link, above: &[Link], issued: &Link) -> Out
         }
     }
     let text = match (silent, context.policy.signing_policy) {
-        (false, Companion::IfPresent) => return Ok(()),
+        (false, Presence::IfPresent) => return Ok(()),
         (true, _) => format!("the signing policy of the CA {issuer} does not name this CA"),
         (false, _) => format!("the site has no signing policy of the CA {issuer}"),
     };

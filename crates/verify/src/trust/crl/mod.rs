@@ -18,7 +18,7 @@ use crate::x509::certificate::Certificate;
 use crate::x509::key::Fault;
 use crate::x509::name::Name;
 use crate::x509::pem::{FirstCrl, Octets};
-use glexec_core::credentials::{Companion, Digest};
+use glexec_core::credentials::{Digest, Presence};
 use glexec_core::reason::{Outcome, Reason, Refusal};
 use glexec_sys::dir::OpenFile;
 use kept::{Crl, Named};
@@ -42,7 +42,7 @@ pub fn scan(source: &mut dyn Octets, wanted: &[Vec<u8>]) -> Result<Option<usize>
 
 /// Checks that a CA has not revoked any of the certificates.
 pub fn check(context: &Context, ca: &Link, issued: &[&Link]) -> Outcome<()> {
-    if context.policy.crl == Companion::Off {
+    if context.policy.crl == Presence::Off {
         return Ok(());
     }
     let serials: Vec<Vec<u8>> = issued.iter().map(|link| link.certificate.serial.octets()).collect();
@@ -56,7 +56,7 @@ pub fn check(context: &Context, ca: &Link, issued: &[&Link]) -> Outcome<()> {
     };
     if crls.is_empty() {
         return match context.policy.crl {
-            Companion::Require => {
+            Presence::Require => {
                 let text = format!("the site has no CRL of the CA {}: it has to run fetch-crl", name(ca));
                 Err(Refusal::new(Reason::TrustCrlMissing, text))
             }
