@@ -68,7 +68,7 @@ impl Prologue {
         dir::check_program(program).map_err(|why| unusable(why.to_string()))?;
         let root = accounts.login("root")?.ok_or_else(|| unusable("there is no account root".into()))?;
         let mut environment = environment(PREFIX, config, &root, facts, accounts)?;
-        let own = supervise::place(getpid());
+        let own = supervise::ids(getpid());
         for (name, number) in [("GLEXEC_PID", own.pid), ("GLEXEC_SID", own.session), ("GLEXEC_PGID", own.group)] {
             environment.extend(variable(PREFIX, name, number.to_string().as_bytes()));
         }
