@@ -35,9 +35,9 @@ CARGO_OF_USER = $(shell getent passwd '$(SUDO_USER)' | cut -d: -f6)/.cargo/bin
 BUILDER = $(if $(and $(SUDO_USER),$(filter 0,$(shell id -u))),$(if $(shell command -v cargo),,sudo -H -u $(SUDO_USER) env PATH=$(CARGO_OF_USER):$(PATH) $(if $(CARGO_TARGET_DIR),CARGO_TARGET_DIR=$(TARGET))))
 CARGO = $(BUILDER) cargo
 
-SCRIPTS = .ci/run benches/others benches/run benches/site demo/run $(SHELL_COMPANIONS) $(addprefix packaging/,build-deb build-python build-rpm fill-in install-missing lint-python rust-version source-tree) tests/debian/run $(addprefix tests/site/,enter make-pki make-root prepare) packaging/linked-crates tests/attacks/faults.sh
+SCRIPTS = .ci/run benches/others benches/run benches/site demo/run demo/site $(SHELL_COMPANIONS) $(addprefix packaging/,build-deb build-python build-rpm fill-in install-missing lint-python rust-version source-tree) tests/debian/run $(addprefix tests/site/,enter make-pki make-root prepare) packaging/linked-crates tests/attacks/faults.sh
 
-.PHONY: all bench build deb demo install-site test test-agent test-debian test-site fuzz faults supply-chain sanitize mutants lint format-check fmt install install-python python rpm clean help packages packages-demo rust rust-tools
+.PHONY: all bench build deb demo demo-site install-site test test-agent test-debian test-site fuzz faults supply-chain sanitize mutants lint format-check fmt install install-python python rpm clean help packages packages-demo rust rust-tools
 .NOTPARALLEL: # what a target needs is done in the order it is written
 
 all: build
@@ -48,6 +48,9 @@ build: rust  ## build the program (target/release/glexec)
 
 demo: rust packages-demo build  ## show what glexec does, in a private site that vanishes afterwards (root or sudo)
 	@$(SUDO) demo/run $(PROGRAM)
+
+demo-site: rust packages-demo build  ## show the site's mapping service: two nodes, two servers, a ban, a killed server (root or sudo)
+	@$(SUDO) demo/site $(PROGRAM)
 
 # Trusted files belong to root, sites are made by root: so every test runs as root. Who builds is whoever calls.
 test: rust packages format-check lint build deb rpm python  ## everything: format, lints, unit, property, integration and system tests (root or sudo)
