@@ -5,6 +5,7 @@
 #![allow(clippy::arithmetic_side_effects, clippy::as_conversions)]
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
 
+mod argus;
 mod bans;
 mod hostile;
 mod mapping;

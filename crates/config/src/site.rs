@@ -11,6 +11,9 @@ pub struct Site {
     /// The service's servers; whichever answers will do.
     #[serde(default)]
     pub servers: Vec<Url>,
+    /// The PEPs of an Argus that the site has, in the service's place.
+    #[serde(default)]
+    pub argus: Vec<ArgusUrl>,
     /// The host's certificate.
     #[serde(default = "certificate")]
     pub certificate: AbsolutePath,
@@ -80,13 +83,52 @@ impl Url {
     }
 }
 
+/// A PEP of Argus, as `https://argus.example.org:8154/authz`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ArgusUrl {
+    server: Url,
+    path: String,
+}
+
+impl TryFrom<String> for ArgusUrl {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let bad = || format!("{text:?} is not a PEP such as \"https://argus.example.org:8154/authz\"");
+        let rest = text.strip_prefix("https://").ok_or_else(bad)?;
+        let (host, path) = rest.split_once('/').ok_or_else(bad)?;
+        let is_plain = path.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-_.".contains(&b));
+        match (Url::try_from(format!("https://{host}")), is_plain) {
+            (Ok(server), true) => Ok(ArgusUrl { server, path: format!("/{path}") }),
+            _ => Err(bad()),
+        }
+    }
+}
+
+impl ArgusUrl {
+    /// The server.
+    pub fn server(&self) -> &Url {
+        &self.server
+    }
+
+    /// The path, from its slash on.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+}
+
 impl Site {
     /// What is wrong with it, where something is.
     pub(crate) fn fault(&self) -> Option<String> {
         let seconds = |time: Lifetime| time.duration();
         let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
-        if self.servers.is_empty() {
-            return Some("[site] needs servers, as [\"https://map1.example.org:8444\"]".to_owned());
+        match (self.servers.is_empty(), self.argus.is_empty()) {
+            (true, true) => return Some("[site] needs servers, as [\"https://map1.example.org:8444\"]".to_owned()),
+            (false, false) => {
+                return Some("[site] has servers and argus: only one of the two can say who may run".to_owned());
+            }
+            _ => {}
         }
         if !(second..=minute).contains(&seconds(self.timeout)) {
             return Some("timeout of [site] must be between 1s and 1m".to_owned());
@@ -106,6 +148,10 @@ mod tests {
     #[test]
     fn a_server_is_a_name_and_a_port() {
         assert!(Url::try_from("https://map1.example.org:8444".to_owned()).is_ok());
+        assert!(ArgusUrl::try_from("https://argus.example.org:8154/authz".to_owned()).is_ok());
+        for bad in ["https://argus:8154", "http://argus:8154/authz", "https://argus/authz", "https://argus:8154/a b"] {
+            assert!(ArgusUrl::try_from(bad.to_owned()).is_err(), "{bad}");
+        }
         for bad in [
             "http://map1:8444",
             "https://map1",

@@ -19,10 +19,10 @@ use glexec_sys::dir::Directory;
 use glexec_verify::x509::pem;
 use glexec_verify::{Matter, Trust, judge};
 use std::fmt::Write as _;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -30,6 +30,9 @@ use tokio::task::JoinSet;
 
 /// Calls that one node makes at once: its cores.
 const CORES: usize = 64;
+
+/// Nodes of one process: each has three connections.
+const MOST: usize = 5000;
 
 struct Service {
     pid: String,
@@ -77,20 +80,16 @@ struct Step {
     failed: usize,
 }
 
+/// A part of the nodes: a process of its own, since one has not descriptors enough.
 struct Herd {
     nodes: Vec<Arc<Node>>,
     users: Arc<Vec<Person>>,
-    services: Vec<Service>,
-    /// How many users a node has.
-    each: usize,
 }
 
 impl Herd {
-    /// Calls of every node at once, `calls` for each, of its users from the first on.
-    async fn step(&self, name: &str, calls: usize, users: usize, spread: Duration) -> Step {
-        let upstream = total(&self.services, |service| service.counted("glexec_site_answers_total"));
-        let processor = total(&self.services, Service::processor);
-        let began = Instant::now();
+    /// Calls of every node at once, `calls` for each, of its users from the first on: how long the slowest took in
+    /// microseconds, and how many failed.
+    async fn step(&self, calls: usize, users: usize, spread: Duration) -> (usize, usize) {
         let (slowest, failed) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let mut all = JoinSet::new();
         for (number, node) in self.nodes.iter().enumerate() {
@@ -112,36 +111,101 @@ impl Herd {
             }
         }
         while all.join_next().await.is_some() {}
-        Step {
-            name: name.to_owned(),
-            calls: calls * self.nodes.len(),
-            seconds: began.elapsed().as_secs_f64(),
-            upstream: total(&self.services, |service| service.counted("glexec_site_answers_total")) - upstream,
-            processor: total(&self.services, Service::processor) - processor,
-            slowest: slowest.load(Ordering::Relaxed) as f64 / 1e6,
-            failed: failed.load(Ordering::Relaxed),
-        }
+        (slowest.load(Ordering::Relaxed), failed.load(Ordering::Relaxed))
     }
 
-    /// How long after the command each node knows of a ban, in seconds, sorted; and the list's version.
-    async fn ban(&self, command: &str, version: u64) -> Vec<f64> {
-        let began = Instant::now();
+    /// When each node knows of this version of the bans, in seconds since 1970.
+    async fn bans(&self, version: u64) -> Vec<f64> {
         let mut all = JoinSet::new();
         for node in &self.nodes {
             let node = Arc::clone(node);
             all.spawn(async move {
                 node.knows_bans(version).await;
-                began.elapsed().as_secs_f64()
+                wall()
             });
         }
-        let done = Command::new("sh").args(["-c", command]).status().unwrap();
-        assert!(done.success(), "{command}");
         let mut times = Vec::new();
         while let Some(time) = all.join_next().await {
             times.push(time.unwrap());
         }
-        times.sort_by(f64::total_cmp);
         times
+    }
+}
+
+fn wall() -> f64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64()
+}
+
+/// A part's life: a line says what to do, a line says what came of it.
+async fn part(herd: Herd) {
+    let mut lines = std::io::stdin().lines();
+    let bans = herd.bans(1);
+    tokio::pin!(bans);
+    while let Some(Ok(line)) = lines.next() {
+        let words: Vec<&str> = line.split(' ').collect();
+        let number = |at: usize| words[at].parse::<usize>().unwrap();
+        match words[0] {
+            "known" => {
+                herd.bans(0).await;
+                println!("done");
+            }
+            "calls" => {
+                let spread = Duration::from_secs(number(3) as u64);
+                let (slowest, failed) = herd.step(number(1), number(2), spread).await;
+                println!("{slowest} {failed}");
+            }
+            _ => {
+                // Calls go on while the ban spreads.
+                let (times, (slowest, failed)) =
+                    tokio::join!(&mut bans, herd.step(number(1), number(2), Duration::ZERO));
+                let times: Vec<String> = times.iter().map(|time| format!("{time:.4}")).collect();
+                println!("{slowest} {failed} {}", times.join(" "));
+            }
+        }
+    }
+}
+
+struct Part {
+    process: Child,
+    to: ChildStdin,
+    from: BufReader<ChildStdout>,
+}
+
+struct All {
+    parts: Vec<Part>,
+    services: Vec<Service>,
+    nodes: usize,
+    each: usize,
+}
+
+impl All {
+    /// Has every part do something; what they say, and what it cost.
+    fn step(&mut self, name: &str, calls: usize, command: &str, meanwhile: impl FnOnce()) -> (Step, Vec<Vec<f64>>) {
+        let upstream = total(&self.services, |service| service.counted("glexec_site_answers_total"));
+        let processor = total(&self.services, Service::processor);
+        let began = Instant::now();
+        self.parts.iter_mut().for_each(|part| writeln!(part.to, "{command}").unwrap());
+        meanwhile();
+        let said: Vec<Vec<f64>> = self
+            .parts
+            .iter_mut()
+            .map(|part| {
+                let mut line = String::new();
+                part.from.read_line(&mut line).unwrap();
+                line.split_whitespace().filter_map(|word| word.parse().ok()).collect()
+            })
+            .collect();
+        let at = |index: usize| said.iter().filter_map(move |said| said.get(index)).copied();
+        let step = Step {
+            name: name.to_owned(),
+            calls: calls * self.nodes,
+            seconds: began.elapsed().as_secs_f64(),
+            upstream: total(&self.services, |service| service.counted("glexec_site_answers_total")) - upstream,
+            processor: total(&self.services, Service::processor) - processor,
+            slowest: at(0).fold(0.0, f64::max) / 1e6,
+            failed: at(1).sum::<f64>() as usize,
+        };
+        (step, said)
     }
 }
 
@@ -182,45 +246,56 @@ fn main() {
     let certificate = std::fs::read(word("--certificate")).unwrap();
     let key = std::fs::read(word("--key")).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let before = total(&services, Service::processor);
-        let began = Instant::now();
-        let start = || Arc::new(Node::start(&site, &policy, Own::read(&certificate, &key).unwrap(), None).unwrap());
-        let herd = Herd { nodes: (0..nodes).map(|_| start()).collect(), users: Arc::new(users), services, each };
-        for node in &herd.nodes {
-            node.knows_bans(0).await;
-        }
-        let started = Step {
-            name: "every agent starts at once and connects to every server".to_owned(),
-            calls: 0,
-            seconds: began.elapsed().as_secs_f64(),
-            upstream: 0.0,
-            processor: total(&herd.services, Service::processor) - before,
-            slowest: 0.0,
-            failed: 0,
-        };
-        let mut steps = vec![started];
-        steps.push(herd.step("a call on every node at once, nothing known", 1, 1, Duration::ZERO).await);
-        steps.push(
-            herd.step("calls of all users, spread over a minute", herd.each, herd.each, Duration::from_secs(60)).await,
-        );
-        steps.push(herd.step("mass kill: every core calls at once", CORES, herd.each, Duration::ZERO).await);
-        let command = word("--ban");
-        let middle = herd.ban(&command, 1);
-        let calls = herd.step("the same again, with a ban in the middle", CORES, herd.each, Duration::ZERO);
-        let (times, step) = tokio::join!(middle, calls);
-        steps.push(step);
-        let memory: Vec<f64> = herd.services.iter().map(Service::memory).collect();
-        print(&herd, &steps, &times, &memory, nodes);
-    });
-    // Ten thousand connections need not be closed one by one.
-    std::process::exit(0);
+    if words.iter().any(|word| word == "--part") {
+        runtime.block_on(async {
+            let start = || Arc::new(Node::start(&site, &policy, Own::read(&certificate, &key).unwrap(), None).unwrap());
+            part(Herd { nodes: (0..nodes).map(|_| start()).collect(), users: Arc::new(users) }).await;
+        });
+        // Thousands of connections need not be closed one by one.
+        std::process::exit(0);
+    }
+    let parts = nodes.div_ceil(MOST);
+    let before = total(&services, Service::processor);
+    let began = Instant::now();
+    let part = |_| {
+        let mut command = Command::new(&words[0]);
+        // The number of nodes comes first, and counts.
+        command.args(["--part", "--nodes", &(nodes / parts).to_string()]).args(&words[1..]);
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (to, from) = (process.stdin.take().unwrap(), BufReader::new(process.stdout.take().unwrap()));
+        Part { process, to, from }
+    };
+    let mut all = All { parts: (0..parts).map(part).collect(), services, nodes, each };
+    let (mut started, _) = all.step("every agent starts at once and connects to every server", 0, "known", || ());
+    (started.seconds, started.processor) =
+        (began.elapsed().as_secs_f64(), total(&all.services, Service::processor) - before);
+    let mut steps = vec![started];
+    steps.push(all.step("a call on every node at once, nothing known", 1, "calls 1 1 0", || ()).0);
+    let command = format!("calls {each} {each} 60");
+    steps.push(all.step("calls of all users, spread over a minute", each, &command, || ()).0);
+    let command = format!("calls {CORES} {each} 0");
+    steps.push(all.step("mass kill: every core calls at once", CORES, &command, || ()).0);
+    let (mut banned, ban) = (0.0, word("--ban"));
+    let (step, said) =
+        all.step("the same again, with a ban in the middle", CORES, &format!("ban {CORES} {each}"), || {
+            banned = wall();
+            assert!(Command::new("sh").args(["-c", &ban]).status().unwrap().success(), "{ban}");
+        });
+    steps.push(step);
+    let mut times: Vec<f64> = said.iter().flat_map(|said| said.iter().skip(2)).map(|time| time - banned).collect();
+    times.sort_by(f64::total_cmp);
+    print(&all, &steps, &times);
+    for mut part in all.parts {
+        drop(part.to);
+        part.process.wait().unwrap();
+    }
 }
 
-fn print(herd: &Herd, steps: &[Step], times: &[f64], memory: &[f64], nodes: usize) {
+fn print(all: &All, steps: &[Step], times: &[f64]) {
+    let memory = all.services.iter().map(Service::memory);
     let at = |part: f64| times[((times.len() - 1) as f64 * part) as usize];
     let mut out = String::new();
-    writeln!(out, "{nodes} agents, {} users a node, {} servers.\n", herd.each, herd.services.len()).unwrap();
+    writeln!(out, "{} agents, {} users a node, {} servers.\n", all.nodes, all.each, all.services.len()).unwrap();
     writeln!(out, "| step | calls | s | questions upstream | processor of the service, s | µs a question | slowest call, s | refused |").unwrap();
     writeln!(out, "|---|---:|---:|---:|---:|---:|---:|---:|").unwrap();
     for step in steps {
@@ -249,7 +324,7 @@ fn print(herd: &Herd, steps: &[Step], times: &[f64], memory: &[f64], nodes: usiz
         at(0.5),
         at(0.99),
         at(1.0),
-        memory.iter().map(|memory| format!("{memory:.0}")).collect::<Vec<_>>().join(" and ")
+        memory.map(|memory| format!("{memory:.0}")).collect::<Vec<_>>().join(" and ")
     )
     .unwrap();
     print!("{out}");

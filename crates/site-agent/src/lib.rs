@@ -5,8 +5,10 @@
 
 #![forbid(unsafe_code)]
 
+mod argus;
 pub mod bans;
 mod cache;
+mod hessian;
 pub mod node;
 mod record;
 mod serve;

@@ -3,8 +3,8 @@
 use crate::bans::{Bans, Said};
 use crate::cache::{Cache, Found, Key, Outcome, Tells};
 use crate::record::Complaint;
-use crate::upstream::{Upstream, part, random};
-use glexec_config::site::Site;
+use crate::upstream::{Speaks, Upstream, part, random};
+use glexec_config::site::{Site, Url};
 use glexec_core::credentials::Credentials;
 use glexec_core::identity::Identity;
 use glexec_core::reason::{Class, Reason};
@@ -55,13 +55,17 @@ impl Node {
         bans: Option<Arc<Mutex<File>>>,
     ) -> Result<Self, String> {
         let rules = Arc::new(Rules::new(credentials, &credentials.certdir));
-        let tls = tls::client(own, rules).map_err(|error| error.to_string())?;
-        let upstream = |url: &glexec_config::site::Url| -> Result<Arc<Upstream>, String> {
+        // Argus is written in a Java of its time.
+        let versions = if site.argus.is_empty() { tls::Speaks::Tls13 } else { tls::Speaks::Tls12 };
+        let tls = tls::client(own, rules, versions).map_err(|error| error.to_string())?;
+        let servers = site.servers.iter().map(|url| (url, Speaks::Own));
+        let argus = site.argus.iter().map(|url| (url.server(), Speaks::Argus(url.path().to_owned())));
+        let upstream = |(url, speaks): (&Url, Speaks)| -> Result<Arc<Upstream>, String> {
             let server = Server::try_from(url.as_str().to_owned())?;
             let client = Client::new(tls.clone(), vec![server], site.timeout.duration());
-            Ok(Arc::new(Upstream::new(url.as_str(), client)))
+            Ok(Arc::new(Upstream::new(url.as_str(), client, speaks)))
         };
-        let upstreams = site.servers.iter().map(upstream).collect::<Result<Vec<_>, _>>()?;
+        let upstreams = servers.chain(argus).map(upstream).collect::<Result<Vec<_>, _>>()?;
         let first = glexec_sys::random::<2>().map_or(0, |bytes| usize::from(u16::from_ne_bytes(bytes)));
         let core = Arc::new(Core {
             bans: Bans::new(site.bans_older_than.duration(), bans),
@@ -76,7 +80,8 @@ impl Node {
             let (core, upstream) = (Arc::clone(&core), Arc::clone(upstream));
             tokio::spawn(async move { core.bans.follow(&upstream).await })
         };
-        let followers = core.upstreams.iter().map(follow).collect();
+        // An Argus has no list.
+        let followers = core.upstreams.iter().filter(|upstream| upstream.has_bans()).map(follow).collect();
         Ok(Node { core, followers })
     }
 
@@ -91,7 +96,11 @@ impl Node {
         let began = Instant::now();
         // The rest is for the way back.
         let budget = part(core.site.timeout.duration(), 5).saturating_mul(4);
-        let version = match core.bans.say(&asked, budget).await {
+        let said = match core.site.argus.is_empty() {
+            true => core.bans.say(&asked, budget).await,
+            false => Said::Nothing(0),
+        };
+        let version = match said {
             Said::Nothing(version) => version,
             Said::Banned => return Reply::Answered(Answer::Deny(banned())),
             Said::Unknown(why) => {
@@ -146,7 +155,12 @@ impl Core {
         // A tenth more or less, so that not everything is asked again at once.
         let time = self.site.cache_time.duration();
         let fresh = part(time, 10).saturating_mul(9).saturating_add(random(part(time, 5)));
-        self.cache.keep(&key, &outcome, fresh, self.site.stale_time.duration(), bans);
+        let stale = match self.site.argus.is_empty() {
+            true => self.site.stale_time.duration(),
+            // Nobody tells of bans meanwhile.
+            false => self.site.stale_time.duration().min(self.site.bans_older_than.duration()),
+        };
+        self.cache.keep(&key, &outcome, fresh, stale, bans);
         let _ = tells.send(Some(outcome));
     }
 
@@ -156,7 +170,7 @@ impl Core {
         let Asked { user, pilot, mode, .. } = asked;
         let question = Question {
             version: wire::VERSION,
-            user: Chain::try_from(user.certificates)?,
+            user: Chain::try_from(user.certificates.clone())?,
             pilot: pilot.map(|pilot| Chain::try_from(pilot.certificates)).transpose()?,
             mode,
         };
@@ -168,7 +182,11 @@ impl Core {
             // Whoever is silent must leave time for the others.
             let left = u32::try_from(well.len().saturating_sub(index)).unwrap_or(u32::MAX);
             let share = budget.saturating_sub(began.elapsed()).checked_div(left).unwrap_or_default();
-            match upstream.ask(&question, share).await.and_then(|answer| believed(answer, &user.identity)) {
+            match upstream
+                .ask(&question, &user.identity, share)
+                .await
+                .and_then(|answer| believed(answer, &user.identity))
+            {
                 Ok(answer) => return Ok(answer),
                 Err(said) => {
                     upstream.distrust();

@@ -1,5 +1,7 @@
 //! A server of the service: whether it works, and how many questions it is asked at once.
 
+use crate::argus;
+use glexec_core::identity::Identity;
 use glexec_core::site::Answer;
 use glexec_site_client::client::Client;
 use glexec_site_client::wire::Question;
@@ -21,10 +23,20 @@ struct Health {
     until: Option<Instant>,
 }
 
+/// How a server is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Speaks {
+    /// As the site's mapping service.
+    Own,
+    /// As a PEP of Argus, at this path.
+    Argus(String),
+}
+
 /// A server.
 pub struct Upstream {
     name: String,
     client: Client,
+    speaks: Speaks,
     places: Semaphore,
     health: Mutex<Health>,
 }
@@ -43,13 +55,19 @@ pub fn random(most: Duration) -> Duration {
 
 impl Upstream {
     /// A server that nothing is known of yet.
-    pub fn new(name: &str, client: Client) -> Self {
-        Upstream { name: name.to_owned(), client, places: Semaphore::new(AT_ONCE), health: Mutex::default() }
+    pub fn new(name: &str, client: Client, speaks: Speaks) -> Self {
+        let client = if speaks == Speaks::Own { client } else { client.sending(argus::CONTENT) };
+        Upstream { name: name.to_owned(), client, speaks, places: Semaphore::new(AT_ONCE), health: Mutex::default() }
     }
 
     /// Its address.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether it has a list of bans.
+    pub fn has_bans(&self) -> bool {
+        self.speaks == Speaks::Own
     }
 
     /// Whether it may be asked now.
@@ -72,10 +90,17 @@ impl Upstream {
     }
 
     /// Asks for a mapping.
-    pub async fn ask(&self, question: &Question, patience: Duration) -> Result<Answer, String> {
+    pub async fn ask(&self, question: &Question, user: &Identity, patience: Duration) -> Result<Answer, String> {
         let asked = async {
             let _place = self.places.acquire().await.map_err(|_| "it is given up".to_owned())?;
-            self.client.map(question).await.map_err(|why| why.to_string())
+            match &self.speaks {
+                Speaks::Own => self.client.map(question).await.map_err(|why| why.to_string()),
+                Speaks::Argus(path) => {
+                    let body = argus::question(question)?;
+                    let (_, said) = self.client.post(path, body.into()).await.map_err(|why| why.to_string())?;
+                    argus::answer(&said, user)
+                }
+            }
         };
         let answered = match tokio::time::timeout(patience, asked).await {
             Ok(answered) => answered,

@@ -84,6 +84,8 @@ pub struct Client {
     tls: TlsConnector,
     servers: Vec<(Server, Mutex<Vec<Connection>>)>,
     timeout: Duration,
+    /// What kind of body it sends.
+    content: &'static str,
 }
 
 /// What a server says: status and body.
@@ -93,7 +95,14 @@ impl Client {
     /// A client that asks these servers in their order and waits so long altogether.
     pub fn new(tls: ClientConfig, servers: Vec<Server>, timeout: Duration) -> Self {
         let servers = servers.into_iter().map(|server| (server, Mutex::default())).collect();
-        Client { tls: TlsConnector::from(Arc::new(tls)), servers, timeout }
+        let content = "application/json";
+        Client { tls: TlsConnector::from(Arc::new(tls)), servers, timeout, content }
+    }
+
+    /// The same with bodies of another kind, a media type.
+    #[must_use]
+    pub fn sending(self, content: &'static str) -> Self {
+        Client { content, ..self }
     }
 
     /// Asks for a mapping.
@@ -165,7 +174,7 @@ impl Client {
                 Some(connection) => connection,
                 None => self.connect(server).await?,
             };
-            match exchange(&mut connection, server, method, path, body).await {
+            match exchange(&mut connection, server, (method, path), self.content, body).await {
                 Ok(said) => {
                     let mut idle = idle.lock().await;
                     if idle.len() < MAX_IDLE {
@@ -195,8 +204,8 @@ impl Client {
 async fn exchange(
     connection: &mut Connection,
     server: &Server,
-    method: &Method,
-    path: &str,
+    (method, path): (&Method, &str),
+    content: &str,
     body: &Bytes,
 ) -> Result<Said, String> {
     connection.ready().await.map_err(in_words)?;
@@ -204,7 +213,7 @@ async fn exchange(
         .method(method)
         .uri(path)
         .header(HOST, server.name.to_str().as_ref())
-        .header(CONTENT_TYPE, "application/json")
+        .header(CONTENT_TYPE, content)
         .body(Full::new(body.clone()))
         .map_err(|error| error.to_string())?;
     let response = connection.send_request(request).await.map_err(in_words)?;

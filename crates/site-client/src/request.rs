@@ -4,7 +4,7 @@ use crate::certificates::Chain;
 use crate::client::{Client, NoAnswer, Server};
 use crate::configuration::parse;
 use crate::peer::{self, Rules};
-use crate::tls::{self, Own};
+use crate::tls::{self, Own, Speaks};
 use crate::wire::{MAP, MAX_QUESTION, Mode, Question, VERSION};
 use bytes::Bytes;
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
@@ -133,7 +133,7 @@ fn run(matches: &ArgMatches) -> Result<Bytes, String> {
     let servers: Vec<Server> = matches.get_many("server").unwrap_or_default().cloned().collect();
     let way = if servers.is_empty() { Way::to_own_service(matches)? } else { Way::given(matches, servers)? };
     let rules = Arc::new(Rules::new(&Credentials::default(), &way.certdir));
-    let tls = tls::client(way.own, rules).map_err(|error| error.to_string())?;
+    let tls = tls::client(way.own, rules, Speaks::Tls13).map_err(|error| error.to_string())?;
     let timeout = Duration::from_secs(matches.get_one::<u64>("timeout").copied().unwrap_or_default());
     let (method, path, body) = request(matches)?;
     let runtime =

@@ -84,10 +84,14 @@ pub fn server(own: &Own, rules: Arc<Rules>, speaks: Speaks) -> Result<ServerConf
 }
 
 /// The settings of a client of servers whose certificate `rules` accept and which have the name that was asked for.
-pub fn client(own: Own, rules: Arc<Rules>) -> Result<ClientConfig, Unusable> {
+pub fn client(own: Own, rules: Arc<Rules>, speaks: Speaks) -> Result<ClientConfig, Unusable> {
+    let versions: &[&SupportedProtocolVersion] = match speaks {
+        Speaks::Tls13 => &[&TLS13],
+        Speaks::Tls12 => &[&TLS13, &TLS12],
+    };
     let provider = Arc::new(ring::default_provider());
     let judges = Arc::new(Judges { rules, provider: Arc::clone(&provider) });
-    let builder = ClientConfig::builder_with_provider(provider).with_protocol_versions(&[&TLS13])?;
+    let builder = ClientConfig::builder_with_provider(provider).with_protocol_versions(versions)?;
     let builder = builder.dangerous().with_custom_certificate_verifier(judges);
     Ok(builder.with_client_auth_cert(own.certificates, own.key)?)
 }
