@@ -5,8 +5,7 @@
 use crate::agent::Agent;
 use crate::credential_files::{Kind, RawCredential, RawCredentials};
 use crate::invocation::caller::Caller;
-use glexec_config::Config;
-use glexec_config::white_list;
+use glexec_config::{Config, white_list};
 use glexec_core::credentials::Credentials;
 use glexec_core::described::ProxyFile;
 use glexec_core::file_error::FileError;

@@ -1,7 +1,6 @@
 //! Who calls: the account of the real user id.
 
-use glexec_config::Config;
-use glexec_config::white_list;
+use glexec_config::{Config, white_list};
 use glexec_core::reason::{Outcome, Reason, Refusal};
 use glexec_policy::accounts::{AccountDatabase, Login, LookupFailed};
 use nix::unistd::{Gid, Uid, getpid};

@@ -20,7 +20,6 @@ pub enum Client {
 }
 
 impl Client {
-    /// The file.
     pub fn path(&self) -> &Path {
         match self {
             Client::Proxy(path) | Client::Token(path) => path,

@@ -5,7 +5,6 @@ use std::io::{BufRead, IsTerminal, Write, stderr, stdin};
 /// What came of asking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Consent {
-    /// Yes.
     Given,
     /// Anything else.
     Refused,

@@ -17,8 +17,7 @@ use glexec::payload::{command, switch};
 use glexec_config::Config;
 use glexec_config::parse::parse;
 use glexec_core::described::ProxyFile;
-use glexec_core::identity::Identity;
-use glexec_core::identity::TokenProof;
+use glexec_core::identity::{Identity, TokenProof};
 use glexec_core::reason::{Reason, Refusal, Retry};
 use glexec_machine::accounts::Nss;
 use glexec_machine::configuration;
@@ -81,7 +80,6 @@ pub struct Explanation {
     pub pilot: Option<Person>,
     /// What each plug-in answered.
     pub steps: Vec<Answered>,
-    /// The account.
     pub target: Option<Target>,
     /// The file that would be executed, or why none is known.
     pub command: Option<String>,
@@ -126,7 +124,6 @@ pub struct Person {
 pub struct Answered {
     /// `lcas` or `lcmaps`.
     pub side: &'static str,
-    /// The plug-in.
     pub plugin: String,
     /// What it found, and in which line of which file.
     pub seen: Vec<String>,
@@ -140,7 +137,6 @@ pub struct Answered {
 pub enum Answer {
     Yes,
     No {
-        /// The reason code.
         code: &'static str,
         /// What the caller would read.
         sentence: String,
@@ -173,7 +169,6 @@ pub enum Verdict {
     Permitted,
     /// It would be refused.
     Refused {
-        /// The reason code.
         code: &'static str,
         exit_code: u8,
         /// Whether trying again may help.

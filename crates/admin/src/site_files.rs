@@ -1,9 +1,8 @@
 //! The files and directories that a configuration names, and what they hold.
 
-use glexec_config::Config;
-use glexec_config::lcas;
 use glexec_config::lcmaps::{Plan, Plugin, Pools};
 use glexec_config::values::Wrapper;
+use glexec_config::{Config, lcas};
 use glexec_core::values::AbsolutePath;
 use toml::Spanned;
 

@@ -4,9 +4,8 @@
 #![allow(clippy::disallowed_methods)]
 
 use super::options::{self, Ask, FAILED, Options};
-use base64::Engine;
-use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::{Engine, alphabet};
 use flate2::read::ZlibDecoder;
 use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};

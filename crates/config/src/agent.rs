@@ -14,7 +14,6 @@ pub enum Use {
     Never,
 }
 
-/// The `[agent]` table.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Agent {

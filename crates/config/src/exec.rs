@@ -16,7 +16,6 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(600);
 pub struct Exec {
     pub program: AbsolutePath,
     pub arguments: Vec<String>,
-    /// The deadline.
     pub timeout: Duration,
 }
 

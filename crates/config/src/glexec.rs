@@ -17,7 +17,6 @@ pub enum LogDestination {
     File,
 }
 
-/// The `[glexec]` table.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Glexec {

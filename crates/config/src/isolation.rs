@@ -14,7 +14,6 @@ pub enum PrivateTmp {
     Always,
 }
 
-/// The `[isolation]` table.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Isolation {

@@ -10,7 +10,6 @@ use toml::de::{DeTable, DeValue};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ConfigError {
-    /// What is wrong.
     pub message: String,
     /// Where, in bytes from the start of the file; `None` where something is missing altogether.
     pub span: Option<Range<usize>>,

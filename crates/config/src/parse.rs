@@ -37,9 +37,7 @@ struct File {
 /// A mistake in the configuration.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Mistake {
-    /// The reason code.
     pub reason: Reason,
-    /// What is wrong.
     pub message: String,
     /// Line and column, both from 1.
     pub position: (usize, usize),

@@ -4,7 +4,6 @@ use crate::values::{AbsolutePath, Lifetime};
 use serde::Deserialize;
 use std::time::Duration;
 
-/// The `[site]` table.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Site {
@@ -77,7 +76,6 @@ impl TryFrom<String> for Url {
 }
 
 impl Url {
-    /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -12,7 +12,6 @@ pub use glexec_core::values::{AbsolutePath, Lifetime};
 pub enum Cgroup {
     /// In the caller's, where that can be.
     BelowCaller,
-    /// Nowhere.
     None,
     /// In this one; without it nothing runs.
     Below(AbsolutePath),
@@ -92,7 +91,6 @@ impl TryFrom<Vec<String>> for Wrapper {
 }
 
 impl Wrapper {
-    /// The program.
     pub fn program(&self) -> &AbsolutePath {
         &self.program
     }

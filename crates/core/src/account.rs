@@ -26,7 +26,6 @@ impl TargetUid {
         (!forbidden(id, limits.min_uid)).then_some(TargetUid(id))
     }
 
-    /// The id.
     pub fn get(self) -> u32 {
         self.0
     }
@@ -42,7 +41,6 @@ impl TargetGid {
         (!forbidden(id, limits.min_gid)).then_some(TargetGid(id))
     }
 
-    /// The id.
     pub fn get(self) -> u32 {
         self.0
     }

@@ -34,7 +34,6 @@ pub enum PilotProxy {
     Required,
     /// It must be valid where it is there.
     Optional,
-    /// It is not looked at.
     Ignored,
 }
 
@@ -111,7 +110,6 @@ impl LinkedDirectories {
     }
 }
 
-/// The `[credentials]` table.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Credentials {

@@ -32,10 +32,7 @@ pub enum Part {
         attributes: Option<Attributes>,
     },
     /// One that cannot.
-    Broken {
-        /// Why.
-        broken: String,
-    },
+    Broken { broken: String },
 }
 
 /// A VOMS attribute certificate.
@@ -54,8 +51,5 @@ pub enum Attributes {
         fqans: Vec<String>,
     },
     /// One that cannot.
-    Broken {
-        /// Why.
-        broken: String,
-    },
+    Broken { broken: String },
 }

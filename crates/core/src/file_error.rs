@@ -13,7 +13,6 @@ pub enum FileError {
     Insecure {
         /// The file or directory at fault.
         path: PathBuf,
-        /// What is wrong with it.
         why: String,
     },
     /// The system does not let us read it.
@@ -29,7 +28,6 @@ pub enum FileError {
     Unusable {
         /// The file at fault.
         path: PathBuf,
-        /// What is wrong with it.
         why: String,
     },
 }

@@ -221,7 +221,6 @@ impl Serial {
 macro_rules! text {
     ($($name:ident),*) => { $(
         impl $name {
-            /// The text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }

@@ -5,9 +5,7 @@ use std::time::Duration;
 /// What a program said, and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {
-    /// Exit status.
     pub status: i32,
-    /// Standard output.
     pub output: Vec<u8>,
     /// The beginning of its standard error.
     pub errors: Vec<u8>,

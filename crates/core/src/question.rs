@@ -115,7 +115,6 @@ pub enum Holder {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum KeyRule {
-    /// It must.
     Required,
     /// The caller is in `omission_private_key_white_list`: it need not, but a key that is there must be the right one.
     MayBeAbsent,

@@ -21,7 +21,6 @@ pub struct Surveyed {
 #[serde(deny_unknown_fields)]
 pub struct Authority {
     pub file: String,
-    /// Its name.
     pub subject: String,
     /// When its certificate expires, in seconds since 1970 UTC.
     pub not_after: i64,
@@ -52,7 +51,6 @@ pub struct Server {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IssuerFile {
-    /// Its name.
     pub file: String,
     /// What it says, or why it is not understood.
     pub said: Result<TokenIssuer, String>,

@@ -41,7 +41,6 @@ impl KeyDirectories {
     }
 }
 
-/// The `[tokens]` table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tokens {

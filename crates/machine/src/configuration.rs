@@ -1,8 +1,7 @@
 //! Loading glexec.conf as root.
 
 use glexec_config::Config;
-use glexec_config::parse::position;
-use glexec_config::parse::{Mistake, parse};
+use glexec_config::parse::{Mistake, parse, position};
 use glexec_core::reason::{Outcome, Reason, Refusal};
 use glexec_sys::dir::{FileError, TrustedFile, read_trusted};
 use std::path::Path;

@@ -16,10 +16,8 @@ pub struct UserEntry {
     pub gid: u32,
     /// All group ids, the primary one among them (getgrouplist).
     pub groups: Vec<u32>,
-    /// Home directory.
     #[serde(with = "path")]
     pub home: PathBuf,
-    /// Login shell.
     #[serde(with = "path")]
     pub shell: PathBuf,
 }
@@ -48,7 +46,6 @@ pub struct Login {
     pub uid: u32,
     /// Primary group id.
     pub gid: u32,
-    /// Home directory.
     #[serde(with = "path")]
     pub home: PathBuf,
 }
@@ -95,9 +92,7 @@ pub struct Account {
     pub gid: TargetGid,
     /// All groups, the primary one among them.
     pub groups: Vec<TargetGid>,
-    /// Home directory.
     pub home: PathBuf,
-    /// Login shell.
     pub shell: PathBuf,
 }
 

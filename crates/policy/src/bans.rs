@@ -48,7 +48,6 @@ impl From<Name> for String {
 }
 
 impl Name {
-    /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -70,7 +69,6 @@ pub enum Running {
 }
 
 impl Running {
-    /// The word for it.
     pub fn as_str(self) -> &'static str {
         match self {
             Running::GoesOn => "goes-on",
@@ -91,7 +89,6 @@ pub struct Ban {
     pub name: Name,
     /// Until when, in seconds since 1970 UTC; without one until it is removed.
     pub until: Option<i64>,
-    /// Why.
     pub reason: Option<String>,
     /// Which operator has said so.
     pub by: String,
@@ -121,7 +118,6 @@ pub enum Change {
         name: Name,
         /// Until when, in seconds since 1970 UTC.
         until: Option<i64>,
-        /// Why.
         reason: Option<String>,
         /// What becomes of what runs.
         #[serde(default)]
@@ -135,7 +131,6 @@ pub enum Change {
 }
 
 impl Change {
-    /// Reads a change.
     pub fn read(bytes: &[u8]) -> Result<Self, String> {
         let change: Change = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         match &change {
@@ -150,7 +145,6 @@ impl Change {
 }
 
 impl List {
-    /// Reads a list.
     pub fn read(bytes: &[u8]) -> Result<Self, String> {
         serde_json::from_slice(bytes).map_err(|error| error.to_string())
     }

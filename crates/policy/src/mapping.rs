@@ -14,9 +14,7 @@ pub struct Mapping {
     pub gid: TargetGid,
     /// Supplementary groups, each once.
     pub groups: Vec<TargetGid>,
-    /// Home directory.
     pub home: PathBuf,
-    /// Login shell.
     pub shell: PathBuf,
     /// The lease of a pool account.
     pub lease: Option<String>,

@@ -12,7 +12,6 @@ pub const MAX_ACCOUNTS: usize = 1000;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Account {
-    /// Its name.
     pub account: String,
     pub lease: Option<Lease>,
 }

@@ -122,7 +122,6 @@ impl TryFrom<String> for Pattern {
 }
 
 impl Pattern {
-    /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -7,9 +7,8 @@
 //! memory of a process that has become somebody else. A fork would copy the locks that it holds. A process is forked once a
 //! call, and libraries that it loads never are in the memory of the one that switches.
 
-use crate::descriptors;
-use crate::errno_of;
 use crate::supervise::{self, Held, Side};
+use crate::{descriptors, errno_of};
 use glexec_core::program::NoAnswer;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};

@@ -59,7 +59,6 @@ type Verified = (Vec<u8>, Rc<Vec<Named>>);
 
 /// The surroundings of one judgement.
 pub struct Context<'a> {
-    /// The `[credentials]` table.
     pub policy: &'a Credentials,
     /// The trust directories.
     pub trust: &'a Trust,

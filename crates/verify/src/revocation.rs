@@ -1,7 +1,6 @@
 //! What CAs have said of certificates since they issued them, and what they may issue: every level of a chain.
 
-use crate::context::Context;
-use crate::context::Link;
+use crate::context::{Context, Link};
 use crate::trust::{crl, signing_policy};
 use glexec_core::reason::Outcome;
 

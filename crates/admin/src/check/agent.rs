@@ -11,9 +11,8 @@ use glexec_core::reason::Reason;
 use glexec_core::verdict::{self, MAX_VERDICT};
 use glexec_machine::accounts::Nss;
 use glexec_policy::accounts::AccountDatabase;
-use glexec_sys::asking;
 use glexec_sys::dir::{Directory, last_change};
-use glexec_sys::time;
+use glexec_sys::{asking, time};
 use nix::unistd::Uid;
 
 /// How long after a change the agent may not have looked yet, in seconds.

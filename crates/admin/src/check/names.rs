@@ -1,8 +1,7 @@
 //! Names in lists of the site that mean nobody: each is a mistake, and in a ban file one that lets somebody in.
 
 use glexec_core::identity::is_of_token;
-use glexec_core::spelling::is_type;
-use glexec_core::spelling::{Piece, as_printed, pieces};
+use glexec_core::spelling::{Piece, as_printed, is_type, pieces};
 use glexec_policy::files::banned;
 use glexec_policy::files::map_file::{Line, lines};
 

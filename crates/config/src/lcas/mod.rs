@@ -50,18 +50,11 @@ impl From<bool> for WithoutVoms {
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Plugin {
     /// A list of banned people.
-    Userban {
-        /// The ban file.
-        file: AbsolutePath,
-    },
+    Userban { file: AbsolutePath },
     /// A list of people who may run.
-    Userallow {
-        /// The list.
-        file: AbsolutePath,
-    },
+    Userallow { file: AbsolutePath },
     /// A list of VOMS attributes that may run.
     Voms {
-        /// The list.
         file: AbsolutePath,
         /// How it is written.
         #[serde(default)]
@@ -120,7 +113,6 @@ impl Plugin {
 /// A plug-in, and whom it looks at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Configured {
-    /// The plug-in.
     pub plugin: Plugin,
     /// Whose identity it judges.
     pub whose: Whose,

@@ -14,7 +14,6 @@ struct Row {
     subject: Option<Spanned<Whose>>,
 }
 
-/// The `[lcas]` table.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Lcas {

@@ -190,7 +190,6 @@ pub struct GroupRules {
     pub mapmin: u32,
 }
 
-/// The options of `localaccount`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Localaccount {
@@ -198,7 +197,6 @@ pub struct Localaccount {
     pub gridmapfile: AbsolutePath,
 }
 
-/// The options of `poolaccount`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Poolaccount {
@@ -212,17 +210,14 @@ pub struct Poolaccount {
     pub pools: Pools,
 }
 
-/// The options of `voms_localgroup`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VomsLocalgroup {
     pub groupmapfile: AbsolutePath,
-    /// What becomes of the groups.
     #[serde(rename = " rules")]
     pub rules: GroupRules,
 }
 
-/// The options of `voms_localaccount`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VomsLocalaccount {
@@ -244,7 +239,6 @@ pub enum LeaseGroups {
     Primary,
 }
 
-/// The options of `voms_poolaccount`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VomsPoolaccount {
@@ -264,13 +258,11 @@ pub struct VomsPoolaccount {
     pub lease_groups: LeaseGroups,
 }
 
-/// The options of `voms_poolgroup`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VomsPoolgroup {
     /// The groupmapfile; only its pools count.
     pub groupmapfile: AbsolutePath,
-    /// What becomes of the groups.
     #[serde(rename = " rules")]
     pub rules: GroupRules,
     /// Where (`groupmapdir`) and how groups are leased.
@@ -278,29 +270,24 @@ pub struct VomsPoolgroup {
     pub pools: Pools,
 }
 
-/// The options of `ban_dn`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BanDn {
-    /// The ban file.
     pub banmapfile: AbsolutePath,
     /// Whether its names are patterns.
     #[serde(default, rename = "no_wildcard", alias = "disablewildcard", alias = "disablewildcards")]
     pub matching: Matching,
 }
 
-/// The options of `ban_fqan`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BanFqan {
-    /// The ban file.
     pub banmapfile: AbsolutePath,
     /// Whether its names are patterns.
     #[serde(default, rename = "no_wildcard", alias = "disablewildcard", alias = "disablewildcards")]
     pub matching: Matching,
 }
 
-/// The options of `tracking_groupid`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Range")]
 pub struct TrackingGroupid {

@@ -40,7 +40,6 @@ pub struct Policy {
 pub struct BadPolicy {
     /// Number of the rule, from 0; `None` where the policy as a whole is wrong.
     pub rule: Option<usize>,
-    /// What is wrong.
     pub why: String,
 }
 

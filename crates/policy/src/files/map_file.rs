@@ -61,7 +61,6 @@ pub struct Line<'a> {
 pub struct MalformedLine {
     /// Its number, from 1.
     pub number: usize,
-    /// What is wrong with it.
     pub why: &'static str,
 }
 

@@ -75,7 +75,6 @@ pub(super) enum Style {
     AllEscaped,
     /// Before every `/` and `+`.
     OpenSsl3,
-    /// Nowhere.
     Bare,
     /// As glexec prints names, and before quotes, as in a file's quoted name.
     Quoted,

@@ -6,7 +6,6 @@ use crate::files::banned::Banned;
 use glexec_config::lcmaps::BanDn;
 use glexec_core::reason::Outcome;
 
-/// Runs the plug-in.
 pub(super) fn run(options: &BanDn, context: &Context<'_>) -> Outcome<()> {
     let bytes = context.read(&options.banmapfile)?;
     let dn = &context.identity.subject;

@@ -9,7 +9,6 @@ use crate::files::banned::Banned;
 use glexec_config::lcmaps::BanFqan;
 use glexec_core::reason::Outcome;
 
-/// Runs the plug-in.
 pub(super) fn run(options: &BanFqan, context: &Context<'_>) -> Outcome<()> {
     let bytes = context.read(&options.banmapfile)?;
     let broken = |why: String| malformed(&options.banmapfile, &why);

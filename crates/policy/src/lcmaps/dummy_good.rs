@@ -6,7 +6,6 @@ use crate::programs::Names;
 use glexec_config::lcmaps::DummyGood;
 use glexec_core::reason::Outcome;
 
-/// Runs the plug-in.
 pub(super) fn run(options: &DummyGood, context: &Context<'_>, gathered: &mut Gathered) -> Outcome<()> {
     let groups = Some(options.secondary.iter().cloned().collect());
     let names = Names { account: options.account.clone(), group: options.group.clone(), groups };

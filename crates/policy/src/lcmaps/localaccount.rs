@@ -8,7 +8,6 @@ use glexec_config::lcmaps::gids::AccountGids;
 use glexec_config::lcmaps::{Localaccount, Matching};
 use glexec_core::reason::Outcome;
 
-/// Runs the plug-in.
 pub(super) fn run(options: &Localaccount, context: &Context<'_>, gathered: &mut Gathered) -> Outcome<()> {
     let map = context.map(&options.gridmapfile)?;
     let subject = Subject::mapped(&context.identity.subject);

@@ -33,7 +33,6 @@ use glexec_config::lcmaps::{Mode, Plan, Plugin};
 use glexec_core::account::{Limits, TargetGid};
 use glexec_core::reason::{Outcome, Reason, Refusal};
 
-/// Runs one plug-in.
 fn run(plugin: &Plugin, context: &Context<'_>, gathered: &mut Gathered) -> Outcome<()> {
     match plugin {
         Plugin::Localaccount(options) => localaccount::run(options, context, gathered),

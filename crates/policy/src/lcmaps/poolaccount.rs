@@ -9,7 +9,6 @@ use glexec_config::lcmaps::Poolaccount;
 use glexec_config::lcmaps::gids::AccountGids;
 use glexec_core::reason::Outcome;
 
-/// Runs the plug-in.
 pub(super) fn run(options: &Poolaccount, context: &Context<'_>, gathered: &mut Gathered) -> Outcome<()> {
     let map = context.map(&options.gridmapfile)?;
     let subject = Subject::mapped(&context.identity.subject);

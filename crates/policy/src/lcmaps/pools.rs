@@ -1,13 +1,11 @@
 //! What the pool plug-ins have in common: from a pool's name to an account.
 
-use super::context::{Context, Gathered, no_mapping, usable};
-use super::context::{Leased, UnleasedGroup};
+use super::context::{Context, Gathered, Leased, UnleasedGroup, no_mapping, usable};
 use crate::accounts::{self, account};
 use crate::files::lease_name::LeaseName;
 use crate::leases::Pool;
 use crate::trail::Seen;
-use glexec_config::lcmaps::Mode;
-use glexec_config::lcmaps::Pools;
+use glexec_config::lcmaps::{Mode, Pools};
 use glexec_core::account::{self, TargetGid};
 use glexec_core::reason::{Outcome, Reason, Refusal};
 

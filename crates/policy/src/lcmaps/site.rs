@@ -8,7 +8,6 @@ use glexec_config::lcmaps::gids::{AccountGids, Own};
 use glexec_core::reason::Outcome;
 use glexec_core::site::OwnGroups;
 
-/// Runs the plug-in.
 pub(super) fn run(context: &Context<'_>, gathered: &mut Gathered) -> Outcome<()> {
     let permit = context.site.permit()?;
     gathered.seen.push(Seen::Site { account: permit.account.clone() });

@@ -8,7 +8,6 @@ use super::context::{Context, Gathered};
 use glexec_config::lcmaps::TrackingGroupid;
 use glexec_core::account::TargetGid;
 
-/// Runs the plug-in.
 pub(super) fn run(options: &TrackingGroupid, context: &Context<'_>, gathered: &mut Gathered) {
     let groups = context.call.caller_groups.iter().filter(|id| options.range.contains(id));
     gathered.tracking.extend(groups.filter_map(|id| TargetGid::new(*id, context.limits)));

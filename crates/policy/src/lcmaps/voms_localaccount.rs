@@ -5,11 +5,9 @@ use super::groups::no_fqans;
 use crate::accounts::account;
 use crate::files::map_file::Wanted;
 use crate::files::subject::Subject;
-use glexec_config::lcmaps::Matching;
-use glexec_config::lcmaps::VomsLocalaccount;
+use glexec_config::lcmaps::{Matching, VomsLocalaccount};
 use glexec_core::reason::{Outcome, Reason, Refusal};
 
-/// Runs the plug-in.
 pub(super) fn run(options: &VomsLocalaccount, context: &Context<'_>, gathered: &mut Gathered) -> Outcome<()> {
     if context.identity.fqans.is_empty() {
         return Err(no_fqans());

@@ -5,14 +5,12 @@ use super::groups;
 use crate::accounts;
 use crate::files::map_file::Wanted;
 use crate::files::subject::Subject;
-use glexec_config::lcmaps::Matching;
-use glexec_config::lcmaps::VomsLocalgroup;
+use glexec_config::lcmaps::{Matching, VomsLocalgroup};
 use glexec_core::account::TargetGid;
 use glexec_core::reason::Outcome;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-/// Runs the plug-in.
 pub(super) fn run(options: &VomsLocalgroup, context: &Context<'_>, gathered: &mut Gathered) -> Outcome<()> {
     let map = context.map(&options.groupmapfile)?;
     // Many FQANs of one VO have the same group, and a directory service may take its time for each question.

@@ -1,7 +1,6 @@
 //! `voms_poolaccount`: an account of a pool for an FQAN.
 
-use super::context::Leased;
-use super::context::{Context, Gathered, Who};
+use super::context::{Context, Gathered, Leased, Who};
 use super::groups::no_fqans;
 use super::pools;
 use crate::accounts;
@@ -14,7 +13,6 @@ use glexec_core::account::TargetGid;
 use glexec_core::reason::{Class, Outcome, Reason, Refusal};
 use std::collections::BTreeSet;
 
-/// Runs the plug-in.
 pub(super) fn run(options: &VomsPoolaccount, context: &Context<'_>, gathered: &mut Gathered) -> Outcome<()> {
     if context.identity.fqans.is_empty() {
         return Err(no_fqans());

@@ -9,11 +9,9 @@ use super::{groups, pools};
 use crate::files::lease_name::LeaseName;
 use crate::files::map_file::Wanted;
 use crate::files::subject::Subject;
-use glexec_config::lcmaps::Matching;
-use glexec_config::lcmaps::VomsPoolgroup;
+use glexec_config::lcmaps::{Matching, VomsPoolgroup};
 use glexec_core::reason::Outcome;
 
-/// Runs the plug-in.
 pub(super) fn run(options: &VomsPoolgroup, context: &Context<'_>, gathered: &mut Gathered) -> Outcome<()> {
     let map = context.map(&options.groupmapfile)?;
     groups::gather(options.rules, &options.groupmapfile, context, gathered, |fqan, gathered| {

@@ -38,7 +38,6 @@ pub enum Said {
     Wrong {
         /// `issuer`, where it can be read.
         issuer: Option<String>,
-        /// What is wrong.
         why: String,
     },
 }

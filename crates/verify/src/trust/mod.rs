@@ -18,9 +18,8 @@ pub mod signing_policy;
 pub mod survey;
 
 use crate::x509::certificate::Certificate;
-use crate::x509::digest;
 use crate::x509::name::Name;
-use crate::x509::pem;
+use crate::x509::{digest, pem};
 use ahead::Ahead;
 use glexec_core::credentials::Digest;
 use glexec_core::file_error::FileError;
