@@ -122,12 +122,14 @@ fn marked(call: &Call, events: &[Event]) -> Option<Marked> {
     let ran = events.iter().position(is_payload)?;
     let forked = events[..ran].iter().position(|e| e.pid == glexec && matches!(e.what, What::Fork { .. }));
     let verifier = forked.and_then(|at| if let What::Fork { child } = events[at].what { Some(child) } else { None });
-    let forked = forked.unwrap_or(ran);
 
     let enter = |pid: u32, numbers: &'static [i64]| {
         move |e: &Event| e.pid == pid && matches!(e.what, What::Enter(n) if numbers.contains(&n))
     };
     let exit = |pid: u32, number: i64| move |e: &Event| e.pid == pid && matches!(e.what, What::Exit(n) if n == number);
+    // Without a fork: when the agent is asked. Nothing else before the record is sent so.
+    let asked = || events[..ran].iter().position(enter(glexec, &[libc::SYS_sendmsg])).map(|at| at + 1);
+    let forked = forked.or_else(asked).unwrap_or(ran);
     // The program's own first system call.
     let loaded = events.iter().position(enter(glexec, &[libc::SYS_getcwd])).unwrap_or(forked);
     let (first, last) = (Which::First, Which::Last);
@@ -155,7 +157,7 @@ fn marked(call: &Call, events: &[Event]) -> Option<Marked> {
     // Nothing else of a call is sent so, or received.
     let agent = || -> Vec<(&str, Which, usize, Test<'_>)> {
         vec![
-            ("caller, credential files, agent reached", first, ran, Box::new(enter(glexec, &[libc::SYS_sendmsg]))),
+            ("caller, credential files, agent reached", first, forked, Box::new(enter(glexec, &[libc::SYS_sendmsg]))),
             ("both questions asked and answered", last, ran, Box::new(exit(glexec, libc::SYS_recvfrom))),
         ]
     };

@@ -67,10 +67,12 @@ fn with_service_manager(site: &Site) {
     for program in ["deb-systemd-invoke", "systemctl"] {
         // Enabling is no more than links.
         let script = format!(
-            "#!/bin/sh\necho \"$*\" >> /root/manager\ncase \"$*\" in --root*) exec /usr/bin/{program} \"$@\";; esac\n"
+            "#!/bin/sh\necho \"$*\" >> /root/manager\ncase \"$*\" in --root*) exec /usr/bin/{program}.real \"$@\";; esac\n"
         );
-        site.write(&format!("/usr/local/bin/{program}"), script);
-        site.chmod(&format!("/usr/local/bin/{program}"), 0o755);
+        let path = format!("/usr/bin/{program}");
+        site.sh(&format!("mv {path} {path}.real"));
+        site.write(&path, script);
+        site.chmod(&path, 0o755);
     }
 }
 
@@ -313,7 +315,7 @@ fn every_package_has_the_version_of_the_program() {
     assert_eq!(debian.split('-').next(), Some(env!("CARGO_PKG_VERSION")));
     let spec = include_str!("../../packaging/glexec.spec");
     assert_eq!(first(spec, "Version:"), env!("CARGO_PKG_VERSION"));
-    assert!(spec.contains(&format!("> - {}-1\n", env!("CARGO_PKG_VERSION"))), "the spec's changelog");
+    assert!(spec.contains(&format!(" - {}-1\n", env!("CARGO_PKG_VERSION"))), "the spec's changelog");
     let python = first(include_str!("../../python/pyproject.toml"), "version =");
     assert_eq!(python.trim_matches('"'), env!("CARGO_PKG_VERSION"));
 }

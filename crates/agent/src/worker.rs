@@ -21,12 +21,23 @@ pub fn taken(pid: Pid) -> [u8; 5] {
     [b'T', a, b, c, d]
 }
 
+/// How a worker begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// It takes the steps of a judgement once before it waits.
+    Warm,
+    /// It waits for a call at once.
+    Cold,
+}
+
 /// Waits for a call of root's and answers it; ends without one where the zygote has a better informed one in its place.
-pub fn work(zygote: Pid, listener: Listener, line: Line, ahead: Rc<Ahead>) -> Result<(), String> {
+pub fn work(zygote: Pid, listener: Listener, line: Line, ahead: Rc<Ahead>, start: Start) -> Result<(), String> {
     supervise::die_with(zygote)?;
     supervise::release_signals().map_err(|errno| format!("signals: {errno}"))?;
     sandbox::enter_waiting()?;
-    warm_up(&ahead);
+    if start == Start::Warm {
+        warm_up(&ahead);
+    }
     let Some(mut call) = take(&listener)? else { return Ok(()) };
     // From here on there is one connection, and nothing of the zygote's or of another worker.
     line.say(taken(getpid())).map_err(|errno| format!("telling the zygote: {errno}"))?;

@@ -1,7 +1,7 @@
 //! The zygote: forks workers, knows which of them wait, and ends those that take too long.
 
 use crate::learning::Learning;
-use crate::worker;
+use crate::worker::{self, Start};
 use glexec_sys::supervise::{self, Event, Line, Reaped, Side};
 use glexec_sys_more::answering::Listener;
 use glexec_sys_more::sandbox;
@@ -40,6 +40,8 @@ pub struct Zygote {
     learning: Learning,
     /// The process that asks the site's service, where there is one.
     companion: Option<Companion>,
+    /// Whether nobody was busy when workers were last looked for.
+    idle: bool,
 }
 
 /// A process that was started beside the zygote, and cannot be started again by it.
@@ -83,6 +85,7 @@ impl Zygote {
             workers: BTreeMap::new(),
             learning,
             companion,
+            idle: true,
         })
     }
 
@@ -122,8 +125,8 @@ impl Zygote {
     fn fork_workers(&mut self) -> Result<Side, Errno> {
         let most = self.wanted.saturating_mul(BUSY_FOR_EACH.saturating_add(1));
         let waiting = |workers: &BTreeMap<_, Option<Instant>>| workers.values().filter(|busy| busy.is_none()).count();
-        let idle = waiting(&self.workers) == self.workers.len();
-        let enough = if idle { self.wanted } else { self.wanted.div_ceil(2) };
+        self.idle = waiting(&self.workers) == self.workers.len();
+        let enough = if self.idle { self.wanted } else { self.wanted.div_ceil(2) };
         while waiting(&self.workers) < enough && self.workers.len() < most {
             match supervise::split()? {
                 Side::Child => return Ok(Side::Child),
@@ -141,9 +144,11 @@ impl Zygote {
 
     /// The life of a worker, which keeps nothing of the zygote's.
     fn live(self, zygote: Pid) -> ! {
-        let Zygote { listener, theirs, learning, .. } = self;
+        let Zygote { listener, theirs, learning, idle, .. } = self;
         let ahead = Rc::clone(&learning.ahead);
-        let ended = std::panic::catch_unwind(AssertUnwindSafe(|| worker::work(zygote, listener, theirs, ahead)));
+        // Where many ask at once nobody waits long for a call, and a warm-up would take the time of one.
+        let start = if idle { Start::Warm } else { Start::Cold };
+        let ended = std::panic::catch_unwind(AssertUnwindSafe(|| worker::work(zygote, listener, theirs, ahead, start)));
         supervise::end(i32::from(!matches!(ended, Ok(Ok(())))))
     }
 
