@@ -1,6 +1,6 @@
 //! The plug-ins of LCAS and LCMAPS, in the program as it is installed.
 
-use crate::site::Site;
+use crate::site::{Site, material_file};
 use std::path::Path;
 use std::time::Duration;
 
@@ -329,6 +329,62 @@ fn the_c_library_and_the_installed_program_honour_each_others_leases() {
     assert!(ours.starts_with("40"), "{ours}");
     assert_eq!(library("Carol Cole", &[member]), ours);
     assert_eq!(site.sh("ls /etc/grid-security/gridmapdir | grep -c %"), "2\n");
+}
+
+/// A certificate with its key for somebody of this name, from the site's CA.
+fn certified(site: &Site, name: &str) -> Vec<u8> {
+    site.write("/root/ca.key", material_file("keys/ca.key"));
+    site.write("/root/ca.pem", material_file("certs/root-ca.pem"));
+    let subject = format!("/DC=org/DC=example/O=Grid/CN={name}");
+    site.sh(&format!(
+        "cd /root; printf '[req]\ndistinguished_name = d\n[d]\n' > f; export OPENSSL_CONF=/root/f
+        openssl req -utf8 -newkey rsa:2048 -nodes -keyout key -subj '{subject}' -out request 2> /dev/null
+        openssl x509 -req -in request -CA ca.pem -CAkey ca.key -days 9 -out certificate 2> /dev/null; cat certificate key"
+    ))
+    .into_bytes()
+}
+
+#[test]
+fn a_name_that_fits_no_lease_is_refused_with_what_does_fit() {
+    let site = Site::new();
+    let refused = |credential: &[u8], sentence: &str, remedy: &str| {
+        let caller = site.pilot().file_in("GLEXEC_CLIENT_CERT", "long", credential);
+        let run = caller.glexec(["id"]);
+        let reason = run.refused(203, "lcmaps.lease-name").record()["reason"].clone();
+        assert!(run.stderr().contains(sentence) && reason.contains(remedy), "{run}{reason}");
+        caller
+    };
+    let change = |old: &str, new: &str| site.configure(|text| text.replace(old, new));
+
+    // Bob has two attributes, and so two groups.
+    let long = "g".repeat(200);
+    site.sh(&format!(
+        "sed -i s/^testvo:/{long}:/ /etc/group; sed -i 's/ testvo$/ {long}/' /etc/grid-security/groupmapfile"
+    ));
+    let bob = material_file("proxies/bob.pem");
+    let bob =
+        refused(&bob, "your name and first group are not", "do_not_use_secondary_gids = true leaves the others out");
+    change("\"voms_poolaccount\"", "\"voms_poolaccount\"\ndo_not_use_secondary_gids = true");
+    bob.glexec(["id", "-un"]).succeeds_with("tprd001\n");
+
+    // Each byte beyond ASCII takes six in the name of a lease, and each of these letters has two.
+    let name = "ü".repeat(30);
+    let umlaut = certified(&site, &name);
+    site.append("/etc/grid-security/grid-mapfile", "\"/DC=org/DC=example/O=Grid/CN=*\" .tvo\n");
+    let policy = "vomspool | localaccount\"]";
+    change(
+        policy,
+        "vomspool | pool\"]\n[lcmaps.plugins.pool]\ntype = \"poolaccount\"\n\
+        gridmapfile = \"/etc/grid-security/grid-mapfile\"\ngridmapdir = \"/etc/grid-security/gridmapdir\"",
+    );
+    let umlaut = refused(
+        &umlaut,
+        "each letter beyond ASCII takes 12 bytes or more",
+        "with an account and no pool, needs no lease",
+    );
+    site.append("/etc/grid-security/grid-mapfile", &format!("\"/DC=org/DC=example/O=Grid/CN={name}\" alice\n"));
+    change("vomspool | pool\"]", policy);
+    umlaut.glexec(["id", "-un"]).succeeds_with("alice\n");
 }
 
 /// Where an index of a large map file is.
