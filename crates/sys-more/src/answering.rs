@@ -104,7 +104,7 @@ impl Connection {
         }
         let mut fds = fds.into_iter();
         let [which] = which;
-        Ok((0..MAX_DESCRIPTORS).map(|bit| if which >> bit & 1 == 1 { fds.next() } else { None }).collect())
+        Ok((0..MAX_DESCRIPTORS).map(|bit| if (which >> bit) & 1 == 1 { fds.next() } else { None }).collect())
     }
 }
 

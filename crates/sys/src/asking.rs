@@ -83,7 +83,7 @@ fn begin<'d>(
         return Err(NoAnswer::Died(format!("uid {} answers there, and not service_user", peer.uid())));
     }
     let fds: Vec<_> = given.iter().flatten().map(|fd| fd.as_raw_fd()).collect();
-    let which = given.iter().take(MAX_DESCRIPTORS).rev().fold(0_u8, |bits, fd| bits << 1 | u8::from(fd.is_some()));
+    let which = given.iter().take(MAX_DESCRIPTORS).rev().fold(0_u8, |bits, fd| (bits << 1) | u8::from(fd.is_some()));
     let rights = [ControlMessage::ScmRights(&fds)];
     let which = [which];
     let parts = [IoSlice::new(&which), IoSlice::new(question)];
