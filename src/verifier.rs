@@ -142,7 +142,7 @@ impl<'a> Verifier<'a> {
         let mut judged: Vec<Verdict> = Vec::new();
         let mut judges = Vec::new();
         if !proxies.is_empty() {
-            let trust = Trust::open(self.settings)?;
+            let trust = Trust::for_proxies(self.settings)?;
             let asked = |holder, key| {
                 let asks = config.site.is_some() && holder != Holder::Source;
                 let certificates = if asks { Certificates::With } else { Certificates::Without };
@@ -154,7 +154,7 @@ impl<'a> Verifier<'a> {
         }
         if !tokens.is_empty() {
             let settings = config.tokens.as_ref().ok_or_else(|| failed("a token without a table [tokens]"))?;
-            let trust = TokenTrust::open(settings)?;
+            let trust = Trust::for_tokens(settings)?;
             let asked = |holder, _| Asked::JudgeToken { holder, tokens: settings.clone() };
             let (verdicts, judge) = self.judge(&tokens, asked, &trust.descriptors(), agent)?;
             judged.extend(verdicts);
@@ -203,13 +203,13 @@ impl<'a> Verifier<'a> {
 
     /// How the trust directories look, now and at a later time.
     pub fn survey(&self, later: i64) -> Outcome<Surveyed> {
-        let trust = Trust::open(self.settings)?;
+        let trust = Trust::for_proxies(self.settings)?;
         verdict::decode(&self.ask_one(Asked::Survey { later }, &[], &trust.descriptors(), MAX_DESCRIPTION)?)
     }
 
     /// How the site's files about issuers of tokens look, with the keys that it has of them.
     pub fn survey_tokens(&self, settings: &Tokens) -> Outcome<Vec<IssuerFile>> {
-        let trust = TokenTrust::open(settings)?;
+        let trust = Trust::for_tokens(settings)?;
         let asked = Asked::SurveyTokens { tokens: settings.clone() };
         verdict::decode(&self.ask_one(asked, &[], &trust.descriptors(), MAX_DESCRIPTION)?)
     }
@@ -327,59 +327,36 @@ fn check_source(source: &Identity, user: &Identity) -> Outcome<()> {
     }
 }
 
-/// The site's trust directories, open and checked.
-struct Trust {
-    cas: Directory,
-    voms: Option<Directory>,
-    linked: Vec<Directory>,
-}
+/// The site's directories of what is trusted, open and checked, as the verifier is given them.
+struct Trust(Vec<Option<Directory>>);
 
 impl Trust {
-    fn open(settings: &Credentials) -> Outcome<Self> {
-        let open = |path: &Path| Directory::open_trusted(path, Writers::RootOnly);
-        let linked = settings.linked_directories.paths().iter();
-        Ok(Trust {
-            cas: open(settings.certdir.as_path()).map_err(|error| unusable(&error))?,
-            voms: match open(settings.vomsdir.as_path()) {
-                Err(FileError::Missing(_)) => None,
-                voms => Some(voms.map_err(|error| unusable(&error))?),
-            },
-            linked: linked
-                .map(|path| open(path.as_path()).map_err(|error| unusable(&error)))
-                .collect::<Outcome<_>>()?,
-        })
+    /// For proxies: the CA directory, the vomsdir where there is one, and those that links in these lead to.
+    fn for_proxies(settings: &Credentials) -> Outcome<Self> {
+        let first = [open(&settings.certdir).map(Some), open_if_there(&settings.vomsdir)];
+        let linked = settings.linked_directories.paths().iter().map(|path| open(path).map(Some));
+        first.into_iter().chain(linked).collect::<Outcome<_>>().map(Trust)
     }
 
-    /// As the verifier is given them.
+    /// For tokens: the issuers', and those with their keys where there are any.
+    fn for_tokens(settings: &Tokens) -> Outcome<Self> {
+        let keys = settings.jwks.paths().iter().map(open_if_there);
+        std::iter::once(open(&settings.issuers).map(Some)).chain(keys).collect::<Outcome<_>>().map(Trust)
+    }
+
     fn descriptors(&self) -> Vec<Option<BorrowedFd<'_>>> {
-        let (cas, voms) = (Some(self.cas.as_fd()), self.voms.as_ref().map(Directory::as_fd));
-        [cas, voms].into_iter().chain(self.linked.iter().map(|linked| Some(linked.as_fd()))).collect()
+        self.0.iter().map(|directory| directory.as_ref().map(Directory::as_fd)).collect()
     }
 }
 
-/// The directories for tokens, open and checked.
-struct TokenTrust {
-    issuers: Directory,
-    jwks: Vec<Option<Directory>>,
+fn open(path: &AbsolutePath) -> Outcome<Directory> {
+    open_if_there(path)?.ok_or_else(|| unusable(&FileError::Missing(path.as_path().into())))
 }
 
-impl TokenTrust {
-    fn open(settings: &Tokens) -> Outcome<Self> {
-        let open = |path: &Path| Directory::open_trusted(path, Writers::RootOnly);
-        let keys = |path: &AbsolutePath| match open(path.as_path()) {
-            Err(FileError::Missing(_)) => Ok(None),
-            directory => directory.map(Some).map_err(|error| unusable(&error)),
-        };
-        Ok(TokenTrust {
-            issuers: open(settings.issuers.as_path()).map_err(|error| unusable(&error))?,
-            jwks: settings.jwks.paths().iter().map(keys).collect::<Outcome<_>>()?,
-        })
-    }
-
-    /// As the verifier is given them.
-    fn descriptors(&self) -> Vec<Option<BorrowedFd<'_>>> {
-        let jwks = self.jwks.iter().map(|directory| directory.as_ref().map(Directory::as_fd));
-        std::iter::once(Some(self.issuers.as_fd())).chain(jwks).collect()
+fn open_if_there(path: &AbsolutePath) -> Outcome<Option<Directory>> {
+    match Directory::open_trusted(path.as_path(), Writers::RootOnly) {
+        Err(FileError::Missing(_)) => Ok(None),
+        directory => directory.map(Some).map_err(|error| unusable(&error)),
     }
 }
 

@@ -276,7 +276,7 @@ fn every_link_of_an_installed_page_leads_to_a_page() {
         if page.extension().is_none_or(|e| e != "md") {
             continue;
         }
-        let text = std::fs::read_to_string(&page).unwrap();
+        let text = std::fs::read_to_string(page).unwrap();
         for link in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
             let to = page.parent().unwrap().join(link);
             assert!(link.contains("://") || link.is_empty() || to.exists(), "{}: {link}", page.display());
