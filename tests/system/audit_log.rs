@@ -197,3 +197,89 @@ fn the_journal_has_every_record_and_tells_who_sent_it() {
     let configured = site.admin(["log", "--json", "--user", "mallory"]);
     assert_eq!(answer(&configured).len(), 1, "the journal is where glexec.conf says\n{configured}");
 }
+
+#[test]
+fn usage_is_added_up_by_what_somebody_asks() {
+    let site = Site::with(Site::linger);
+    alice(&site).glexec(["true"]).exits(0);
+    site.pilot().credential("bob").glexec(["true"]).exits(0);
+    for (by, column, names) in [
+        ("account", "target_user", &["alice", "tprd001"][..]),
+        ("host", "host", &["worker001"]),
+        ("vo", "vo", &["", "testvo"]),
+    ] {
+        let rows = asked(&site, &["--by", by]);
+        let mut found: Vec<_> = rows.iter().map(|row| row[column].as_str().unwrap()).collect();
+        found.sort_unstable();
+        assert_eq!(found, names, "{by}");
+        assert_eq!(rows.iter().map(|row| row["ended"].as_u64().unwrap()).sum::<u64>(), 2, "{by}");
+    }
+    assert_eq!(asked(&site, &["--since", "yesterday"]).len(), 2);
+    assert_eq!(asked(&site, &["--until", "yesterday"]).len(), 0);
+}
+
+#[test]
+fn the_log_is_one_page_for_a_browser() {
+    let site = Site::with(Site::linger);
+    alice(&site).glexec(["true"]).exits(0);
+    site.pilot().credential("mallory").glexec(["true"]).exits(203);
+    for _ in 0..2 {
+        assert_eq!(site.admin(["log", "--html", "/root/page.html"]).exits(0).stdout(), "");
+    }
+    let page = site.read("/root/page.html");
+    assert!(page.contains("<dt>calls</dt><dd>1</dd>") && page.contains("<td>lcas.userban</td>"), "{page}");
+    assert_eq!(site.sh("ls /root | grep -c page.html"), "1\n", "the page of yesterday is not kept");
+}
+
+#[test]
+fn calls_are_job_records_for_apel_where_they_ended() {
+    let site = Site::with(Site::linger);
+    site.pilot().credential("bob").glexec(["sh", "-c", "exit 3"]).exits(3);
+    let refused = site.admin(["log", "--format", "apel"]);
+    assert!(refused.exits(1).stderr().contains("/etc/glexec/accounting.toml"), "{refused}");
+    let constants = "site = \"EXAMPLE-LCG2\"\nservice_level_type = \"HEPscore23\"\nservice_level = 11.5\n";
+    site.write("/etc/glexec/accounting.toml", constants);
+    let run = site.admin(["log", "--format", "apel"]);
+    let (text, warning) = (run.exits(0).stdout(), run.stderr());
+    assert!(warning.contains("publish one of the two"), "{warning}");
+    assert!(
+        text.starts_with("APEL-individual-job-message: v0.3\nSite: EXAMPLE-LCG2\nSubmitHost: worker001\n"),
+        "{text}"
+    );
+    for line in ["LocalUserId: tprd001", "VO: testvo", "Processors: 1", "ServiceLevel: 11.5", "%%"] {
+        assert!(text.lines().any(|found| found == line), "{line}: {text}");
+    }
+    let number = |key: &str| {
+        let value = text.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_else(|| panic!("{key}: {text}"));
+        value.parse::<u64>().unwrap()
+    };
+    assert_eq!(number("EndTime: ") - number("StartTime: "), number("WallDuration: "));
+    assert_eq!(site.admin(["log", "--format", "apel", "--until", "yesterday"]).exits(0).stdout(), "");
+}
+
+#[test]
+fn what_happens_is_seen_while_it_happens_also_in_the_next_file() {
+    let site = Site::with(Site::linger);
+    alice(&site).glexec(["true"]).exits(0);
+    site.sh("setsid glexec-admin log -f > /root/seen 2>&1 < /dev/null & echo $! > /root/follower");
+    site.pilot().credential("mallory").glexec(["true"]).exits(203);
+    site.sh(&format!("until grep -q lcas.userban /root/seen; do sleep 0.01; done; mv {LOG} {LOG}.1"));
+    alice(&site).glexec(["sh", "-c", "exit 7"]).exits(7);
+    site.sh("until grep -q 'exit 7 after' /root/seen; do sleep 0.01; done; kill $(cat /root/follower)");
+    let seen = site.read("/root/seen");
+    assert_eq!(seen.lines().count(), 3, "what was before is not shown: {seen}");
+}
+
+#[test]
+fn the_log_of_a_stock_syslog_daemon_is_found_without_its_name() {
+    let site = Site::new();
+    alice(&site).glexec(["true"]).exits(0);
+    site.sh(&format!("cp {LOG} /root/records"));
+    site.configure(|text| text.replace("log_destination = \"file\"", "log_destination = \"syslog\""));
+    let none = site.admin(["log"]);
+    assert!(none.exits(1).stderr().contains("/var/log/syslog, /var/log/messages is there"), "{none}");
+    for file in ["/var/log/messages", "/var/log/syslog"] {
+        site.sh(&format!("cp /root/records {file}"));
+        assert_eq!(asked(&site, &[]).len(), 1, "{file}");
+    }
+}

@@ -141,7 +141,8 @@ fn migrate(matches: &ArgMatches) -> Result<String, String> {
     let default = none.then_some(Path::new(configuration::CONFIG_FILE));
     let text = migrate::migrate(path("glexec-conf").or(default), path("lcmaps-db"), path("lcas-db"), &read)?;
     let Some(output) = output else { return Ok(text) };
-    let kept = plain::replace(output, text.as_bytes()).map_err(|error| format!("{}: {error}", output.display()))?;
+    let kept = plain::replace(output, text.as_bytes(), plain::Old::Stays)
+        .map_err(|error| format!("{}: {error}", output.display()))?;
     let kept = kept.map(|kept| format!("; what was there is {}", kept.display())).unwrap_or_default();
     let open = text.lines().filter(|line| line.starts_with("# LOOK")).count();
     Ok(format!("{} is written{kept}; {open} lines of it begin with # LOOK\n", output.display()))

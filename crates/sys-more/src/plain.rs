@@ -5,12 +5,12 @@ use nix::unistd::Uid;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions, Permissions};
-use std::io::{Error, ErrorKind, Read, Write};
+use std::io::{Error, ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// Longest /proc/PID/status in bytes: long lists of groups and processors make it long.
 const MAX_STATUS: u64 = 1024 * 1024;
@@ -43,9 +43,19 @@ pub fn is_stdout(path: &Path) -> bool {
     nix::sys::stat::fstat(std::io::stdout()).is_ok_and(|out| same(&out))
 }
 
-/// Writes a file in the place of what has the name, whole or not at all, and keeps that as `NAME.bak`, `NAME.bak1` and so
-/// on; says as which. A symbolic link goes on leading to it.
-pub fn replace(path: &Path, content: &[u8]) -> Result<Option<PathBuf>, Error> {
+/// What becomes of a file that is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Old {
+    /// It is kept as `NAME.bak`, `NAME.bak1` and so on.
+    Stays,
+    /// It goes.
+    Goes,
+}
+
+/// Writes a file in the place of what has the name, whole or not at all; says as what the old one is kept. A symbolic link
+/// goes on leading to it.
+pub fn replace(path: &Path, content: &[u8], old: Old) -> Result<Option<PathBuf>, Error> {
+    let keep = old == Old::Stays;
     let path = match std::fs::canonicalize(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => path.to_owned(),
         found => found?,
@@ -70,7 +80,7 @@ pub fn replace(path: &Path, content: &[u8]) -> Result<Option<PathBuf>, Error> {
         file.write_all(content)?;
         file.set_permissions(Permissions::from_mode(mode))?;
         file.sync_all()?;
-        let backup = if old.is_some() { Some(kept(&path, named)?) } else { None };
+        let backup = if keep && old.is_some() { Some(kept(&path, named)?) } else { None };
         std::fs::rename(&new, &path)?;
         Ok(backup)
     };
@@ -105,6 +115,46 @@ pub fn open(path: &Path) -> Result<(File, u64, SystemTime), Error> {
     let file = File::open(path)?;
     let status = file.metadata()?;
     Ok((file, status.len(), status.modified()?))
+}
+
+/// How often a file that grows is looked at.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+/// A log that is being written: at its end, reading waits for more; where another file has its name, that one goes on.
+pub struct Growing {
+    path: PathBuf,
+    file: File,
+}
+
+impl Growing {
+    /// Opens it at its beginning.
+    pub fn open(path: PathBuf) -> Result<Self, Error> {
+        let file = File::open(&path)?;
+        Ok(Growing { path, file })
+    }
+
+    /// The file that has the name now, if it is another one, or the same, which has been emptied.
+    fn successor(&mut self) -> Result<Option<File>, Error> {
+        // While it is being rotated, nothing has the name.
+        let Ok(file) = File::open(&self.path) else { return Ok(None) };
+        let (ours, new) = (self.file.metadata()?, file.metadata()?);
+        let is_other = (ours.dev(), ours.ino()) != (new.dev(), new.ino());
+        Ok((is_other || ours.len() < self.file.stream_position()?).then_some(file))
+    }
+}
+
+impl Read for Growing {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+        loop {
+            let successor = self.successor()?;
+            // What came into the old one meanwhile is read first.
+            match (self.file.read(buffer)?, successor) {
+                (0, Some(file)) => self.file = file,
+                (0, None) => std::thread::sleep(LOOK_AGAIN),
+                (read, _) => return Ok(read),
+            }
+        }
+    }
 }
 
 /// The names of a directory's entries.

@@ -13,6 +13,8 @@ pub enum Form {
     Json,
     /// Comma-separated values with a line of names.
     Csv,
+    /// What the question itself writes.
+    Text,
 }
 
 impl Form {
@@ -40,7 +42,7 @@ pub trait Row {
 #[derive(Clone, Debug)]
 pub struct Columns {
     /// In the table.
-    pub headings: &'static [&'static str],
+    pub headings: Vec<&'static str>,
     /// In the CSV.
     pub names: Vec<&'static str>,
 }
@@ -62,7 +64,7 @@ impl<'o> Answer<'o> {
     /// Writes what comes before the first row.
     pub fn begin(&mut self, columns: &Columns) -> Result<()> {
         match (self.form, self.out.take()) {
-            (Form::Table(look), Some(out)) => self.table = Some(Table::new(out, look, columns.headings)),
+            (Form::Table(look), Some(out)) => self.table = Some(Table::new(out, look, &columns.headings)),
             (form, Some(out)) => {
                 if form == Form::Csv {
                     out.write_all(csv(columns.names.iter().copied()).as_bytes())?;
@@ -86,6 +88,13 @@ impl<'o> Answer<'o> {
         let before = if self.begun { ",\n" } else { "[\n" };
         self.begun = true;
         write!(out, "{before}{}", row.json())
+    }
+
+    /// Writes a text as it is, and shows it at once.
+    pub fn text(&mut self, text: &str) -> Result<()> {
+        let Some(out) = &mut self.out else { return Ok(()) };
+        out.write_all(text.as_bytes())?;
+        out.flush()
     }
 
     /// Writes what comes after the last row.
@@ -122,7 +131,7 @@ mod tests {
     fn written(form: Form, rows: &[&'static str]) -> String {
         let mut out = Vec::new();
         let mut answer = Answer::new(form, &mut out);
-        answer.begin(&Columns { headings: &["N"], names: vec!["n"] }).unwrap();
+        answer.begin(&Columns { headings: vec!["N"], names: vec!["n"] }).unwrap();
         rows.iter().for_each(|row| answer.row(&One(row)).unwrap());
         answer.finish().unwrap();
         String::from_utf8(out).unwrap()

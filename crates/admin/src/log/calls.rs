@@ -12,6 +12,15 @@ use serde_json::{Map, Value};
 use std::collections::{HashMap, VecDeque};
 use std::io::Error;
 
+/// Which calls count for a time that is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counts {
+    /// Those that ran in it.
+    Ran,
+    /// Those that ended in it: each call counts in one of several times.
+    Ended,
+}
+
 /// How many calls may wait for the end of an older one before that is shown without its end.
 const MOST_WAITING: usize = 50_000;
 
@@ -43,7 +52,23 @@ impl Call {
         self.fields.extend(new);
     }
 
-    fn get(&self, wanted: Field) -> Option<&str> {
+    /// The call's id.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The host that it ran on.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// When it ended, in microseconds since 1970 UTC; `None` where no record says so.
+    pub fn end(&self) -> Option<i64> {
+        self.end
+    }
+
+    /// The value of a field, visible as the log has it.
+    pub fn get(&self, wanted: Field) -> Option<&str> {
         self.fields.iter().find(|(field, _)| *field == wanted).map(|(_, value)| value.as_str())
     }
 
@@ -116,6 +141,7 @@ impl Row for Call {
 #[derive(Debug)]
 pub struct Waiting<'f> {
     filter: &'f Filter,
+    counts: Counts,
     queue: VecDeque<Call>,
     /// How many calls have left the queue.
     gone: usize,
@@ -124,8 +150,18 @@ pub struct Waiting<'f> {
 
 impl<'f> Waiting<'f> {
     /// Nobody waits.
-    pub fn new(filter: &'f Filter) -> Self {
-        Waiting { filter, queue: VecDeque::new(), gone: 0, places: HashMap::new() }
+    pub fn new(filter: &'f Filter, counts: Counts) -> Self {
+        Waiting { filter, counts, queue: VecDeque::new(), gone: 0, places: HashMap::new() }
+    }
+
+    /// The next call that is complete, where nothing is in its way.
+    pub fn next_complete(&mut self) -> Option<Call> {
+        self.next(MOST_WAITING)
+    }
+
+    /// The next call, complete or not.
+    pub fn next_of_all(&mut self) -> Option<Call> {
+        self.next(0)
     }
 
     /// The next call that is complete, or that more than so many cannot wait for any longer.
@@ -139,9 +175,11 @@ impl<'f> Waiting<'f> {
             if call.end.is_none() {
                 self.places.remove(&call.id);
             }
-            if self.filter.ran_within(call.start, call.end, call.is_permitted())
-                && self.filter.is_of_process(call.get(Field::CallerPid), call.get(Field::PayloadPid))
-            {
+            let within = match self.counts {
+                Counts::Ran => self.filter.ran_within(call.start, call.end, call.is_permitted()),
+                Counts::Ended => call.end.is_some_and(|end| self.filter.is_within(end)),
+            };
+            if within && self.filter.is_of_process(call.get(Field::CallerPid), call.get(Field::PayloadPid)) {
                 return Some(call);
             }
         }
@@ -152,7 +190,7 @@ impl Question for Waiting<'_> {
     fn columns(&self) -> Columns {
         let own = ["start_time", "end_time", "host"];
         Columns {
-            headings: &["START", "HOST", "CALL", "CALLER", "ACCOUNT", "VO", "OUTCOME", "WALL", "USER", "COMMAND"],
+            headings: vec!["START", "HOST", "CALL", "CALLER", "ACCOUNT", "VO", "OUTCOME", "WALL", "USER", "COMMAND"],
             names: own.into_iter().chain(Call::all_fields().map(Field::name)).collect(),
         }
     }
@@ -174,14 +212,14 @@ impl Question for Waiting<'_> {
     }
 
     fn answer_some(&mut self, answer: &mut Answer<'_>) -> Result<(), Error> {
-        while let Some(call) = self.next(MOST_WAITING) {
+        while let Some(call) = self.next_complete() {
             answer.row(&call)?;
         }
         Ok(())
     }
 
     fn answer_all(mut self: Box<Self>, answer: &mut Answer<'_>) -> Result<(), Error> {
-        while let Some(call) = self.next(0) {
+        while let Some(call) = self.next_of_all() {
             answer.row(&call)?;
         }
         Ok(())
@@ -217,7 +255,7 @@ mod tests {
     #[test]
     fn calls_come_in_the_order_of_their_starts_with_their_ends() {
         let filter = everything();
-        let mut waiting = Waiting::new(&filter);
+        let mut waiting = Waiting::new(&filter, Counts::Ran);
         feed(&mut waiting, 1, &start(1));
         feed(&mut waiting, 2, &start(2));
         feed(&mut waiting, 3, &end(2));
@@ -234,7 +272,7 @@ mod tests {
     #[test]
     fn not_more_than_so_many_wait() {
         let filter = everything();
-        let mut waiting = Waiting::new(&filter);
+        let mut waiting = Waiting::new(&filter, Counts::Ran);
         for call in 0..=u64::try_from(MOST_WAITING).unwrap() {
             feed(&mut waiting, 1, &start(call));
         }
@@ -245,7 +283,7 @@ mod tests {
     #[test]
     fn numbers_are_numbers_in_json() {
         let filter = everything();
-        let mut waiting = Waiting::new(&filter);
+        let mut waiting = Waiting::new(&filter, Counts::Ran);
         feed(&mut waiting, 0, &start(1));
         feed(&mut waiting, 1_500_000, &end(1));
         let json = waiting.next(MOST_WAITING).unwrap().json();

@@ -85,9 +85,9 @@ impl Filter {
         self.pid.as_deref().is_none_or(|pid| [caller, payload].contains(&Some(pid)))
     }
 
-    /// Whether a call that started at a time did so in the time asked for.
-    pub fn started_within(&self, start: i64) -> bool {
-        (self.since..=self.until).contains(&start)
+    /// Whether a moment is in the time asked for.
+    pub fn is_within(&self, moment: i64) -> bool {
+        (self.since..=self.until).contains(&moment)
     }
 
     /// Whether a call ran in the time asked for. Without an end, a refused one never ran, and one that nobody

@@ -15,12 +15,13 @@ use std::io::Error;
 
 /// What was refused for one reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Refused {
+pub struct Refused {
     /// How often.
-    calls: u64,
+    pub calls: u64,
     /// The first time.
     first: i64,
-    last: i64,
+    /// The last.
+    pub last: i64,
     /// What the last one said.
     said: String,
 }
@@ -50,7 +51,7 @@ impl Refusals {
     }
 
     /// Codes with their counts, the most frequent first.
-    fn sorted(self) -> Vec<(&'static str, Refused)> {
+    pub fn sorted(self) -> Vec<(&'static str, Refused)> {
         let mut all: Vec<_> = self.0.into_iter().collect();
         all.sort_by_key(|(code, refused)| (std::cmp::Reverse(refused.calls), *code));
         all
@@ -77,13 +78,13 @@ impl Row for (&'static str, Refused) {
 impl Question for Refusals {
     fn columns(&self) -> Columns {
         Columns {
-            headings: &["REASON", "CALLS", "FIRST", "LAST", "THE LAST SAID"],
+            headings: vec!["REASON", "CALLS", "FIRST", "LAST", "THE LAST SAID"],
             names: vec!["code", "calls", "first", "last", "reason"],
         }
     }
 
     fn start(&mut self, filter: &Filter, envelope: &Envelope<'_>, record: &Read<'_>) {
-        if filter.started_within(envelope.time) && filter.is_of_process(record.get(Field::CallerPid), None) {
+        if filter.is_within(envelope.time) && filter.is_of_process(record.get(Field::CallerPid), None) {
             self.count(envelope.time, record);
         }
     }

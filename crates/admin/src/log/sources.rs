@@ -22,6 +22,10 @@ const JOURNAL: [&str; 6] = [
     "--output-fields=MESSAGE,_UID,_HOSTNAME,SYSLOG_IDENTIFIER",
     "_TRANSPORT=syslog",
 ];
+/// What systemd keeps the journal in, the first over a restart of the machine.
+const JOURNALS: [&str; 2] = ["/var/log/journal", "/run/log/journal"];
+/// Where stock syslog daemons write what glexec says: Debian's, the others'.
+const SYSLOGS: [&str; 2] = ["/var/log/syslog", "/var/log/messages"];
 const ZONE: &str = "/etc/localtime";
 const MAX_ZONE: u64 = 1024 * 1024;
 
@@ -40,8 +44,12 @@ pub struct Source {
 #[derive(Debug)]
 enum Place {
     File(PathBuf),
+    /// A file that grows while it is read, and goes on under its name when it is rotated.
+    Growing(PathBuf),
     Stdin,
     Journal,
+    /// The journal, and what comes.
+    GrowingJournal,
 }
 
 /// A log that is being read.
@@ -83,12 +91,29 @@ impl Source {
         Source { name: name.to_owned(), size: 0, written: micros(SystemTime::now()), place }
     }
 
+    /// The same, and what comes; its size is not known then.
+    fn growing(self) -> Source {
+        let place = match self.place {
+            Place::File(path) => Place::Growing(path),
+            Place::Journal => Place::GrowingJournal,
+            other => other,
+        };
+        Source { size: 0, place, ..self }
+    }
+
+    /// Opens it.
     pub fn open(self) -> Result<Opened, Error> {
         let (inner, program): (Box<dyn Read>, _) = match self.place {
             Place::File(path) => (Box::new(plain::open(&path)?.0), None),
             Place::Stdin => (Box::new(stdin()), None),
+            Place::Growing(path) => (Box::new(plain::Growing::open(path)?), None),
             Place::Journal => {
                 let (program, output) = Program::start(Path::new(JOURNALCTL), &JOURNAL)?;
+                (Box::new(output), Some(program))
+            }
+            Place::GrowingJournal => {
+                let arguments: Vec<_> = JOURNAL.into_iter().chain(["--follow", "--no-tail"]).collect();
+                let (program, output) = Program::start(Path::new(JOURNALCTL), &arguments)?;
                 (Box::new(output), Some(program))
             }
         };
@@ -100,7 +125,8 @@ impl Source {
 /// parts of a rotated log are in their order whatever they are called.
 pub fn of(matches: &ArgMatches) -> Result<Vec<Source>, String> {
     if matches.get_flag("journal") {
-        return Ok(vec![Source::other("the journal", Place::Journal)]);
+        let journal = Source::other("the journal", Place::Journal);
+        return Ok(vec![if matches.get_flag("follow") { journal.growing() } else { journal }]);
     }
     let mut sources: Vec<Source> = match matches.get_many::<PathBuf>("file") {
         Some(paths) => paths
@@ -112,6 +138,9 @@ pub fn of(matches: &ArgMatches) -> Result<Vec<Source>, String> {
         None => of_configuration()?,
     };
     sources.sort_by_key(|source| source.written);
+    if matches.get_flag("follow") {
+        return Ok(sources.into_iter().next_back().map(Source::growing).into_iter().collect());
+    }
     Ok(sources)
 }
 
@@ -125,11 +154,20 @@ fn of_configuration() -> Result<Vec<Source>, String> {
     })?;
     match config.glexec.log_destination {
         LogDestination::File => rotated(config.glexec.log_file.as_path()),
-        LogDestination::Syslog if plain::open(Path::new(JOURNALCTL)).is_ok() => {
-            Ok(vec![Source::other("the journal", Place::Journal)])
-        }
-        LogDestination::Syslog => Err(name_it(format!("{} logs to syslog", path.display()))),
+        LogDestination::Syslog => of_syslog().ok_or_else(|| {
+            let looked = JOURNALS.into_iter().chain(SYSLOGS).collect::<Vec<_>>().join(", ");
+            name_it(format!("{} logs to syslog, and none of {looked} is there", path.display()))
+        })?,
     }
+}
+
+/// The journal where systemd keeps one, or what a stock syslog daemon writes.
+fn of_syslog() -> Option<Result<Vec<Source>, String>> {
+    let is_there = |path: &&str| plain::open(Path::new(*path)).is_ok();
+    if is_there(&JOURNALCTL) && JOURNALS.iter().any(|path| is_there(path)) {
+        return Some(Ok(vec![Source::other("the journal", Place::Journal)]));
+    }
+    SYSLOGS.iter().find(|path| is_there(path)).map(|path| rotated(Path::new(path)))
 }
 
 /// A log and what rotation has made of its elders: `glexec.log.1`, `glexec.log-20261122.gz`.

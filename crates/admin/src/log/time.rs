@@ -72,8 +72,16 @@ pub fn of_text(text: &str) -> Option<i64> {
     Some(of_day(days, hours, minutes, seconds).saturating_add(micros).saturating_sub(zone))
 }
 
-/// A time on the command line: a date, a date with a time of day, or how long ago (`90s`, `2h`, `30d`).
+/// A time on the command line: a date, a date with a time of day, `today`, `yesterday` (their beginnings in UTC), or how
+/// long ago (`90s`, `2h`, `30d`).
 pub fn of_argument(text: &str, now: i64) -> Result<i64, String> {
+    let day = SECOND.saturating_mul(86_400);
+    let today = now.saturating_sub(now.rem_euclid(day));
+    match text {
+        "today" => return Ok(today),
+        "yesterday" => return Ok(today.saturating_sub(day)),
+        _ => {}
+    }
     let ago =
         || {
             let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
@@ -89,7 +97,7 @@ pub fn of_argument(text: &str, now: i64) -> Result<i64, String> {
             ))
         };
     of_text(text).or_else(ago).ok_or_else(|| {
-        format!("{text:?} is no time: 2026-11-22, 2026-11-22T16:41:00Z (UTC where no zone is named), or 2h for two hours ago")
+        format!("{text:?} is no time: 2026-11-22, 2026-11-22T16:41:00Z (UTC where no zone is named), yesterday, or 2h for two hours ago")
     })
 }
 
@@ -191,7 +199,9 @@ mod tests {
         let now = of_text("2026-11-22T16:41:00Z").unwrap();
         assert_eq!(shown(of_argument("2h", now).unwrap()), "2026-11-22T14:41:00Z");
         assert_eq!(shown(of_argument("30d", now).unwrap()), "2026-10-23T16:41:00Z");
-        for bad in ["", "h", "-2h", "2w", "yesterday"] {
+        assert_eq!(shown(of_argument("today", now).unwrap()), "2026-11-22T00:00:00Z");
+        assert_eq!(shown(of_argument("yesterday", now).unwrap()), "2026-11-21T00:00:00Z");
+        for bad in ["", "h", "-2h", "2w", "tomorrow"] {
             assert!(of_argument(bad, now).unwrap_err().contains("is no time"), "{bad}");
         }
     }

@@ -1,153 +1,142 @@
-//! Usage per user and VO.
+//! Usage by user and VO, or by one thing that the command line names.
 
 use super::answer::{Answer, Columns, Row};
 use super::envelope::Envelope;
 use super::filter::Filter;
 use super::reader::Question;
 use super::record::Read;
+use super::sums::{Groups, Open, Used};
+use super::time;
 use crate::show::Cell;
 use glexec_core::field::Field;
-use serde_json::{Value, json};
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use serde_json::{Map, Value};
 use std::io::Error;
 
-/// How many calls may wait for their end before the oldest are given up: half of what is kept at most.
-const GENERATION: usize = 1_000_000;
-
-/// What one user of one VO used.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Used {
-    /// Permitted.
-    calls: u64,
-    refused: u64,
-    /// Calls whose end is known; only they have times.
-    ended: u64,
-    /// Seconds.
-    wall: f64,
-    /// Seconds of processor time, the kernel's included.
-    cpu: f64,
-    /// The most memory that a process had, in KiB.
-    max_rss: u64,
+/// By what usage is added up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum By {
+    /// By user, and by the VO that the user acted for.
+    #[default]
+    UserAndVo,
+    /// By VO.
+    Vo,
+    /// By user.
+    User,
+    /// By the account that calls ran as.
+    Account,
+    /// By the month in which calls started, in UTC.
+    Month,
+    /// By host.
+    Host,
 }
 
-/// The sums, and the calls that wait for their end. Calls that never get one, because nobody supervised them, do not
-/// pile up: there are two generations of them, and when the younger is full the older goes.
+impl By {
+    /// Those that the command line names.
+    pub const NAMED: [(&'static str, By); 5] =
+        [("vo", By::Vo), ("user", By::User), ("account", By::Account), ("month", By::Month), ("host", By::Host)];
+
+    /// The columns that name a group: in the table, elsewhere.
+    fn columns(self) -> (&'static [&'static str], &'static [&'static str]) {
+        match self {
+            By::UserAndVo => (&["USER", "VO"], &["user_dn", "vo"]),
+            By::Vo => (&["VO"], &["vo"]),
+            By::User => (&["USER"], &["user_dn"]),
+            By::Account => (&["ACCOUNT"], &["target_user"]),
+            By::Month => (&["MONTH"], &["month"]),
+            By::Host => (&["HOST"], &["host"]),
+        }
+    }
+
+    /// Writes the names of a call's group, a line break between them: no visible text has one.
+    fn write(self, key: &mut String, envelope: &Envelope<'_>, record: &Read<'_>) {
+        let field = |field| record.get(field).unwrap_or_default();
+        key.clear();
+        match self {
+            By::UserAndVo => key.extend([field(Field::UserDn), "\n", field(Field::Vo)]),
+            By::Vo => key.push_str(field(Field::Vo)),
+            By::User => key.push_str(field(Field::UserDn)),
+            By::Account => key.push_str(field(Field::TargetUser)),
+            By::Month => key.push_str(time::shown(envelope.time).get(..7).unwrap_or_default()),
+            By::Host => key.push_str(envelope.host),
+        }
+    }
+}
+
+/// The sums.
 #[derive(Debug, Default)]
 pub struct Usage {
-    groups: HashMap<String, usize>,
-    used: Vec<Used>,
-    young: HashMap<u64, usize>,
-    old: HashMap<u64, usize>,
+    by: By,
+    groups: Groups,
+    open: Open<usize>,
     key: String,
 }
 
 impl Usage {
-    /// Counts a start record.
-    fn count(&mut self, record: &Read<'_>) {
-        self.key.clear();
-        self.key.push_str(record.get(Field::UserDn).unwrap_or_default());
-        // No visible text has it.
-        self.key.push('\n');
-        self.key.push_str(record.get(Field::Vo).unwrap_or_default());
-        let group = match self.groups.get(&self.key) {
-            Some(group) => *group,
-            None => {
-                let group = self.used.len();
-                self.used.push(Used::default());
-                self.groups.insert(self.key.clone(), group);
-                group
-            }
-        };
-        let Some(used) = self.used.get_mut(group) else { return };
-        if !record.is_permitted() {
-            used.refused = used.refused.saturating_add(1);
-            return;
-        }
-        used.calls = used.calls.saturating_add(1);
-        if self.young.len() >= GENERATION {
-            self.old = std::mem::take(&mut self.young);
-        }
-        self.young.insert(record.call, group);
+    /// Nothing is counted yet.
+    pub fn new(by: By) -> Self {
+        Usage { by, ..Usage::default() }
     }
 
-    /// Counts an end record; whether it belongs to a call that was counted.
-    fn add(&mut self, record: &Read<'_>) -> bool {
-        let group = match (self.young.entry(record.call), self.old.entry(record.call)) {
-            (Entry::Occupied(found), _) | (_, Entry::Occupied(found)) => found.remove(),
-            _ => return false,
-        };
-        let number = |field| record.get(field).and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0);
-        if let Some(used) = self.used.get_mut(group) {
-            used.ended = used.ended.saturating_add(1);
-            used.wall += number(Field::Wall);
-            used.cpu += number(Field::UserTime) + number(Field::SysTime);
-            let max_rss = record.get(Field::MaxRss).and_then(|text| text.parse().ok()).unwrap_or(0);
-            used.max_rss = used.max_rss.max(max_rss);
-        }
-        true
-    }
-
-    /// Who used most comes first.
+    /// Every group with its sums; who used most comes first, months come in their order.
     fn sorted(self) -> Vec<Line> {
-        let mut all: Vec<_> = self
-            .groups
-            .into_iter()
-            .filter_map(|(key, group)| {
-                let (user, vo) = key.split_once('\n')?;
-                Some(Line { user: user.to_owned(), vo: vo.to_owned(), used: self.used.get(group)?.clone() })
-            })
-            .collect();
-        all.sort_by(|a, b| {
-            let more = b.used.wall.total_cmp(&a.used.wall).then(b.used.calls.cmp(&a.used.calls));
-            more.then_with(|| (&a.user, &a.vo).cmp(&(&b.user, &b.vo)))
-        });
-        all
+        let mut all = self.groups.sorted();
+        if self.by == By::Month {
+            all.sort_by(|(a, _), (b, _)| a.cmp(b));
+        }
+        let line = |(key, used): (String, Used)| Line { by: self.by, names: names(&key), used };
+        all.into_iter().map(line).collect()
     }
 }
 
-/// What one user of one VO used.
+fn names(key: &str) -> Vec<String> {
+    key.split('\n').map(str::to_owned).collect()
+}
+
+/// What one group used.
 #[derive(Debug, PartialEq)]
 struct Line {
-    user: String,
-    vo: String,
+    by: By,
+    names: Vec<String>,
     used: Used,
 }
 
 /// What stands for a name that is not known.
-fn or_dash(text: &str) -> String {
-    if text.is_empty() { "-".to_owned() } else { text.to_owned() }
+fn or_dash(text: &str) -> Cell {
+    if text.is_empty() { "-".into() } else { text.into() }
 }
 
 impl Row for Line {
     fn cells(&self) -> Vec<Cell> {
         let Used { calls, refused, ended, wall, cpu, max_rss } = &self.used;
-        vec![
-            or_dash(&self.user).into(),
-            or_dash(&self.vo).into(),
-            calls.to_string().into(),
-            refused.to_string().into(),
-            ended.to_string().into(),
-            format!("{wall:.1}").into(),
-            format!("{cpu:.1}").into(),
-            format!("{:.1}", mebibytes(*max_rss)).into(),
-        ]
+        let numbers = [
+            calls.to_string(),
+            refused.to_string(),
+            ended.to_string(),
+            format!("{wall:.1}"),
+            format!("{cpu:.1}"),
+            format!("{:.1}", mebibytes(*max_rss)),
+        ];
+        self.names.iter().map(|name| or_dash(name)).chain(numbers.map(Cell::from)).collect()
     }
 
     fn json(&self) -> Value {
         let Used { calls, refused, ended, wall, cpu, max_rss } = &self.used;
-        json!({
-            "user_dn": self.user, "vo": self.vo, "calls": calls, "refused": refused, "ended": ended,
-            "wall": rounded(*wall), "cpu": rounded(*cpu), "max_rss": max_rss,
-        })
+        let keys = self.by.columns().1.iter().map(|key| (*key).to_owned());
+        let mut object: Map<_, _> = keys.zip(self.names.iter().map(|name| name.as_str().into())).collect();
+        for (key, number) in [("calls", calls), ("refused", refused), ("ended", ended), ("max_rss", max_rss)] {
+            object.insert(key.to_owned(), (*number).into());
+        }
+        for (key, seconds) in [("wall", wall), ("cpu", cpu)] {
+            object.insert(key.to_owned(), rounded(*seconds).into());
+        }
+        Value::Object(object)
     }
 
     fn values(&self) -> Vec<String> {
         let Used { calls, refused, ended, wall, cpu, max_rss } = &self.used;
         let numbers = [calls, refused, ended].map(u64::to_string);
         let times = [wall, cpu].map(|seconds| format!("{seconds:.3}"));
-        let names = [self.user.clone(), self.vo.clone()];
-        names.into_iter().chain(numbers).chain(times).chain([max_rss.to_string()]).collect()
+        self.names.iter().cloned().chain(numbers).chain(times).chain([max_rss.to_string()]).collect()
     }
 }
 
@@ -162,20 +151,32 @@ fn mebibytes(kibibytes: u64) -> f64 {
 
 impl Question for Usage {
     fn columns(&self) -> Columns {
+        let (headings, names) = self.by.columns();
+        let sums = ["CALLS", "REFUSED", "ENDED", "WALL s", "CPU s", "PEAK MiB"];
         Columns {
-            headings: &["USER", "VO", "CALLS", "REFUSED", "ENDED", "WALL s", "CPU s", "PEAK MiB"],
-            names: vec!["user_dn", "vo", "calls", "refused", "ended", "wall", "cpu", "max_rss"],
+            headings: headings.iter().copied().chain(sums).collect(),
+            names: names.iter().copied().chain(["calls", "refused", "ended", "wall", "cpu", "max_rss"]).collect(),
         }
     }
 
     fn start(&mut self, filter: &Filter, envelope: &Envelope<'_>, record: &Read<'_>) {
-        if filter.started_within(envelope.time) && filter.is_of_process(record.get(Field::CallerPid), None) {
-            self.count(record);
+        if !filter.is_within(envelope.time) || !filter.is_of_process(record.get(Field::CallerPid), None) {
+            return;
+        }
+        self.by.write(&mut self.key, envelope, record);
+        let group = self.groups.of(&self.key);
+        if let Some(used) = self.groups.get(group) {
+            used.start(record);
+        }
+        if record.is_permitted() {
+            self.open.insert(record.call, group);
         }
     }
 
     fn end(&mut self, _envelope: &Envelope<'_>, record: &Read<'_>) {
-        self.add(record);
+        if let Some(used) = self.open.remove(record.call).and_then(|group| self.groups.get(group)) {
+            used.end(record);
+        }
     }
 
     fn answer_all(self: Box<Self>, answer: &mut Answer<'_>) -> Result<(), Error> {
@@ -187,6 +188,10 @@ impl Question for Usage {
 mod tests {
     use super::*;
 
+    fn everything() -> Filter {
+        Filter { wanted: vec![], pid: None, host: None, since: i64::MIN, until: i64::MAX, longest: 0 }
+    }
+
     fn start(call: u64, user: &str, decision: &str) -> String {
         format!(
             "event=start call={call:016x} decision={decision} caller_uid=1 caller_gid=1 caller_pid=1 target_user=a target_uid=4 target_gid=5 user_dn=\"{user}\" vo=v"
@@ -197,33 +202,58 @@ mod tests {
         format!("event=end call={call:016x} status=0 wall={wall}.5 user_time=1.0 sys_time=0.5 max_rss={rss} killed=0")
     }
 
-    #[test]
-    fn what_a_user_used_is_added_up() {
-        let mut usage = Usage::default();
+    fn counted(by: By) -> Vec<Line> {
+        let (filter, mut usage) = (everything(), Usage::new(by));
+        let month = 31 * 86_400 * time::SECOND;
+        let mut give = |at: i64, host: &str, text: &str| {
+            let (envelope, record) = (Envelope { time: at, host, text }, Read::parse(text).unwrap());
+            match record.event {
+                super::super::record::Event::Start => usage.start(&filter, &envelope, &record),
+                super::super::record::Event::End => usage.end(&envelope, &record),
+            }
+        };
         for call in 0..3 {
-            usage.count(&Read::parse(&start(call, "/CN=a", "permit")).unwrap());
+            give(0, "w1", &start(call, "/CN=a", "permit"));
         }
-        usage.count(&Read::parse(&start(3, "/CN=b", "deny code=lcas.userban")).unwrap());
-        assert!(usage.add(&Read::parse(&end(0, 10, 7)).unwrap()));
-        assert!(usage.add(&Read::parse(&end(1, 20, 5)).unwrap()));
+        give(month, "w2", &start(3, "/CN=b", "deny code=lcas.userban"));
+        give(1, "w1", &end(0, 10, 7));
+        give(1, "w1", &end(1, 20, 5));
         for unknown in [1, 3, 9] {
-            assert!(!usage.add(&Read::parse(&end(unknown, 20, 5)).unwrap()), "{unknown}");
+            give(1, "w1", &end(unknown, 20, 5));
         }
-        let a = Used { calls: 3, refused: 0, ended: 2, wall: 31.0, cpu: 3.0, max_rss: 7 };
-        let b = Used { refused: 1, ..Used::default() };
-        let line = |user: &str, used| Line { user: user.into(), vo: "v".into(), used };
-        assert_eq!(usage.sorted(), [line("/CN=a", a), line("/CN=b", b)]);
+        usage.sorted()
     }
 
     #[test]
-    fn calls_without_end_do_not_pile_up() {
-        let young = || (0..u64::try_from(GENERATION).unwrap()).map(|call| (call, 0)).collect();
-        let mut usage = Usage { young: young(), ..Usage::default() };
-        usage.count(&Read::parse(&start(u64::MAX, "/CN=a", "permit")).unwrap());
-        assert_eq!((usage.young.len(), usage.old.len()), (1, GENERATION));
-        assert!(usage.add(&Read::parse(&end(5, 1, 1)).unwrap()), "the older generation is still known");
-        usage.young = young();
-        usage.count(&Read::parse(&start(u64::MAX - 1, "/CN=a", "permit")).unwrap());
-        assert_eq!(usage.young.len() + usage.old.len(), GENERATION + 1);
+    fn what_a_user_used_is_added_up() {
+        let a = Used { calls: 3, refused: 0, ended: 2, wall: 31.0, cpu: 3.0, max_rss: 7 };
+        let b = Used { refused: 1, ..Used::default() };
+        let both = Used { refused: 1, ..a.clone() };
+        let lines = |by, lines: &[(&[&str], &Used)]| {
+            let line = |(names, used): &(&[&str], &Used)| Line {
+                by,
+                names: names.iter().map(|name| (*name).to_owned()).collect(),
+                used: (*used).clone(),
+            };
+            assert_eq!(counted(by), lines.iter().map(line).collect::<Vec<_>>());
+        };
+        lines(By::UserAndVo, &[(&["/CN=a", "v"], &a), (&["/CN=b", "v"], &b)]);
+        lines(By::User, &[(&["/CN=a"], &a), (&["/CN=b"], &b)]);
+        lines(By::Vo, &[(&["v"], &both)]);
+        lines(By::Account, &[(&["a"], &both)]);
+        lines(By::Host, &[(&["w1"], &a), (&["w2"], &b)]);
+        lines(By::Month, &[(&["1970-01"], &a), (&["1970-02"], &b)]);
+    }
+
+    #[test]
+    fn every_form_has_as_many_names_as_columns() {
+        for by in By::NAMED.map(|(_, by)| by).into_iter().chain([By::UserAndVo]) {
+            let columns = Usage::new(by).columns();
+            for line in counted(by) {
+                assert_eq!(line.cells().len(), columns.headings.len());
+                assert_eq!(line.values().len(), columns.names.len());
+                assert!(columns.names.iter().all(|name| line.json().get(name).is_some()), "{by:?}");
+            }
+        }
     }
 }
