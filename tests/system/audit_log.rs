@@ -238,6 +238,7 @@ fn calls_are_job_records_for_apel_where_they_ended() {
     let refused = site.admin(["log", "--format", "apel"]);
     assert!(refused.exits(1).stderr().contains("/etc/glexec/accounting.toml"), "{refused}");
     let constants = "site = \"EXAMPLE-LCG2\"\nservice_level_type = \"HEPscore23\"\nservice_level = 11.5\n";
+    site.sh("mkdir -p /etc/glexec");
     site.write("/etc/glexec/accounting.toml", constants);
     let run = site.admin(["log", "--format", "apel"]);
     let (text, warning) = (run.exits(0).stdout(), run.stderr());
@@ -261,13 +262,15 @@ fn calls_are_job_records_for_apel_where_they_ended() {
 fn what_happens_is_seen_while_it_happens_also_in_the_next_file() {
     let site = Site::with(Site::linger);
     alice(&site).glexec(["true"]).exits(0);
-    site.sh("setsid glexec-admin log -f > /root/seen 2>&1 < /dev/null & echo $! > /root/follower");
+    assert_eq!(asked(&site, &[]).len(), 1);
+    site.sh("setsid glexec-admin log -f --since 1h > /root/seen 2>&1 < /dev/null & echo $! > /root/follower");
+    site.sh("until grep -q 'exit 0 after' /root/seen; do sleep 0.01; done");
     site.pilot().credential("mallory").glexec(["true"]).exits(203);
     site.sh(&format!("until grep -q lcas.userban /root/seen; do sleep 0.01; done; mv {LOG} {LOG}.1"));
     alice(&site).glexec(["sh", "-c", "exit 7"]).exits(7);
     site.sh("until grep -q 'exit 7 after' /root/seen; do sleep 0.01; done; kill $(cat /root/follower)");
     let seen = site.read("/root/seen");
-    assert_eq!(seen.lines().count(), 3, "what was before is not shown: {seen}");
+    assert_eq!(seen.lines().count(), 5, "{seen}");
 }
 
 #[test]

@@ -69,13 +69,21 @@ complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l caller
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l call -d 'The call with this id' -r
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l reason -d 'Calls that were refused for this reason' -r
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l at -d 'Calls that ran at this time' -r
-complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l since -d 'Only from this time on: 2026-11-22, 2026-11-22T16:41:00Z, 2h (ago)' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l since -d 'Only from this time on: 2026-11-22, 2026-11-22T16:41:00Z, yesterday, 2h (ago)' -r
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l until -d 'Only up to this time' -r
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l longest -d 'How long a call without an end record counts as running' -r
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l show -d 'Single calls, refusals by reason, or usage by user and VO' -r -f -a "calls\t''
 refusals\t''
 usage\t''"
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l by -d 'Usage, added up by one thing' -r -f -a "vo\t''
+user\t''
+account\t''
+month\t''
+host\t''"
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l html -d 'Draws calls, refusals, users, VOs and time as one page for a browser' -r -F
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l format -d 'Job records for APEL, of calls that ended in the time asked for' -r -f -a "apel\t''"
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l journal -d 'Reads the systemd journal'
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -s f -l follow -d 'Shows what happens from now on, or from --since, until it is interrupted'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l json -d 'Prints JSON'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -l csv -d 'Prints comma-separated values'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand log" -s h -l help -d 'Print help'

@@ -27,7 +27,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use filter::{Filter, Wanted};
 use follow::Follow;
 use glexec_core::field::Field;
-use glexec_sys::plain;
+use glexec_sys_more::plain;
 use page::Page;
 use reader::{Question, Reader};
 use refusals::Refusals;
