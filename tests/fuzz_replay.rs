@@ -46,6 +46,36 @@ fn the_kept_credentials_are_good() {
     }
 }
 
+/// Parts of tokens, and keys of an issuer (the key is that of RFC 7515 appendix A.3).
+const TOKENS: &[(&str, &str)] = &[
+    ("token_header/usual", r#"{"typ":"at+jwt","alg":"ES256","kid":"k1"}"#),
+    ("token_header/crit", r#"{"alg":"RS256","kid":"k1","crit":["b64"],"b64":false}"#),
+    (
+        "token_claims/wlcg",
+        r#"{"iss":"https://vo.example.org/","sub":"alice","aud":"glexec://site.example","iat":1799999990,"exp":1800003600,"wlcg.ver":"1.0","scope":"compute.create","wlcg.groups":["/testvo/a","/testvo"],"jti":"1"}"#,
+    ),
+    (
+        "token_claims/groups",
+        r#"{"iss":"https://vo.example.org/","sub":"alice","aud":"glexec://site.example","iat":1799999990,"exp":1800003600,"wlcg.ver":"1.0","wlcg.groups":["/testvo/a"],"nbf":1799999990.5}"#,
+    ),
+    (
+        "token_claims/egi",
+        r#"{"iss":"https://vo.example.org/","sub":"alice","aud":"glexec://site.example","iat":1799999990,"exp":1800003600,"eduperson_entitlement":["urn:mace:egi.eu:group:testvo:a:role=b#x"]}"#,
+    ),
+    (
+        "token_claims/diracx",
+        r#"{"iss":"https://vo.example.org/","sub":"alice","aud":"glexec://site.example","iat":1799999990,"exp":1800003600,"vo":"testvo","dirac_group":"prod"}"#,
+    ),
+    (
+        "key_file/ec",
+        r#"{"https://vo.example.org/":{"expiration":1800003600,"jwks":{"keys":[{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0","kid":"k1","use":"sig","alg":"ES256"}]}}}"#,
+    ),
+    (
+        "key_file/set",
+        r#"{"keys":[{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0","kid":"k1","use":"sig","alg":"ES256"}]}"#,
+    ),
+];
+
 /// Makes the trust directories and the first inputs anew, with new keys: `WRITE_CORPUS=1 cargo test --test fuzz_replay`.
 fn seed() {
     let put = |name: &str, bytes: &[u8]| {
@@ -113,6 +143,9 @@ fn seed() {
     let with = ac(&w.alice, &w.server, &["/testvo"], |a| a.extensions.push(extension(AC_TARGETS, true, &targets)));
     put("corpus/ac/with_targets", &with);
     put("corpus/ac/name", &name("/DC=org/UID=u/CN=a//b"));
+    for (name, text) in TOKENS {
+        put(&format!("corpus/{name}"), text.as_bytes());
+    }
     for (name, text) in [("vo", "/testvo"), ("full", "/testvo/g/Role=r/Capability=NULL"), ("bad", "/a/../b")] {
         put(&format!("corpus/fqan/{name}"), text.as_bytes());
     }

@@ -62,7 +62,7 @@ fn quoted(text: &str) -> Vec<&str> {
 #[test]
 fn every_attack_has_its_row() {
     let numbered = |letter: &str, last: u32| (1..=last).map(|n| format!("{letter}{n}")).collect::<Vec<_>>();
-    let expected = [numbered("", 64), numbered("X", 32), numbered("S", 14)].concat();
+    let expected = [numbered("", 64), numbered("X", 32), numbered("S", 14), numbered("T", 10)].concat();
     assert_eq!(rows().into_iter().map(|row| row.number).collect::<Vec<_>>(), expected);
 }
 

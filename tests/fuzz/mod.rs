@@ -14,6 +14,10 @@ use glexec_core::vo;
 use glexec_policy::files::map_file::{self, Wanted};
 use glexec_policy::files::subject::Subject;
 use glexec_sys::dir::Directory;
+use glexec_verify::token::algorithm::Algorithm;
+use glexec_verify::token::issuer::Issuer;
+use glexec_verify::token::json::Object;
+use glexec_verify::token::{Rules, claims, compact, keys};
 use glexec_verify::trust::{self, crl, namespaces, signing_policy};
 use glexec_verify::voms::{ac, lsc};
 use glexec_verify::x509::asn1::Cursor;
@@ -44,6 +48,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("question", question),
     ("verdict", verdict),
     ("map_file", map_files),
+    ("token_header", token_header),
+    ("token_claims", token_claims),
+    ("key_file", key_file),
 ];
 
 /// Where the kept inputs and the trust directories for [`chain`] are.
@@ -271,6 +278,57 @@ pub fn map_files(data: &[u8]) {
                 assert!(line >= 1 && !found.is_empty());
                 assert_eq!(found.starts_with('.'), wanted == Wanted::Pool, "{found}");
             }
+        }
+    }
+}
+
+/// The issuer of the kept tokens.
+const ISSUER: &str = "https://vo.example.org/";
+
+/// The header of a token.
+pub fn token_header(data: &[u8]) {
+    let encoded = openssl::base64::encode_block(data);
+    let header = encoded.trim_end_matches('=').replace('+', "-").replace('/', "_").replace('\n', "");
+    let token = format!("{header}.e30.AAAA");
+    if let Ok(read) = compact::read(token.as_bytes()) {
+        assert!((1..=256).contains(&read.kid.len()), "{:?}", read.kid);
+        assert_eq!(read.signed, format!("{header}.e30").as_bytes());
+    }
+    // And as a whole token, which is none but by chance.
+    let _ = compact::read(data);
+}
+
+/// The claims of a token whose signature is right.
+pub fn token_claims(data: &[u8]) {
+    let Ok(object) = Object::parse(data) else { return };
+    let wlcg = "vo='testvo'\nprofile='wlcg'\nscopes=['compute.create']";
+    let group_only = "vo='testvo'\nprofile='wlcg'\nscopes=[]\ngroup_only=true";
+    let egi = "vos=['testvo']\nprofile='egi'\nscopes=[]";
+    let diracx = "vos=['testvo']\nprofile='diracx'\nscopes=[]";
+    let rules = Rules { clock_skew: 60, max_lifetime: 6 * 3600 };
+    for says in [wlcg, group_only, egi, diracx] {
+        let issuer = format!("issuer='{ISSUER}'\naudiences=['glexec://site.example']\n{says}");
+        let issuer = Issuer::parse(&issuer).unwrap();
+        let Ok(found) = claims::judge(&object, &issuer, claims::Use::Identity, &rules, NOW) else { continue };
+        assert!((1..=255).contains(&found.subject.len()) && found.subject.bytes().all(|byte| byte.is_ascii_graphic()));
+        assert!(found.not_after > NOW - 60 && found.not_after <= NOW + 60 + 6 * 3600);
+        assert!(found.fqans.iter().all(|fqan| fqan.vo() == "testvo"), "{:?}", found.fqans);
+        assert!(says == wlcg || !found.fqans.is_empty(), "nobody without a group: {says}");
+    }
+}
+
+/// A file of the key cache.
+pub fn key_file(data: &[u8]) {
+    const ALL: [Algorithm; 5] =
+        [Algorithm::RS256, Algorithm::RS384, Algorithm::RS512, Algorithm::ES256, Algorithm::ES384];
+    let _ = keys::judge_set(data, &ALL);
+    let Ok(read) = keys::parse(data, ISSUER) else { return };
+    let usable = read.usable(&ALL);
+    assert!(usable <= data.len());
+    for algorithm in ALL {
+        if let Ok(key) = read.find("k1", algorithm) {
+            assert!(usable > 0);
+            assert!(!key.verifies(algorithm, b"signed", &[1; 64]).unwrap_or(false), "nobody has signed this");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::companions;
 use crate::site::{Site, material_file};
+use crate::tokens;
 use nix::sys::signal::Signal;
 use std::fs;
 use std::net::TcpListener;
@@ -111,4 +112,51 @@ fn the_python_library_fetches_and_renews_from_a_myproxy_server() {
     let site = Site::with(Site::linger);
     give_host_certificate(&site);
     run(&site, &["test_myproxy"]);
+}
+
+/// What a pilot's program does with tokens, told by the library.
+const WITH_TOKENS: &str = r#"
+import glexec
+token = "/home/pilot/token"
+show = ["sh", "-c", "id -un; cat $BEARER_TOKEN_FILE"]
+done = glexec.run(show, token=token, source_token="/home/pilot/source", capture_output=True, text=True)
+assert done.stdout == "alice\n" + open("/home/pilot/source").read(), done
+assert done.account == "alice" and done.target_token.startswith("/tmp/bt_u3000.glexec."), done
+assert done.subject == "/iss=https://vo.example.org//sub=alice-4711" and done.target_proxy is None, done
+assert done.not_after > 0, done
+assert glexec.probe(token=token).ok
+kept = glexec.run(["true"], token=token, source_token="/home/pilot/source", target_token="/home/alice/kept")
+assert kept.target_token == "/home/alice/kept", kept
+for wrong, code in (("bad", "token.malformed"), ("other", "lcmaps.no-mapping")):
+    try:
+        glexec.run(["true"], token=f"/home/pilot/{wrong}", capture_output=True)
+    except glexec.Refused as refused:
+        assert refused.code == code, refused
+    else:
+        raise AssertionError(wrong)
+try:
+    glexec.run(["true"], token=token, credential="/home/pilot/alice.pem")
+except glexec.UsageError:
+    print("as it should be")
+"#;
+
+#[test]
+fn the_python_library_runs_payloads_of_people_with_tokens() {
+    for site in Site::in_both_modes() {
+        tokens::accept(&site);
+        install(&site);
+        for (name, content) in [
+            ("token", tokens::token(&[])),
+            ("source", tokens::token(&[("aud", "\"https://storage/\"")])),
+            ("other", tokens::token(&[("sub", "\"nobody\"")])),
+            ("bad", "no token".to_owned()),
+        ] {
+            let path = format!("/home/pilot/{name}");
+            site.write(&path, content);
+            site.chmod(&path, 0o600);
+            site.chown(&path, "pilot");
+        }
+        let run = site.pilot().env("PATH", ORDINARY_PATH).run("/usr/bin/python3", ["-c", WITH_TOKENS]);
+        assert!(run.code() == Some(0) && run.stdout() == "as it should be\n", "{run}\n{}", run.stderr());
+    }
 }
