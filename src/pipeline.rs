@@ -23,10 +23,12 @@ use glexec_config::Config;
 use glexec_config::isolation::PrivateTmp;
 use glexec_core::reason::{Outcome, Reason, Refusal};
 use glexec_machine::configuration;
+use glexec_policy::accounts::AccountDatabase;
 use glexec_policy::circumstances::Purpose;
 use glexec_policy::mapping::Mapping;
 use glexec_sys::identity::{Actor, Need};
 use glexec_sys::start::{self, Inherited, Limits};
+use nix::unistd::Gid;
 
 /// Runs one call; returns the exit code when the process has not become the payload.
 pub fn main() -> u8 {
@@ -119,6 +121,9 @@ fn authorize(call: &mut Call, inherited: &Inherited, job: &Job) -> Outcome<Autho
     machine.notes().iter().for_each(|note| call.note(note));
     let Decided { raw, request, target, caller, verified, service } = decided?;
     call.record.mapping(&target);
+    if let Some(text) = untracked(groups, gid, &target, machine.accounts()) {
+        call.note(&text);
+    }
     let banned = Banned::of(&config, &verified);
 
     let cgroups = payload.map_or(Ok(None), |_| linger::cgroups::find(&config.glexec, call))?;
@@ -156,6 +161,23 @@ fn authorize(call: &mut Call, inherited: &Inherited, job: &Job) -> Outcome<Autho
             Err(refusal)
         }
     }
+}
+
+/// What to tell of groups that the payload loses and that no account has: by such a one a batch system finds the processes of a
+/// job.
+fn untracked(groups: &[Gid], gid: Gid, target: &Mapping, accounts: &dyn AccountDatabase) -> Option<String> {
+    let is_kept = |id: u32| target.groups.iter().any(|kept| kept.get() == id);
+    let unknown = |id: &u32| !is_kept(*id) && matches!(accounts.group_by_gid(*id), Ok(None));
+    let lost = groups.iter().filter(|group| **group != gid).map(|group| group.as_raw()).filter(unknown);
+    let lost: Vec<String> = lost.map(|id| id.to_string()).collect();
+    (!lost.is_empty()).then(|| {
+        let lost = lost.join(", ");
+        format!(
+            "the payload does not keep the caller's group {lost}, which has no name: if the batch system tracks its jobs by it \
+             (SGE's gid_range, HTCondor's USE_GID_PROCESS_TRACKING), it neither counts nor ends the payload; an LCMAPS \
+             plug-in of type tracking_groupid keeps it"
+        )
+    })
 }
 
 /// What is in use, and needs more of the privileges than every call does.

@@ -16,7 +16,7 @@ use std::path::Path;
 const IDENTITY: [&str; 7] =
     ["USER", "LOGNAME", "SHELL", "X509_USER_PROXY", "BEARER_TOKEN_FILE", "BEARER_TOKEN", "GLEXEC_SANDBOX"];
 
-/// Builds the payload's environment: the account's own variables, PATH, GLEXEC_ENV, what the site preserves, and
+/// Builds the payload's environment: the account's own variables, PATH, GLEXEC_ENV, HTCondor's marks, what the site preserves, and
 /// X509_USER_PROXY and BEARER_TOKEN_FILE where there are copies, GLEXEC_SANDBOX where there is a sandbox.
 ///
 /// HOME and PATH of the caller replace the account's only where the site names them exactly, as some did for gLExec.
@@ -61,8 +61,16 @@ fn is_preserved(name: &OsStr, value: &OsStr, preserve: &[Preserve]) -> bool {
     }
     let own = name == "HOME" || name == "PATH";
     name == "GLEXEC_ENV"
+        || is_condors_mark(bytes, value.as_bytes())
         || preserve.iter().any(|rule| match rule {
             Preserve::Name(wanted) => wanted.as_bytes() == bytes,
             Preserve::Prefix(prefix) => !own && bytes.starts_with(prefix.as_bytes()),
         })
+}
+
+/// By these variables HTCondor finds the processes of a job where it has no cgroups; their values are numbers with colons between.
+fn is_condors_mark(name: &[u8], value: &[u8]) -> bool {
+    let number = name.strip_prefix(b"_CONDOR_ANCESTOR_".as_slice());
+    number.is_some_and(|number| number.iter().all(u8::is_ascii_digit))
+        && value.iter().all(|byte| byte.is_ascii_digit() || *byte == b':')
 }

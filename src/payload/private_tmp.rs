@@ -71,7 +71,14 @@ fn entry((path, found): (&str, Found), name: &str, account: &str, caller: &Actor
     let (disk, seen) = (owner(caller), owner(target));
     let owners = if disk == seen { Owners::AsOnDisk } else { Owners::Mapped { disk, seen } };
     let tree = Tree::clone_of(directory.as_fd(), owners).map_err(|errno| failed(errno.desc()))?;
-    Ok(Entry { way: found.way, called: vec![path.into()], cover: None, tree, caller: caller.clone() })
+    Ok(Entry {
+        way: found.way,
+        called: vec![path.into()],
+        cover: None,
+        tree,
+        on_disk: directory,
+        caller: caller.clone(),
+    })
 }
 
 fn owner(actor: &Actor) -> Owner {

@@ -45,7 +45,9 @@ pub fn prepare(path: PathBuf, caller: &Actor, target: &Actor, config: &Isolation
     let tree = Tree::clone_of(found.directory(), owners).map_err(|errno| unsupported("an id-mapped mount", errno))?;
     let enter = || Place::below(tree.as_fd(), Path::new(".")).open(OFlag::O_PATH | OFlag::O_DIRECTORY).map(drop);
     acting_as(target, enter).map_err(broken)?.map_err(|errno| lost(&path, Lost::Barred(errno)))?;
-    Ok(Entry { way: found.way, called: vec![path], cover, tree, caller: caller.clone() })
+    let on_disk = found.directory().try_clone_to_owned();
+    let on_disk = on_disk.map_err(|_| lost(&path, Lost::Barred(Errno::EMFILE)))?;
+    Ok(Entry { on_disk, way: found.way, called: vec![path], cover, tree, caller: caller.clone() })
 }
 
 fn owner(actor: &Actor) -> Owner {

@@ -261,7 +261,12 @@ impl Prepared {
 
     /// The files that [`Prepared::remove_temporary`] removes.
     pub fn left_files(&self) -> Vec<LeftFile> {
-        self.copies.iter().filter_map(Copy::left).chain(self.given.iter().filter_map(GivenFile::left)).collect()
+        let in_view = |copy: &Copy| {
+            let identity = identity::acting_as(&self.actor, || copy.identity()).ok()??;
+            self.view.left(&copy.path, identity)
+        };
+        let copies = self.copies.iter().filter_map(|copy| copy.left().or_else(|| in_view(copy)));
+        copies.chain(self.given.iter().filter_map(GivenFile::left)).collect()
     }
 
     /// The payload's copy of this kind, where there is one.

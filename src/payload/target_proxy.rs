@@ -49,6 +49,11 @@ impl Copy {
 }
 
 impl Copy {
+    /// Device and inode of one that is removed at the end. To be called while acting as the target.
+    pub fn identity(&self) -> Option<(u64, u64)> {
+        self.written.identity().filter(|_| self.lifetime == Lifetime::Temporary)
+    }
+
     /// Where it lies, for whoever removes it when nobody of the call is left to do so.
     pub fn left(&self) -> Option<LeftFile> {
         self.written.left().filter(|_| self.lifetime == Lifetime::Temporary)

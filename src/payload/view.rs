@@ -4,13 +4,14 @@
 use glexec_core::escape::in_sentence;
 use glexec_core::reason::{Outcome, Reason, Refusal};
 use glexec_sys::identity::{Actor, acting_as};
+use glexec_sys::left_file::LeftFile;
 use glexec_sys::mount::{self, Tree};
 use glexec_sys::place::Place;
 use glexec_sys::way::{Lost, Way};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::unistd::fchdir;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// A directory of the caller's that the payload sees as its own.
@@ -23,6 +24,8 @@ pub struct Entry {
     pub cover: Option<usize>,
     /// What the payload sees there.
     pub tree: Tree,
+    /// The same directory as everybody else sees it.
+    pub on_disk: OwnedFd,
     /// Who can go the way.
     pub caller: Actor,
 }
@@ -117,6 +120,15 @@ impl View {
             path.strip_prefix(way.path()).ok().map(|rest| Place::below(tree.as_fd(), rest))
         };
         self.entries().find_map(below).unwrap_or_else(|| Place::ordinary(path))
+    }
+
+    /// A file of this path and identity in the payload's view, as everybody else finds it; `None` where it is no entry's.
+    pub fn left(&self, path: &Path, identity: (u64, u64)) -> Option<LeftFile> {
+        let below = |entry: &Entry| {
+            let rest = path.strip_prefix(entry.way.path()).ok()?;
+            LeftFile::below(&entry.on_disk, rest, identity, entry.caller.uid.as_raw())
+        };
+        self.entries().find_map(below)
     }
 
     /// Makes it the process's own: for the process that becomes the payload, just before it does.

@@ -357,3 +357,13 @@ fn anybody_gets_help_and_version_and_root_the_settings() {
     let full = site.caller("mallory").sh("/usr/sbin/glexec -h > /dev/full");
     assert!(full.code() != Some(0) && full.stderr().is_empty(), "{full}");
 }
+
+#[test]
+fn the_marks_by_which_htcondor_finds_a_jobs_processes_are_passed_on_and_nothing_that_looks_like_them() {
+    for site in Site::in_both_modes() {
+        let pilot = site.pilot().credential("alice").env("_CONDOR_ANCESTOR_42", "43:1700000000:123");
+        let pilot = pilot.env("_CONDOR_ANCESTOR_7", "$(id)").env("_CONDOR_ANCESTOR_X", "1").env("_CONDOR_SLOT", "1");
+        let run = pilot.glexec(["sh", "-c", "env | grep _CONDOR"]);
+        run.succeeds_with("_CONDOR_ANCESTOR_42=43:1700000000:123\n");
+    }
+}

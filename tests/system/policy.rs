@@ -119,6 +119,21 @@ fn the_batch_systems_group_stays_with_the_payload() {
 }
 
 #[test]
+fn a_group_without_a_name_that_nobody_keeps_is_told_to_the_log() {
+    let warning = |site: &Site, groups: &[u32]| {
+        site.pilot().with_groups(groups).credential("alice").glexec(["true"]).exits(0);
+        site.read("/var/log/glexec/glexec.log").contains("tracking_groupid keeps it")
+    };
+    let plugins = "[lcmaps.plugins.tracking]\ntype = \"tracking_groupid\"\nmin_gid = 65000\nmax_gid = 65049\n";
+    let kept = with_lcmaps(plugins, "[\"tracking -> localaccount\"]");
+    assert!(!warning(&kept, &[2000, 65001]));
+    let site = Site::new();
+    assert!(!warning(&site, &[2000, 4]), "adm has a name");
+    assert!(warning(&site, &[2000, 65001]));
+    assert!(site.read("/var/log/glexec/glexec.log").contains("group 65001,"));
+}
+
+#[test]
 fn pool_groups_are_leased_to_attributes() {
     let plugins = "[lcmaps.plugins.groups]\ntype = \"voms_poolgroup\"\ngroupmapfile = \"/etc/grid-security/poolgroups\"\n\
         groupmapdir = \"/etc/grid-security/groupmapdir\"\n";

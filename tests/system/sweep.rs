@@ -191,3 +191,24 @@ fn nobody_but_root_sweeps_or_sees_what_is_written_down() {
     running.signal(nix::sys::signal::Signal::SIGKILL);
     running.finish();
 }
+
+#[test]
+fn a_proxy_in_a_tmp_of_the_payloads_own_is_found_on_disk() {
+    for batch in [false, true] {
+        let site = site();
+        site.sh("mkdir /var/lib/glexec");
+        match batch {
+            // As a batch system gives the job one.
+            true => site.sh("chown pilot:pilots /tmp; chmod 700 /tmp"),
+            false => {
+                site.configure(|text| format!("{text}\n[isolation]\nprivate_tmp = \"always\"\n"));
+                String::new()
+            }
+        };
+        lose(&site, start(&site));
+        let proxies = || site.sh("find /tmp /var/lib/glexec -name 'x509up*'");
+        assert_eq!(proxies().lines().count(), 1);
+        assert!(site.admin(["sweep"]).stdout().contains(" 1 removed"));
+        assert_eq!(proxies(), "");
+    }
+}

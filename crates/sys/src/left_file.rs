@@ -38,6 +38,12 @@ impl LeftFile {
     /// The file of this name in an open directory; `None` where that is mounted nowhere.
     pub fn in_directory(directory: impl AsFd, name: &OsStr) -> Option<LeftFile> {
         let stat = fstatat(&directory, name, AtFlags::AT_SYMLINK_NOFOLLOW).ok()?;
+        LeftFile::below(directory, Path::new(name), (stat.st_dev, stat.st_ino), stat.st_uid)
+    }
+
+    /// A file that is seen elsewhere, under another owner, and lies below this open directory: device, inode, and its owner on
+    /// disk; `None` where the directory is mounted nowhere.
+    pub fn below(directory: impl AsFd, name: &Path, identity: (u64, u64), uid: u32) -> Option<LeftFile> {
         let number = directory.as_fd().as_raw_fd();
         let info = proc_text(&format!("/proc/self/fdinfo/{number}")).ok()?;
         let id = info.lines().find_map(|line| line.strip_prefix("mnt_id:"))?.trim();
@@ -46,7 +52,7 @@ impl LeftFile {
         let seen = nix::fcntl::readlink(format!("/proc/self/fd/{number}").as_str()).ok()?;
         let below = Path::new(&seen).strip_prefix(&mount.point).ok()?;
         let path = mount.root.join(below).join(name);
-        Some(LeftFile { uid: stat.st_uid, identity: (stat.st_dev, stat.st_ino), system: mount.system.clone(), path })
+        Some(LeftFile { uid, identity, system: mount.system.clone(), path })
     }
 
     /// Removes it, wherever its file system is mounted: with no more rights than its owner has, but where the directory is

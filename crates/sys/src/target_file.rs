@@ -52,6 +52,12 @@ impl Written {
         LeftFile::in_directory(&self.dir, &self.name).filter(|_| !self.replaced)
     }
 
+    /// Device and inode, where it is a new file; to be called while acting as the target.
+    pub fn identity(&self) -> Option<(u64, u64)> {
+        let stat = fstatat(&self.dir, self.name.as_os_str(), AtFlags::AT_SYMLINK_NOFOLLOW).ok();
+        stat.filter(|_| !self.replaced).map(|stat| (stat.st_dev, stat.st_ino))
+    }
+
     /// Removes the file again, unless it replaced another one: that may be in use, and is gone. To be called while acting
     /// as the target.
     pub fn remove(&self) -> Result<(), Errno> {

@@ -53,6 +53,7 @@ pub fn check(config: &Config) -> Vec<Finding> {
     found.extend(policy(config));
     found.extend(site_files::programs(config).into_iter().map(|program| own_program(program.as_path())));
     found.extend(cgroup(config));
+    found.push(tracking(config));
     found
 }
 
@@ -108,6 +109,22 @@ fn cgroup(config: &Config) -> Option<Finding> {
             }
         }),
     }
+}
+
+/// Whether a batch system that marks its jobs by a group goes on finding payloads.
+fn tracking(config: &Config) -> Finding {
+    let keeps = |plugin: &Plugin| match plugin {
+        Plugin::TrackingGroupid(options) => Some(format!("{} to {}", options.range.start(), options.range.end())),
+        _ => None,
+    };
+    let kept: Vec<String> = config.lcmaps.plugins.values().filter_map(keeps).collect();
+    let says = match kept.as_slice() {
+        [] => "no plug-in keeps a job's group: a batch system that tracks by one (SGE's gid_range, HTCondor's \
+               USE_GID_PROCESS_TRACKING) neither counts nor ends payloads; one of type tracking_groupid in the policy keeps it"
+            .to_owned(),
+        ranges => format!("payloads keep their job's group: {}", ranges.join(", ")),
+    };
+    Finding::ok("tracking_groupid", says)
 }
 
 fn callers(config: &Config) -> Finding {
