@@ -171,7 +171,7 @@ fmt: rust-tools  ## format the source
 
 install:  ## install what `make` has built: PREFIX=/usr DESTDIR=
 	@test -x $(PROGRAM) || { echo "install: nothing built yet; run make first" >&2; exit 1; }
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(addprefix $(DESTDIR)$(DOC)/docs/,use/frameworks use/plugins reference evidence) $(DESTDIR)/etc
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(addprefix $(DESTDIR)$(DOC)/docs/,use/batch use/frameworks use/plugins reference evidence) $(DESTDIR)/etc
 ifeq ($(shell id -u),0)
 	install -o root -g root -m 4711 $(PROGRAM) $(DESTDIR)$(PREFIX)/sbin/glexec
 else
@@ -212,7 +212,7 @@ endif
 	install -m 644 LICENSE README.md CONTRIBUTING.md CHANGELOG.md $(DESTDIR)$(DOC)/
 	packaging/fill-in SECURITY.md > $(DESTDIR)$(DOC)/SECURITY.md && chmod 644 $(DESTDIR)$(DOC)/SECURITY.md
 	install -m 644 docs/README.md $(DESTDIR)$(DOC)/docs/
-	for room in use use/frameworks use/plugins reference evidence; do \
+	for room in use use/batch use/frameworks use/plugins reference evidence; do \
 		find docs/$$room -maxdepth 1 -type f -exec install -m 644 -t $(DESTDIR)$(DOC)/docs/$$room/ {} + || exit 1; done
 
 install-site:  ## install the site's mapping service on a host for it, after `make install`: PREFIX=/usr DESTDIR=
