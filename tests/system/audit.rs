@@ -422,7 +422,7 @@ fn no_hard_limit_makes_a_payload_run_unrecorded_or_unswitched() {
 fn hard_limits_below_the_verifiers_own_do_not_stop_it() {
     for site in Site::in_both_modes() {
         for (resource, limit) in
-            [(Resource::RLIMIT_CPU, 3), (Resource::RLIMIT_NOFILE, 15), (Resource::RLIMIT_DATA, 32 << 20)]
+            [(Resource::RLIMIT_CPU, 3), (Resource::RLIMIT_NOFILE, 14), (Resource::RLIMIT_DATA, 32 << 20)]
         {
             limited(&site, resource, limit, true).glexec(["id", "-un"]).succeeds_with("alice\n");
         }

@@ -10,9 +10,10 @@ pub fn directories(most: usize) -> Vec<Option<OwnedFd>> {
     let given = |number: RawFd| {
         // SAFETY: nobody else in this process owns the number; where it is not open fstat(2) fails and nothing is done.
         let stat = fstat(unsafe { BorrowedFd::borrow_raw(number) });
+        let is_directory =
+            stat.is_ok_and(|stat| SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFDIR);
         // SAFETY: the descriptor is open, and nobody else in this process owns it.
-        stat.is_ok_and(|stat| SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFDIR)
-            .then(|| unsafe { OwnedFd::from_raw_fd(number) })
+        is_directory.then(|| unsafe { OwnedFd::from_raw_fd(number) })
     };
     (3..).take(most).map(given).collect()
 }

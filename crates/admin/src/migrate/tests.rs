@@ -1,6 +1,7 @@
 //! The typical site files.
 
 use super::*;
+use glexec_config::isolation::PrivateTmp;
 
 fn convert(glexec: &str, lcmaps: &str, lcas: &str) -> String {
     let files = [("/g", glexec), ("/lcmaps", lcmaps), ("/lcas", lcas)];
@@ -368,4 +369,15 @@ fn what_is_converted_already_or_empty_is_said_to_be_so() {
         assert!(why(text).starts_with("/g: converted already"), "{text}");
     }
     assert_eq!(why(" \n"), "/g: it is empty");
+}
+
+#[test]
+fn a_scratch_directory_of_each_payloads_own_stays_one() {
+    let local = "l = \"lcmaps_localaccount.mod\" \"-gridmapfile /m\"\n";
+    let tmp_of = |db: &str| loads(&convert("", db, "")).isolation.private_tmp;
+    let with = format!("{local}m = \"lcmaps_mount_under_scratch.mod\"\np:\nm -> l\n");
+    assert_eq!(tmp_of(&with), PrivateTmp::Always);
+    says(&convert("", &with, ""), &["private_tmp = \"always\"", "\"p\" = [\"m -> l\"]"]);
+    // Where none was, nothing of the kind is written.
+    assert_eq!(tmp_of(&format!("{local}g = \"lcmaps_dummy_good.mod\"\np:\ng -> l\n")), PrivateTmp::WhenNeeded);
 }
