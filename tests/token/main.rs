@@ -8,6 +8,7 @@
 
 #[path = "../jwt/mod.rs"]
 mod jwt;
+mod makers;
 mod mutations;
 mod table;
 mod world;
