@@ -349,11 +349,18 @@ class Popen:
 
     # ---- renewal ----
 
-    def renew(self, credential: StrPath | None = None, *, token: StrPath | None = None) -> Report:
+    def renew(
+        self,
+        credential: StrPath | None = None,
+        *,
+        token: StrPath | None = None,
+        source_token: StrPath | None = None,
+    ) -> Report:
         """Gives the running payload a fresh proxy, or token, in the place of its old one.
 
-        The new one must be the same person's. From then on it is also what signals and further calls use. Returns what
-        glexec reported; raises `Refused`, and the payload keeps what it has.
+        The new one must be the same person's. From then on it is also what signals and further calls use. The payload
+        gets `token` itself, or `source_token` where it works with another one. Returns what glexec reported; raises
+        `Refused`, and the payload keeps what it has.
         """
         call = replace(self._call, command=(), env=None, cwd=None, source_proxy=None, source_token=None)
         if token is None:
@@ -363,6 +370,7 @@ class Popen:
                 raise Unsupported("nobody knows where the payload's proxy is: start it with target_proxy=")
         else:
             call = replace(call, credential=None, token=path(token), target_proxy=None, target_token=self.target_token)
+            call = replace(call, source_token=path(source_token or token))
             if call.target_token is None:
                 raise Unsupported("nobody knows where the payload's token is: start it with source_token=")
         if call.expected is None and self._features.expected:

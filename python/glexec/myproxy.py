@@ -41,15 +41,12 @@ class MyProxyError(Error):
     message     what was wrong, in a sentence
     """
 
-    def __init__(self, number: int, message: str) -> None:
+    def __init__(self, number: int, message: str, *, transient: bool | None = None) -> None:
         super().__init__(number, message)
         self.number = number
         self.message = message
-
-    @property
-    def transient(self) -> bool:
-        """Whether the same may succeed later: the server, or the way to it, may come back."""
-        return self.number in (2300, 2301)
+        # The server, or the way to it, may come back.
+        self.transient = number in (2300, 2301) if transient is None else transient
 
     def __str__(self) -> str:
         return f"{self.message} ({self.number})"
@@ -100,7 +97,13 @@ def retrieve(
         arguments = [program, *options, "--no_passphrase", "-l", subject, "-t", str(hours), "--out", fresh]
         for attributes in wanted:
             arguments += ["--voms", attributes]
-        _work(arguments, environment, timeout, 2301)
+        try:
+            _work(arguments, environment, timeout, 2301)
+        except MyProxyError as error:
+            # The server answered: what failed is voms-proxy-init, which myproxy-logon calls here.
+            if "VOMS attributes" in str(error):
+                raise MyProxyError(2101, error.message, transient=True) from error
+            raise
         try:
             fetched = _x509.read(fresh)
         except _x509.Unreadable as error:

@@ -1,8 +1,10 @@
 """glexec.myproxy and glexec.Renewer with a real MyProxy server."""
 
 import os
+import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 import unittest
@@ -99,6 +101,30 @@ class MyProxy(SiteTest):
         stored = ["myproxy-init", "-s", host, "-p", port, "-x", "-Z", PILOT, "-l", dave, "-c", "100"]
         subprocess.run(stored, env=environment, check=True, stdin=-3, stdout=-3, stderr=-3)
         self.fails(2400, subject=dave)
+
+    def voms_proxy_init(self, script):
+        """What myproxy-logon calls for attributes, in a PATH that leads to it first."""
+        place = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, place)
+        with open(f"{place}/voms-proxy-init", "w") as program:
+            program.write(f"#!/bin/sh\nfor word; do [ x$last = x-out ] && out=$word; last=$word; done\n{script}\n")
+        os.chmod(program.name, 0o755)
+        return mock.patch.dict(os.environ, PATH=f"{place}:{os.environ['PATH']}")
+
+    def test_a_proxy_gets_the_attributes_that_it_shall_have(self):
+        with self.voms_proxy_init(f'echo "$@" > /home/pilot/asked; cp {proxy("alice-voms")} "$out"'):
+            self.addCleanup(os.unlink, "/home/pilot/asked")
+            self.retrieve(ALICE, voms="testvo:/testvo/Role=production")
+        with open("/home/pilot/asked") as asked:
+            self.assertIn("testvo:/testvo/Role=production", asked.read())
+        self.assertTrue(_x509.read(self.to).has_voms)
+
+    def test_attributes_that_do_not_come_have_a_number_of_their_own(self):
+        for script in ("exit 1", "exit 0"):
+            with self.voms_proxy_init(script):
+                self.fails(2101, voms="testvo")
+        # The real program knows no server of this VO.
+        self.fails(2101, voms=["testvo"])
 
     def test_everything_that_can_go_wrong_has_its_number(self):
         with mock.patch.dict(os.environ):

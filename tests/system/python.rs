@@ -7,6 +7,7 @@ use nix::sys::signal::Signal;
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
+use std::process::Command;
 
 /// What Debian gives an ordinary account (/etc/login.defs): glexec is not in it.
 const ORDINARY_PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games";
@@ -159,4 +160,35 @@ fn the_python_library_runs_payloads_of_people_with_tokens() {
         let run = site.pilot().env("PATH", ORDINARY_PATH).run("/usr/bin/python3", ["-c", WITH_TOKENS]);
         assert!(run.code() == Some(0) && run.stdout() == "as it should be\n", "{run}\n{}", run.stderr());
     }
+}
+
+#[test]
+fn the_python_library_calls_with_bearer_tokens() {
+    for site in Site::in_both_modes() {
+        tokens::accept(&site);
+        let fresh = tokens::token(&[("jti", "\"fresh\"")]);
+        let expired = (tokens::now() - 120).to_string();
+        let expired = tokens::token(&[("exp", &expired), ("iat", "1")]);
+        for (name, token) in [("alice", tokens::token(&[])), ("alice-fresh", fresh), ("alice-expired", expired)] {
+            let path = format!("/home/pilot/{name}.token");
+            site.write(&path, token);
+            site.chmod(&path, 0o600);
+            site.chown(&path, "pilot");
+        }
+        run(&site, &["test_tokens"]);
+    }
+}
+
+#[test]
+fn the_lint_of_the_library_says_where_it_could_not_be_checked() {
+    let nothing = Path::new(env!("CARGO_TARGET_TMPDIR")).join("no-python-tools");
+    let lint = Command::new("packaging/lint-python")
+        .arg(&nothing)
+        .env("PIP_NO_INDEX", "1")
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8(lint.stderr).unwrap();
+    assert!(lint.status.success() && said.ends_with("so the Python library was NOT checked\n"), "{said}");
+    assert!(!nothing.join("python-tools").exists(), "the next run tries again");
 }

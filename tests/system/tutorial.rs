@@ -1,4 +1,4 @@
-//! The tutorials of docs/use/: every command of a ```console block is run as who is named, and what it prints is compared.
+//! The pages of docs/ that are followed: every command of a ```console block is run as who is named, and what it prints is compared.
 //!
 //! A line `who$ command` (`root# command`) begins a command; what follows is what it prints. `…` stands for any text of a
 //! line, a line `…` for any lines. A command that fails is followed by `(exit code N)`. `cd` and `export` last.
@@ -76,14 +76,14 @@ fn line_fits(printed: &str, expected: &str) -> bool {
     }
 }
 
-/// Runs every command of a page of docs/use/ in the site.
+/// Runs every command of a page of docs/ in the site.
 fn follow(site: &Site, page: &str) {
     follow_with(site, page, &[]);
 }
 
 /// The same, for readers who have these variables.
 fn follow_with(site: &Site, page: &str, variables: &[(&str, &str)]) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/use").join(page);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(page);
     let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let mut lasting: BTreeMap<String, String> = BTreeMap::new();
     for Step { line, who, command, expected } in steps(&text) {
@@ -126,7 +126,7 @@ fn a_site_is_set_up_as_its_tutorial_says() {
              rm -r /home/alice /home/tvo* /home/tprd*",
     );
     give_proxies(&site, &["alice", "bob", "mallory"]);
-    follow(&site, "tutorial-site.md");
+    follow(&site, "use/tutorial-site.md");
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn a_pilot_uses_it_as_its_tutorial_says() {
     let server = python::myproxy_server(&site, &["alice", "bob-plain", "mallory"]);
     let mut variables = vec![("X509_USER_PROXY", "/home/pilot/pilot.pem")];
     variables.extend(server.iter().map(|(name, value)| (*name, value.as_str())));
-    follow_with(&site, "tutorial-pilot.md", &variables);
+    follow_with(&site, "use/tutorial-pilot.md", &variables);
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn a_site_comes_from_glexec_as_its_page_says() {
     let site = packages::debian_site();
     site.sh("dpkg -i /root/glexec.deb > /dev/null 2>&1 && rm /etc/glexec.conf");
     give_proxies(&site, &["alice", "mallory"]);
-    follow(&site, "coming-from-glexec.md");
+    follow(&site, "use/coming-from-glexec.md");
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn the_questions_of_an_incident_are_answered_as_the_page_on_traceability_says() 
     let site = Site::with_admin();
     site.linger();
     give_proxies(&site, &["alice", "bob", "mallory"]);
-    follow(&site, "traceability.md");
+    follow(&site, "evidence/traceability.md");
 }
 
 #[test]
