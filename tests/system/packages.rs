@@ -136,7 +136,7 @@ fn the_debian_package_is_installed_upgraded_removed_and_purged() {
 }
 
 #[test]
-fn the_python_library_is_a_debian_package_of_its_own_and_a_wheel() {
+fn the_python_library_is_a_package_of_its_own_and_a_wheel() {
     let site = debian_site();
     let packages = package("deb").parent().unwrap().to_owned();
     let file = |begin: &str, end: &str| {
@@ -154,6 +154,15 @@ fn the_python_library_is_a_debian_package_of_its_own_and_a_wheel() {
     site.sh("dpkg --force-depends -i /root/library.deb > /dev/null 2>&1");
     assert_eq!(site.sh(python), "find /usr/lib/python3/dist-packages/glexec/__init__.py\n");
     site.sh("dpkg -P python3-glexec > /dev/null 2>&1 && test ! -e /usr/lib/python3/dist-packages/glexec");
+
+    site.write("/root/library.rpm", std::fs::read(file("python3-glexec-", ".noarch.rpm")).unwrap());
+    site.sh("rpm --dbpath /var/lib/rpm -i --nodeps /root/library.rpm");
+    let of_el9 = "/usr/lib/python3.9/site-packages";
+    assert_eq!(
+        site.sh(&format!("PYTHONPATH={of_el9} sh -c \"{python}\"")),
+        format!("find {of_el9}/glexec/__init__.py\n")
+    );
+    site.sh("rpm --dbpath /var/lib/rpm -e python3-glexec && test ! -e /usr/lib/python3.9/site-packages/glexec");
 
     let wheel = "/root/glexec-0-py3-none-any.whl";
     site.write(wheel, std::fs::read(file("glexec-", ".whl")).unwrap());
