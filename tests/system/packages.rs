@@ -159,7 +159,7 @@ fn the_python_library_is_a_package_of_its_own_and_a_wheel() {
     site.sh("rpm --dbpath /var/lib/rpm -i --nodeps /root/library.rpm");
     let of_el9 = "/usr/lib/python3.9/site-packages";
     assert_eq!(
-        site.sh(&format!("PYTHONPATH={of_el9} sh -c \"{python}\"")),
+        site.sh(&format!("PYTHONDONTWRITEBYTECODE=1 PYTHONPATH={of_el9} sh -c \"{python}\"")),
         format!("find {of_el9}/glexec/__init__.py\n")
     );
     site.sh("rpm --dbpath /var/lib/rpm -e python3-glexec && test ! -e /usr/lib/python3.9/site-packages/glexec");
@@ -187,8 +187,9 @@ fn the_rpm_package_is_installed_upgraded_and_removed() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/build-rpm");
     let made = Command::new(script).args([&built, &next]).arg("2").output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    let file = std::fs::read_dir(&next).unwrap().next().unwrap().unwrap().path();
-    site.write("/root/next.rpm", std::fs::read(file).unwrap());
+    let mut files = std::fs::read_dir(&next).unwrap().map(|entry| entry.unwrap().path());
+    let is_it = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("glexec-");
+    site.write("/root/next.rpm", std::fs::read(files.find(is_it).unwrap()).unwrap());
     rpm("-U --nodeps /root/next.rpm");
     assert_eq!(rpm("-q --qf '%{VERSION}-%{RELEASE}' glexec"), concat!(env!("CARGO_PKG_VERSION"), "-2"));
     assert_eq!(site.read("/etc/glexec.conf"), include_str!("../site/root/etc/glexec.conf"));
