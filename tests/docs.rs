@@ -19,7 +19,7 @@ fn read(name: &str) -> String {
 /// The table of docs/reference/reasons.md as the catalogue has it.
 fn table() -> String {
     let mut table =
-        String::from("| reason | exit | transient | what it means, and who mends it |\n|---|---|---|---|\n");
+        String::from("| reason | exit | transient | what it means, and who fixes it |\n|---|---|---|---|\n");
     for reason in Reason::ALL {
         let transient = if reason.retry() == Retry::MayHelp { "yes" } else { "" };
         let exit = reason.class().exit_code();

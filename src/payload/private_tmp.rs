@@ -63,7 +63,9 @@ pub fn prepare(when: PrivateTmp, account: &str, caller: &Actor, target: &Actor) 
 fn entry((path, found): (&str, Found), name: &str, account: &str, caller: &Actor, target: &Actor) -> Outcome<Entry> {
     if caller.uid.is_root() || caller.gid.as_raw() == 0 {
         // The payload could leave a setuid program of root's there.
-        return Err(failed("what is root's, or of root's group, is never shown as somebody else's"));
+        return Err(failed(
+            "a directory that belongs to root, or to root's group, is never shown as another account's",
+        ));
     }
     let room = room(account, caller)?;
     let directory = acting_as(caller, || private_dir::own(room.as_fd(), OsStr::new(name))).map_err(broken)?;

@@ -61,7 +61,9 @@ fn check_owner(path: &Path, found: &Found, caller: &Actor) -> Outcome<()> {
     let (own, above) = (found.standing().map_err(barred)?, found.standing_above().map_err(barred)?);
     let refused = |sentence: String| Err(Refusal::new(Reason::SandboxNotYours, sentence));
     if caller.uid.is_root() || caller.gid.as_raw() == 0 {
-        return refused("what is root's, or of root's group, is never shown as somebody else's".into());
+        return refused(
+            "a directory that belongs to root, or to root's group, is never shown as another account's".into(),
+        );
     }
     if own.uid != caller.uid.as_raw() {
         return refused(format!("{shown} does not belong to you"));

@@ -19,7 +19,7 @@ const STEPS: &[(&str, &str)] = &[
     ("ask the user namespace", "ids must mean what they mean to the machine"),
     ("ask the own status", "is it traced, and by whom?"),
     ("ask the own terminal", "a payload must not type into its caller's terminal"),
-    ("ask who traces", "a tracer of root's is an administrator"),
+    ("ask who traces", "a tracer that is root is an administrator"),
     ("ask the working directory", "for relative paths of the caller's, and for the record"),
     (
         "set signal dispositions",
@@ -40,7 +40,7 @@ const STEPS: &[(&str, &str)] = &[
     ),
     (
         "prctl(PR_CAPBSET_DROP)",
-        "nothing executed from here on can have a capability (an epilogue of root's defers it to what is not the monitor)",
+        "nothing executed from here on can have a capability (with an epilogue that runs as root, the processes that are not the monitor do it later)",
     ),
     ("prctl(PR_CAP_AMBIENT)", "the ambient set becomes empty"),
     ("prctl(PR_SET_PDEATHSIG)", "ends with its parent"),
@@ -145,17 +145,17 @@ const STEPS: &[(&str, &str)] = &[
     ("setresgid(root, root, root)", "the monitor: neither caller nor payload may signal it"),
     (
         "setresuid(root, root, root)",
-        "the monitor, and whoever has the log's lock: neither caller nor payload may signal it",
+        "the monitor, and the process that holds the log's lock: neither caller nor payload may signal it",
     ),
     (
         "send",
         "from front to monitor, and from there to the payload: nothing of the caller's is held any more, begin; from monitor to front: how it ended",
     ),
     ("ask what children used", "for the end record"),
-    ("ask where the target proxy lies", "for whoever removes it from outside the job's mount namespace"),
+    ("ask where the target proxy lies", "for the process that removes it from outside the job's mount namespace"),
     ("make /run/glexec", "what calls of this machine share, root's alone"),
     ("make /run/glexec/calls", "what has to be done should a whole call be killed"),
-    ("create a call's remains, which have no name yet", "whoever is killed meanwhile leaves nothing behind"),
+    ("create a call's remains, which have no name yet", "a process that is killed meanwhile leaves nothing behind"),
     ("write a call's remains, which have no name yet", "processes, target proxy, epilogue"),
     ("lock a call's remains, which have no name yet", "as long as the monitor lives it looks after its call"),
     ("link a call's remains", "glexec-admin sweep finds it from here on"),

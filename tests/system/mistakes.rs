@@ -1,5 +1,5 @@
 //! The mistakes that sites make most: the caller's sentence, the log and `glexec-admin check` all name the mistake, and
-//! what mends it. docs/use/troubleshooting.md has them all.
+//! how to fix it. docs/use/troubleshooting.md has them all.
 
 use crate::site::{Site, material_file};
 use glexec_admin::mend;
@@ -300,7 +300,7 @@ fn a_configuration_is_checked_before_it_is_in_place() {
 }
 
 #[test]
-fn sentence_log_and_check_name_every_mistake_and_what_mends_it() {
+fn sentence_log_and_check_name_every_mistake_and_how_to_fix_it() {
     for mistake in MISTAKES {
         let Mistake { name, how, proxy, code, seen } = mistake;
         let site = if *seen == BeforeLog { Site::with_syslog() } else { Site::new() };
@@ -346,7 +346,7 @@ fn what_check_cannot_find_out_is_no_warning_for_monitoring() {
     site.admin(["log", "--nonsense"]).exits(1);
 }
 
-/// What calls do not say, or say in other words: each with what `check` says of it, and what mends it.
+/// What calls do not say, or say in other words: each with what `check` says of it, and how to fix it.
 #[test]
 fn check_names_what_calls_alone_do_not_explain() {
     let tmpfs = |dir: &str, size: &str| format!("mount -t tmpfs -o mode=755,size={size} tmpfs {dir}");
@@ -358,13 +358,13 @@ fn check_names_what_calls_alone_do_not_explain() {
             tmpfs("/var/log/glexec", "4k") + "; head -c 4096 /dev/zero > /var/log/glexec/glexec.log",
             2,
             "its file system is full (audit.unavailable)",
-            "mend log_file",
+            "fix log_file",
         ),
         (
             tmpfs("/var/log/glexec", "1m") + "; mount -o remount,ro /var/log/glexec",
             2,
             "its file system is read-only (audit.unavailable)",
-            "mend log_file",
+            "fix log_file",
         ),
         (
             list("\"pilto\", \"pilot\", \"%nogruop\""),
@@ -507,7 +507,7 @@ fn the_page_has_every_mistake_and_its_mend() {
         let row = format!("| {name} | `{code}` | {} |\n", mend::mend(Reason::from_code(code).unwrap()));
         assert!(page.contains(&row), "docs/use/troubleshooting.md lacks: {row}");
     }
-    // And nothing is mended twice, or for a reason that needs no mend.
+    // And nothing is fixed twice, or for a reason that needs no mend.
     let reasons: BTreeSet<&str> = mend::MENDS.iter().map(|(reason, _)| reason.code()).collect();
     assert_eq!(reasons.len(), mend::MENDS.len());
 }

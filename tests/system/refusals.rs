@@ -292,7 +292,7 @@ const TRUST: Table = &[
 ];
 
 #[test]
-fn trust_that_the_site_has_to_mend() {
+fn trust_that_the_site_has_to_fix() {
     each_is_refused(TRUST, Site::new);
 }
 

@@ -826,7 +826,7 @@ pub fn what_others_can_write_is_not_trusted() {
         case(verdict(&site, &good), "trust.insecure-permissions", format!("others can write HASH.{suffix}"));
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
     }
-    case(verdict(&site, &good), FULL, "after the permissions are mended");
+    case(verdict(&site, &good), FULL, "after the permissions are fixed");
 }
 
 pub fn a_ca_may_have_quotes_in_its_name() {

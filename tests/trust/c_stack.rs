@@ -901,7 +901,7 @@ const DIFFERENCES: &[Difference] = &[
                     "a revoked server",
                     "a server outside its CA's policy",
                     "a CA for mail and code only",
-                    "what the site has to mend is its own class",
+                    "what the site has to fix is its own class",
                     "and is not ignored",
                 ],
             ),

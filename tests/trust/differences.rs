@@ -500,7 +500,7 @@ const DIFFERENCES: &[Difference] = &[
     },
     Difference {
         group: "a_voms_server_needs_its_chain_in_an_lsc_file_of_the_vo",
-        cases: &["what the site has to mend is its own class"],
+        cases: &["what the site has to fix is its own class"],
         why: "it is not asked about the VOMS server, whose CA has no CRL",
         varies: false,
     },

@@ -387,7 +387,7 @@ pub fn a_voms_server_needs_its_chain_in_an_lsc_file_of_the_vo() {
     site.policy(&w.sub, "/DC=org/DC=other/*");
     case(verdict(&site, &carried(&below_sub, &[])), "voms.ac-untrusted", "a server outside its CA's policy");
     site.ca(&w.sub, &[]).remove(&format!("{}.r0", hash(&w.sub.der)));
-    case(verdict(&site, &carried(&below_sub, &[])), "trust.crl-missing", "what the site has to mend is its own class");
+    case(verdict(&site, &carried(&below_sub, &[])), "trust.crl-missing", "what the site has to fix is its own class");
     case(
         verdict_with(&site, &carried(&below_sub, &[]), |c| c.bad_ac = BadAc::Ignore),
         "trust.crl-missing",

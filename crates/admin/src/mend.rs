@@ -2,7 +2,7 @@
 
 use glexec_core::reason::Reason;
 
-/// The reasons that a site meets when something is not set up rightly, and what mends them.
+/// The reasons that a site meets when something is not set up rightly, and how to fix them.
 pub const MENDS: &[(Reason, &str)] = &[
     (Reason::SelfNotSetuid, "chown root:root and chmod 4711 the program, on a file system without nosuid"),
     (
@@ -88,7 +88,7 @@ pub const MENDS: &[(Reason, &str)] = &[
     (Reason::AccountLookup, "look at the name service: getent passwd ACCOUNT"),
     (
         Reason::AuditUnavailable,
-        "start the syslog daemon (or journald), or set log_destination; mend log_file and the directories above it",
+        "start the syslog daemon (or journald), or set log_destination; fix log_file and the directories above it",
     ),
 ];
 

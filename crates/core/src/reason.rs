@@ -5,12 +5,12 @@
 
 use std::fmt;
 
-/// Who has to mend it; the numbers are the exit codes that pilot frameworks know.
+/// Who has to fix it; the numbers are the exit codes that pilot frameworks know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// 201: the caller gave something wrong.
     Client,
-    /// 202: the site has to mend it.
+    /// 202: the site has to fix it.
     System,
     /// 203: policy or trust says no.
     Authorization,
@@ -29,7 +29,7 @@ impl Class {
         }
     }
 
-    /// Who mends it, as one word, for the report.
+    /// Who fixes it, as one word, for the report.
     pub fn name(self) -> &'static str {
         match self {
             Class::Client | Class::Exec => "client",
@@ -79,7 +79,7 @@ macro_rules! catalogue {
                 match self { $( Reason::$variant => Retry::$retry, )* }
             }
 
-            /// What it means and who mends it how: one sentence of the documentation.
+            /// What it means and who fixes it how: one sentence of the documentation.
             pub fn meaning(self) -> &'static str {
                 match self { $( Reason::$variant => $meaning, )* }
             }
@@ -89,13 +89,13 @@ macro_rules! catalogue {
 
 catalogue! {
     InvocationUsage          "invocation.usage"           Client Useless "The command line has an option that glexec does not know; see glexec --help.";
-    InvocationEmptyArgv      "invocation.empty-argv"      Client Useless "The program was started without even an argument zero.";
+    InvocationEmptyArgv      "invocation.empty-argv"      Client Useless "The program was started without any argument, not even its own name (argv[0]).";
     InvocationMode           "invocation.mode"            Client Useless "GLEXEC_MODE is neither lcmaps_get_account nor lcmaps_verify_account.";
     InvocationReportFd       "invocation.report-fd"       Client Useless "GLEXEC_REPORT_FD does not name an open file descriptor of 3 or above.";
 
     SelfNotSetuid            "self.not-setuid"            System Useless "glexec does not run with effective user root: not installed setuid root, on a nosuid mount, or traced by its caller.";
     SelfNoNewPrivs           "self.no-new-privs"          System Useless "The caller runs under no_new_privs (a container or a security profile), which forbids every identity switch.";
-    SelfUserNamespace        "self.user-namespace"        System Useless "glexec runs in a user namespace, where root is not root.";
+    SelfUserNamespace        "self.user-namespace"        System Useless "glexec runs in a user namespace, where even root cannot change to another account.";
     SelfTraced               "self.traced"                System Useless "A process that does not belong to root traces glexec.";
     SelfStartup              "self.start-up"              System Useless "A step of hardening the process failed; the log says which.";
 
@@ -197,7 +197,7 @@ catalogue! {
     TrustPolicyMalformed     "trust.signing-policy-malformed" System Useless "The signing policy of a CA cannot be understood.";
 
     VerifierVersion          "verifier.version"           System MayHelp "The verifier is of another version than glexec: an update is under way, or was interrupted.";
-    VerifierFailed           "verifier.failed"            System Useless "The verifier process died, took too long or answered nonsense.";
+    VerifierFailed           "verifier.failed"            System Useless "The verifier process died, took too long or gave an answer that makes no sense.";
 
     AgentUnavailable         "agent.unavailable"          System MayHelp "The site requires glexec-agent ([agent] use) and it does not answer; the log says why.";
 
@@ -207,7 +207,7 @@ catalogue! {
     LcasTimeslots            "lcas.timeslots"             Authorization Useless "Nobody may run here at this time of day, week or year.";
     LcasCheckExecutable      "lcas.check-executable"      Authorization Useless "The command is not one of those that may be run here.";
     LcasExecDenied           "lcas.exec-denied"           Authorization Useless "A plug-in of the site's own refuses this call; the log has its message.";
-    LcasExecFailed           "lcas.exec-failed"           System MayHelp "A plug-in of the site's own (LCAS exec) took too long, crashed or answered nonsense.";
+    LcasExecFailed           "lcas.exec-failed"           System MayHelp "A plug-in of the site's own (LCAS exec) took too long, crashed or gave an answer that makes no sense.";
     LcasFileMissing          "lcas.file-missing"          System Useless "A file that an LCAS plug-in needs is missing or cannot be read.";
     LcasFileMalformed        "lcas.file-malformed"        System Useless "A file that an LCAS plug-in needs cannot be understood; the log has the line.";
     LcasFileInsecure         "lcas.insecure-permissions"  System Useless "A file that an LCAS plug-in needs can be written by somebody else than root.";
@@ -219,14 +219,14 @@ catalogue! {
     LcmapsLeaseName          "lcmaps.lease-name"          Authorization Useless "The name of the lease would be ambiguous or too long.";
     LcmapsBanned             "lcmaps.banned"              Authorization Useless "A ban_dn or ban_fqan plug-in of the site's mapping policy bans the user or a VOMS attribute.";
     LcmapsExecDenied         "lcmaps.exec-denied"         Authorization Useless "A mapping plug-in of the site's own has no account for this user; the log has its message.";
-    LcmapsExecFailed         "lcmaps.exec-failed"         System MayHelp "A mapping plug-in of the site's own (LCMAPS exec) took too long, crashed or answered nonsense.";
+    LcmapsExecFailed         "lcmaps.exec-failed"         System MayHelp "A mapping plug-in of the site's own (LCMAPS exec) took too long, crashed or gave an answer that makes no sense.";
     LcmapsFileMissing        "lcmaps.file-missing"        System Useless "A map file or the gridmapdir is missing or cannot be read.";
     LcmapsFileMalformed      "lcmaps.file-malformed"      System Useless "A ban file of the mapping policy cannot be understood; the log has the line.";
     LcmapsFileInsecure       "lcmaps.insecure-permissions" System Useless "A map file or the gridmapdir can be written by somebody it must not be.";
     LcmapsNoGroup            "lcmaps.no-primary-group"    Authorization Useless "The site's mapping policy gives this user an account but no primary group (groupmapfile).";
     LcmapsGridmapdir         "lcmaps.gridmapdir-failed"   System Useless "The gridmapdir cannot be written: a read-only or full file system, or no permission.";
 
-    SiteDenied               "site.denied"                Authorization Useless "The site's mapping service lets this user not run here: banned, or refused by the site's policy; the log has the service's reason.";
+    SiteDenied               "site.denied"                Authorization Useless "The site's mapping service does not let this user run here: banned, or refused by the site's policy; the log has the service's reason.";
     SiteUnavailable          "site.unavailable"           System MayHelp "The site's mapping service cannot be asked, or cannot reach what it keeps (its database, its ban list).";
 
     AccountUnknown           "account.unknown"            Authorization Useless "The mapped account does not exist on this machine.";
@@ -253,7 +253,7 @@ catalogue! {
     SandboxForbidden         "sandbox.forbidden"          Authorization Useless "The site does not allow --sandbox ([isolation] sandbox = false).";
 
     AuditUnavailable         "audit.unavailable"          System MayHelp "The audit record cannot be written (audit_required).";
-    CgroupUnusable           "cgroup.unusable"            System Useless "The cgroup that the site names for payloads does not exist, is no cgroup v2 of root's, or the system refused to make one of the call's own in it; nothing was run.";
+    CgroupUnusable           "cgroup.unusable"            System Useless "The cgroup that the site names for payloads does not exist, is not a cgroup v2 that belongs to root, or the system refused to make one of the call's own in it; nothing was run.";
     PrologueUnusable         "prologue.unusable"          System Useless "The site's prologue is missing, not executable, or can be written by somebody else than root; nothing was run.";
     PrologueFailed           "prologue.failed"            System Useless "The site's prologue failed, took too long, or printed what glexec does not take; the log says what. Nothing was run.";
     WrapperUnusable          "wrapper.unusable"           System Useless "The site's wrapper of payloads is missing, can be written by somebody else than root, or the account may not execute it; nothing was run.";

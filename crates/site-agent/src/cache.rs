@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 /// Most answers that are kept: far more than a node has users.
 const MAX_ENTRIES: usize = 10_000;
-/// How long a refusal counts at most: what the site mends counts soon.
+/// How long a refusal counts at most: what the site fixes counts soon.
 const DENIED: Duration = Duration::from_secs(30);
 
 /// What came of a question.

@@ -130,7 +130,7 @@ fn metrics(shared: &Shared) -> String {
         (
             "glexec_site_turned_away_total",
             "counter",
-            "Requests of whoever may not ask.",
+            "Requests from hosts that may not ask.",
             figures.turned_away.load(Ordering::Relaxed),
         ),
         (

@@ -11,7 +11,7 @@
 //!    certificate is missing). A forged certificate is called forged and never expired;
 //! 4. validity, leaf first: a genuine but expired proxy hears that it is expired (201);
 //! 5. the site's rules on proxies: limited, lifetime (203);
-//! 6. signing policies, then CRLs, from the user's CA up to the anchor (203, and 202 for what the site has to mend);
+//! 6. signing policies, then CRLs, from the user's CA up to the anchor (203, and 202 for what the site has to fix);
 //! 7. VOMS attributes, in the same order: parsed, whose, by whom, trusted, valid, in scope.
 //!
 //! The pilot's proxy may be limited or not as it likes, because `limited_proxy` is about what runs.

@@ -47,7 +47,7 @@ fn gives_201_for_a_proxy_that_others_may_read_or_that_belongs_to_others() {
 }
 
 #[test]
-fn gives_202_for_what_the_site_must_mend() {
+fn gives_202_for_what_the_site_must_fix() {
     in_both_modes(|site| {
         site.sh("mv /etc/lcas/ban_users.db /root/");
         alice(site).glexec(["id"]).refused(202, "lcas.file-missing");

@@ -253,7 +253,7 @@ fn condor_reads_how_the_job_died_in_the_wait_status() {
 }
 
 #[test]
-fn condor_tries_again_what_the_site_mends_meanwhile() {
+fn condor_tries_again_what_the_site_fixes_meanwhile() {
     in_both_modes(|site| {
         let starter = Starter::new(site);
         site.sh("mv /etc/lcas/ban_users.db /root/");

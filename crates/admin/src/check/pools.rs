@@ -90,7 +90,7 @@ fn shared(of: Of, pools: Vec<&Pools>, named: &BTreeSet<String>) -> Vec<Finding> 
     let several = by_id.into_iter().filter(|(_, names)| names.len() > 1);
     let finding = |(id, names): (u32, BTreeSet<String>)| {
         let names: Vec<String> = names.into_iter().collect();
-        let says = format!("they have one id, {id}: whoever gets one of them can do what the others can");
+        let says = format!("they have one id, {id}: a user who gets one of them can do what the others can");
         let mend = "give each an id of its own, and its files to it, before anybody gets them";
         Finding::bad(State::Critical, format!("pool {}s {}", of.one(), names.join(", ")), says, mend)
     };
@@ -146,7 +146,7 @@ fn links_of_others(subject: &str, path: &Path) -> Option<Finding> {
     let others_write = mode & GROUP_WRITES != 0 || !owner.is_root();
     let unprotected = plain::read_text(Path::new(PROTECTED_HARDLINKS), 16).is_ok_and(|text| text.trim() == "0");
     (others_write && unprotected).then(|| {
-        let says = "who may write it can have root overwrite files of root's: fs.protected_hardlinks is 0";
+        let says = "who may write it can make root overwrite root's files: fs.protected_hardlinks is 0";
         let mend = "sysctl -w fs.protected_hardlinks=1, or chown root and chmod g-w the directory";
         Finding::bad(State::Warning, subject.to_owned(), says, mend)
     })

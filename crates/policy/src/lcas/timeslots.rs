@@ -4,7 +4,7 @@
 //! `n-m` or `n-` (to the end). The time of day runs from the first hour and minute to the last, the date from the first
 //! day to the last, both ends included; times of day and days of the week may wrap (`22-6`, `5-1`). `#` starts a comment.
 //! One slot must have the present time. The clock is the site's: the zone of /etc/localtime, UTC where there is none. A
-//! malformed line refuses: a short file that decides for everybody is better mended than guessed at.
+//! malformed line refuses: a short file that decides for everybody is better fixed than guessed at.
 
 use super::context::{Context, malformed};
 use crate::files::map_file::BYTE_ORDER_MARK;

@@ -1,7 +1,7 @@
 //! Running a policy, as a state machine that cannot loop.
 //!
 //! What a failed plug-in had gathered is dropped: the next one starts from what was known before it. A refusal that only
-//! the site can mend (a missing file, an account database that does not answer) ends the policy at once, whatever the
+//! the site can fix (a missing file, an account database that does not answer) ends the policy at once, whatever the
 //! rules say: an alternative is for people whom a plug-in has no mapping for, not for days when a file is missing.
 
 use glexec_config::lcmaps::policy::{Policy, Step};

@@ -87,7 +87,7 @@ pub fn unreadable(what: &str, error: &FileError) -> Refusal {
         }
         _ => "",
     };
-    Refusal::new(reason, format!("{what} cannot be used: the site has to mend it")).detail(format!("{error}{hint}"))
+    Refusal::new(reason, format!("{what} cannot be used: the site has to fix it")).detail(format!("{error}{hint}"))
 }
 
 /// `HASH.N`, a CA's certificate.
@@ -160,7 +160,7 @@ pub fn look_alike(trust: &Trust, subject: &Name) -> Option<Name> {
 fn with_hash(trust: &Trust, subject: &Name) -> Outcome<Vec<Certificate>> {
     let what = format!("the certificate of the CA {}", subject.text());
     let malformed = |why: String| {
-        let text = format!("a file for {what} is not a certificate that glexec accepts: the site has to mend it");
+        let text = format!("a file for {what} is not a certificate that glexec accepts: the site has to fix it");
         Refusal::new(Reason::TrustCaMalformed, text).detail(why)
     };
     let (mut found, directory) = (Vec::new(), &trust.cas);

@@ -43,7 +43,7 @@ pub fn check(context: &Context, ca: &Link, above: &[Link], issued: &Link) -> Out
         (true, _) => format!("the signing policy of the CA {issuer} does not name this CA"),
         (false, _) => format!("the site has no signing policy of the CA {issuer}"),
     };
-    Err(Refusal::new(Reason::TrustPolicyMissing, format!("{text}: the site has to mend it")))
+    Err(Refusal::new(Reason::TrustPolicyMissing, format!("{text}: the site has to fix it")))
 }
 
 /// What the files of one CA say about a name that a CA certified, itself or one below it; `None` where it has no files.
@@ -62,7 +62,7 @@ fn judge_by(context: &Context, owner: &Link, ca: &Link, issued: &Link) -> Outcom
                 _ => judge(text, issuer, subject),
             });
         let verdict = judged.map_err(|why| {
-            let text = format!("{what} cannot be understood: the site has to mend it");
+            let text = format!("{what} cannot be understood: the site has to fix it");
             Refusal::new(Reason::TrustPolicyMalformed, text).detail(why)
         })?;
         match verdict {

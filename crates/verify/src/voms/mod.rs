@@ -37,7 +37,7 @@ const MAX_LSC_FILES: usize = 64;
 const PURPOSES: &[ObjectIdentifier] = &[oid::SERVER_AUTH, oid::CLIENT_AUTH];
 
 /// The FQANs that a chain proves, in the order of the AC. An AC that is not valid refuses or is dropped (`bad_ac`);
-/// what the site has to mend always refuses, so that a missing CRL does not quietly change who somebody is.
+/// what the site has to fix always refuses, so that a missing CRL does not quietly change who somebody is.
 pub fn attributes(context: &Context, chain: &Chain) -> Outcome<Vec<Fqan>> {
     let mut carriers = chain.proxies.iter().filter_map(|(link, _)| {
         link.certificate.extension(oid::VOMS).map(|extension| (link, extension.value.as_slice()))
@@ -131,7 +131,7 @@ fn check_server(context: &Context, ac: &Ac) -> Outcome<()> {
         Err(Fault::Malformed(what)) => return Err(untrusted(ac, what)),
         Err(Fault::WeakKey(what) | Fault::WeakDigest(what)) => return Err(untrusted(ac, what)),
     }
-    // What is wrong with the server's chain is the site's to mend or a matter of trust, never the user's certificate.
+    // What is wrong with the server's chain is the site's to fix or a matter of trust, never the user's certificate.
     let as_server = |refusal: Refusal| match refusal.reason().class() {
         Class::System => refusal,
         _ => untrusted(ac, refusal.sentence()),
@@ -198,7 +198,7 @@ fn check_lsc(context: &Context, ac: &Ac, names: &[&str], embedded: usize) -> Out
     }
     match broken {
         Some(why) => {
-            let text = format!("{what} has an .lsc file that cannot be understood: the site has to mend it");
+            let text = format!("{what} has an .lsc file that cannot be understood: the site has to fix it");
             Err(Refusal::new(Reason::VomsLsc, text).detail(why))
         }
         None => Err(untrusted(ac, "no .lsc file of the VO has this chain of names").detail(names.join(" < "))),

@@ -90,7 +90,7 @@ fn name(ca: &Link) -> &str {
 
 /// A refusal for what is wrong with these lists of a CA; the log has the names of their files.
 fn invalid(ca: &Link, crls: &[&Named], why: &impl Display) -> Refusal {
-    let text = format!("the site's CRL of the CA {} cannot be used: the site has to mend it", name(ca));
+    let text = format!("the site's CRL of the CA {} cannot be used: the site has to fix it", name(ca));
     Refusal::new(Reason::TrustCrlInvalid, text).detail(format!("{}: {why}", files(crls)))
 }
 
@@ -119,7 +119,7 @@ fn check_current(context: &Context, ca: &Link, crls: &[&Named]) -> Outcome<()> {
 fn load(context: &Context, ca: &Certificate, serials: &[Vec<u8>]) -> Outcome<Vec<Looked>> {
     let what = format!("the CRL of the CA {}", ca.subject.text());
     let refuse = |why: String| {
-        let text = format!("{what} cannot be used: the site has to mend it");
+        let text = format!("{what} cannot be used: the site has to fix it");
         Refusal::new(Reason::TrustCrlInvalid, text).detail(why)
     };
     let mut ours: Vec<Looked> = Vec::new();
