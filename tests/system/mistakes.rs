@@ -394,7 +394,7 @@ fn check_names_what_calls_alone_do_not_explain() {
         (
             "u=$(id -u tvo001); sed -i \"s/^\\(tprd002:[^:]*:\\)[0-9]*/\\1$u/\" /etc/passwd".to_owned(),
             2,
-            "whoever gets one of them can do what the others can",
+            "a user who gets one of them can do what the others can",
             "give each an id of its own",
         ),
         (
