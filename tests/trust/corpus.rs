@@ -221,7 +221,7 @@ groups! {
 const PREFACE: &str = "# The corpus
 
 What the verifier says about friendly and hostile credentials: every case of `tests/trust/`, generated. The outcome is
-the reason code of the refusal ([reasons.md](reasons.md)), or the identity: the subject, the kind of credential, and the
+the reason code of the refusal ([reasons.md](../reference/reasons.md)), or the identity: the subject, the kind of credential, and the
 FQANs. To bring this file up to date: `WRITE_DOCS=1 cargo test --test trust`.
 ";
 
