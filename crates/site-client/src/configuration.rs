@@ -84,6 +84,12 @@ pub enum Engine {
     Postgresql {
         /// Hosts, database and user, as libpq writes them.
         connect: String,
+        /// The CA of the servers' certificates; with it every connection is encrypted, and to a server of that name.
+        ca: Option<AbsolutePath>,
+        /// The service's own certificate for the database.
+        certificate: Option<AbsolutePath>,
+        /// Its key.
+        key: Option<AbsolutePath>,
     },
 }
 
@@ -194,6 +200,12 @@ fn check(file: File) -> Result<SiteService, ConfigError> {
     };
     if let Some(plugin) = lcmaps.plugins.values().find(asks_node) {
         return Err(elsewhere(plugin.name()));
+    }
+    if let Engine::Postgresql { ca, certificate, key, .. } = file.engine.get_ref() {
+        let span = Some(file.engine.span());
+        if certificate.is_some() != key.is_some() || (certificate.is_some() && ca.is_none()) {
+            return Err(ConfigError::invalid("[engine] certificate and key stand together, and with a ca", span));
+        }
     }
     if file.node.is_empty() {
         return Err(ConfigError::invalid("no [[node]] says who may ask", None));

@@ -3,6 +3,7 @@
 use crate::p521::P521;
 use crate::peer::Rules;
 use glexec_verify::x509::certificate::Certificate;
+use rustls::client::WantsClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature_with_raw_key};
 use rustls::pki_types::pem::PemObject;
@@ -11,8 +12,8 @@ use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::version::{TLS12, TLS13};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, OtherError, ServerConfig,
-    SignatureScheme, SupportedProtocolVersion,
+    CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, DistinguishedName, Error, OtherError,
+    ServerConfig, SignatureScheme, SupportedProtocolVersion,
 };
 use std::sync::Arc;
 
@@ -45,6 +46,11 @@ impl Own {
             true => Err(Unusable::Certificates("it has no block".to_owned())),
             false => Ok(Own { certificates, key }),
         }
+    }
+
+    /// The settings of a client that shows it.
+    pub fn shown_by(self, builder: ConfigBuilder<ClientConfig, WantsClientCert>) -> Result<ClientConfig, Unusable> {
+        Ok(builder.with_client_auth_cert(self.certificates, self.key)?)
     }
 
     /// The certificate itself, in DER.

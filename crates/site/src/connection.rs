@@ -9,7 +9,7 @@ use crate::xacml;
 use crate::xml::MAX_DOCUMENT;
 use bytes::Bytes;
 use glexec_core::reason::{Outcome, Reason, Refusal, Retry};
-use glexec_site_client::accounts::{self, ACCOUNTS};
+use glexec_site_client::accounts::{self, ACCOUNTS, END};
 use glexec_site_client::bans::{BANS, Change, List};
 use glexec_site_client::configuration::SiteService;
 use glexec_site_client::peer::Peer;
@@ -161,6 +161,7 @@ impl Connection {
                 self.with_engine(move |engine| engine.accounts(&after)).await
             }
             (&Method::POST, ACCOUNTS, Role { operator: Some(who), .. }) => self.import(who, request).await,
+            (&Method::POST, END, Role { operator: Some(who), .. }) => self.end(who, request).await,
             _ => reply(StatusCode::NOT_FOUND, "there is nothing like this here for you\n"),
         }
     }
@@ -287,6 +288,25 @@ impl Connection {
             let new = engine.import(&accounts)?;
             Record::new("import").with("operator", &who).with("new", &new.to_string()).write();
             Ok(new)
+        })
+        .await
+    }
+
+    async fn end(&self, who: String, request: Request<Incoming>) -> Reply {
+        let body = match body(request, MAX_QUESTION).await {
+            Ok(body) => body,
+            Err(reply) => return reply,
+        };
+        let end = match accounts::read_end(&body) {
+            Ok(end) => end,
+            Err(why) => return reply(StatusCode::BAD_REQUEST, format!("{why}\n")),
+        };
+        self.with_engine(move |engine| {
+            let ended = engine.end(&end)?;
+            for account in &ended {
+                Record::new("release").with("operator", &who).with("account", account).write();
+            }
+            Ok(ended)
         })
         .await
     }

@@ -1,6 +1,6 @@
 //! Starting: everything that needs root is read, then it is given up, then the first connection is taken.
 
-use crate::engine::{Engine, unavailable};
+use crate::engine::{Engine, Files, unavailable};
 use crate::figures::Figures;
 use crate::record::Record;
 use crate::server::{Form, MAX_TURNS, follow, serve};
@@ -91,7 +91,8 @@ fn migrate(path: &Path) -> Result<(), String> {
     let site = load(path)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string())?;
-    Engine::start(&site.engine, runtime.handle().clone())?.prepare().map_err(|refusal| refusal.for_log())
+    let files = Files::read(&site.engine, trusted)?;
+    Engine::start(&site.engine, files, runtime.handle().clone())?.prepare().map_err(|refusal| refusal.for_log())
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, String> {
@@ -111,12 +112,13 @@ fn run(path: &Path) -> Result<(), String> {
     let (ours, theirs) = (tls(Speaks::Tls13)?, tls(Speaks::Tls12)?);
     let (listener, status) = (listen(site.listen)?, listen(site.status)?);
     let xacml = site.xacml.as_ref().map(|xacml| listen(xacml.listen)).transpose()?;
+    let files = Files::read(&site.engine, trusted)?;
     give_up_root(&site)?;
 
     // From here on there are threads, and nothing changes who they are.
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string())?;
-    let engine = Engine::start(&site.engine, runtime.handle().clone())?;
+    let engine = Engine::start(&site.engine, files, runtime.handle().clone())?;
     let bans = watch::Sender::new(Err(unavailable("it was not asked yet")));
     let (turns, figures) = (Arc::new(Semaphore::new(MAX_TURNS)), Figures::default());
     let shared = Arc::new(Shared { site, engine, rules, own, turns, figures, bans });

@@ -47,7 +47,9 @@ impl Shared {
         self.bans.send_if_modified(|known| {
             let is_news = match (&*known, &read) {
                 (Ok(known), Ok(read)) => known.version != read.version,
-                (known, read) => known.is_ok() != read.is_ok(),
+                // Another reason is news as well: the first may have passed.
+                (Err(known), Err(read)) => known != read,
+                _ => true,
             };
             if is_news {
                 if let Err(refusal) = &read {

@@ -19,15 +19,19 @@ pub struct Holder {
 /// The holder and the groups of a lease. The exact name is known where glexec made the lease; what the C library wrote has
 /// lost upper case.
 pub fn of(lease: &Lease) -> Holder {
-    let name = lease.name.to_string_lossy();
+    named(&lease.name.to_string_lossy(), lease.holder.clone(), lease.since)
+}
+
+/// The same of a lease's name, with the holder and the time that its record names.
+pub fn named(name: &str, exact: Option<String>, since: Option<i64>) -> Holder {
     let mut parts = name.split(':');
     let decoded = percent_decode_str(parts.next().unwrap_or_default()).decode_utf8_lossy().into_owned();
     // A record of an earlier lease of the account says nothing of this one.
-    let exact = lease.holder.clone().filter(|holder| match is_of_token(holder) {
+    let exact = exact.filter(|holder| match is_of_token(holder) {
         true => *holder == decoded || decoded.starts_with("token:"),
         false => as_printed(holder).eq_ignore_ascii_case(&as_printed(&decoded)),
     });
-    let since = lease.since.filter(|_| exact.is_some());
+    let since = since.filter(|_| exact.is_some());
     let mut groups: Vec<String> = Vec::new();
     // The primary group is among the others again.
     for group in parts.filter(|&group| !group.is_empty()) {
@@ -42,10 +46,13 @@ pub fn of(lease: &Lease) -> Holder {
 /// case; but those of tokens' users have one spelling.
 pub fn is(account: &PoolAccount, which: &str) -> bool {
     let Standing::Leased(lease) = &account.standing else { return false };
-    let holder = of(lease).name;
-    account.name == which
-        || match is_of_token(which) {
-            true => holder == which,
-            false => which.starts_with('/') && as_printed(&holder).eq_ignore_ascii_case(&as_printed(which)),
-        }
+    account.name == which || is_meant(&of(lease).name, which)
+}
+
+/// Whether the name of a holder is meant.
+pub fn is_meant(holder: &str, which: &str) -> bool {
+    match is_of_token(which) {
+        true => holder == which,
+        false => which.starts_with('/') && as_printed(holder).eq_ignore_ascii_case(&as_printed(which)),
+    }
 }

@@ -1,5 +1,6 @@
 //! `glexec-admin leases`: who has which pool account, and taking accounts back.
 
+mod at_service;
 mod holder;
 pub(crate) mod moving;
 mod row;
@@ -22,7 +23,7 @@ use take_back::{Taken, Unused};
 
 /// How long a call may take from finding its lease to its payload: it waits for locks of files, and for the log.
 const GRACE: &str = "15";
-const DAY: u64 = 86400;
+pub(crate) const DAY: u64 = 86400;
 
 /// The command line.
 pub fn definition() -> Command {
@@ -40,6 +41,12 @@ pub fn definition() -> Command {
         .value_parser(value_parser!(u64))
         .default_value(GRACE)
         .help("How long to wait for calls that have just found the lease");
+    let rest = Arg::new("rest")
+        .long("rest")
+        .value_name("DAYS")
+        .value_parser(days)
+        .default_value("8d")
+        .help("At a service with a database: how long nobody else gets the account; longer than the longest job");
     let json = Arg::new("json").long("json").action(ArgAction::SetTrue).help("Prints JSON");
     Command::new("leases")
         .about("Shows who has which pool account, and takes accounts back.")
@@ -66,7 +73,7 @@ pub fn definition() -> Command {
                         .required(true)
                         .help("The account, or the holder's distinguished name"),
                 )
-                .args([yes.clone(), grace.clone(), json.clone()]),
+                .args([yes.clone(), grace.clone(), rest.clone(), json.clone()]),
         )
         .subcommand(
             Command::new("expire")
@@ -79,10 +86,11 @@ pub fn definition() -> Command {
                         .value_parser(days)
                         .help("For how many days, as 30d"),
                 )
-                .args([yes, grace, json]),
+                .args([yes, grace, rest, json]),
         )
         .after_help(
-            "Taking an account back is safe while glexec and services with the C library lease there. Its files stay: \
+            "On a host of the site's service that has a database, and with --server, list, release and expire are about the service's \
+             leases. Taking an account back is safe while glexec and services with the C library lease there. Its files stay: \
              clean the home directory before somebody else gets it. Exit code: 0 done, 1 not all could be done.",
         )
 }
@@ -103,10 +111,16 @@ pub(super) fn run(matches: &ArgMatches, look: Look) -> Result<Said, String> {
         Some(("export", matches)) => return moving::export(matches),
         _ => {}
     }
+    if let Some((command, own)) = matches.subcommand().filter(|_| at_service::is_meant(matches)) {
+        return at_service::run(command, own, look);
+    }
     let told = |refusal: glexec_core::reason::Refusal| refusal.for_log();
     let directory = match matches.get_one::<PathBuf>("gridmapdir") {
         Some(directory) => directory.clone(),
-        None => only_one(&loaded(Path::new(configuration::CONFIG_FILE))?)?,
+        None => match at_service::directory()? {
+            Some(directory) => directory,
+            None => only_one(&loaded(Path::new(configuration::CONFIG_FILE))?)?,
+        },
     };
     let accounts = View::open(&directory).and_then(|view| view.accounts()).map_err(told)?;
     let Some((command, matches)) = matches.subcommand() else { return Err("no command".to_owned()) };

@@ -8,23 +8,42 @@ use glexec_sys::dir::{Directory, Writers};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-const ACCOUNTS: &str = "/v1/accounts";
+pub(super) const ACCOUNTS: &str = "/v1/accounts";
 /// How many accounts one request brings: those with the longest names stay below what the service takes.
 const AT_ONCE: usize = 250;
 
 /// An account as the service has it.
 #[derive(Serialize, Deserialize)]
-struct Account {
-    account: String,
-    lease: Option<Lease>,
+pub(super) struct Account {
+    pub(super) account: String,
+    pub(super) lease: Option<Lease>,
 }
 
+/// A lease as the service has it.
 #[derive(Serialize, Deserialize)]
-struct Lease {
-    name: String,
-    holder: String,
-    since: i64,
-    used: i64,
+pub(super) struct Lease {
+    pub(super) name: String,
+    pub(super) holder: String,
+    pub(super) since: i64,
+    pub(super) used: i64,
+    /// When it ends, unless its holder comes before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) ends: Option<i64>,
+}
+
+/// All accounts that the service has, in the order of their names.
+pub(super) fn all(matches: &ArgMatches) -> Result<Vec<Account>, String> {
+    let mut all: Vec<Account> = Vec::new();
+    loop {
+        let after = all.last().map(|last| last.account.as_str()).unwrap_or_default();
+        let answer = service::ask(matches, "get", &format!("{ACCOUNTS}?after={after}"), b"")?;
+        let accounts: Vec<Account> =
+            serde_json::from_slice(&answer).map_err(|error| format!("the service's answer: {error}"))?;
+        if accounts.is_empty() {
+            return Ok(all);
+        }
+        all.extend(accounts);
+    }
 }
 
 fn directory(matches: &ArgMatches) -> Result<&Path, String> {
@@ -39,7 +58,7 @@ fn account(account: PoolAccount) -> Result<Account, String> {
             let text =
                 lease.name.into_string().map_err(|_| format!("the lease of {name} has a name that is no text"))?;
             let holder = lease.holder.unwrap_or_default();
-            Some(Lease { name: text, holder, since: lease.since.unwrap_or(lease.used), used: lease.used })
+            Some(Lease { name: text, holder, since: lease.since.unwrap_or(lease.used), used: lease.used, ends: None })
         }
         Standing::Changing => {
             return Err(format!("{name} is just being changed: stop what leases there, and try again"));
@@ -88,18 +107,14 @@ pub(crate) fn export(matches: &ArgMatches) -> Result<Said, String> {
     if !target.names().map_err(|error| error.to_string())?.is_empty() {
         return Err(format!("{} is not empty", path.display()));
     }
-    let (mut after, mut number, mut leased) = (String::new(), 0_usize, 0_usize);
-    loop {
-        let answer = service::ask(matches, "get", &format!("{ACCOUNTS}?after={after}"), b"")?;
-        let accounts: Vec<Account> =
-            serde_json::from_slice(&answer).map_err(|error| format!("the service's answer: {error}"))?;
-        let Some(last) = accounts.last() else { break };
-        after = last.account.clone();
-        for account in &accounts {
-            write(&target, account).map_err(|errno| format!("{}: {errno}", path.join(&account.account).display()))?;
-            number = number.saturating_add(1);
-            leased = leased.saturating_add(usize::from(account.lease.is_some()));
-        }
+    let now = glexec_sys::time::now().map_err(|refusal| refusal.for_log())?;
+    let (mut number, mut leased) = (0_usize, 0_usize);
+    for mut account in all(matches)? {
+        // Where there is no service beside the directory, nobody else waits for the end.
+        account.lease = account.lease.filter(|lease| lease.ends.is_none_or(|ends| ends > now));
+        write(&target, &account).map_err(|errno| format!("{}: {errno}", path.join(&account.account).display()))?;
+        number = number.saturating_add(1);
+        leased = leased.saturating_add(usize::from(account.lease.is_some()));
     }
     Ok(format!("{} has {number} accounts, {leased} of them leased\n", path.display()).into())
 }

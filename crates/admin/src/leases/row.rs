@@ -1,6 +1,6 @@
 //! A line of the list.
 
-use super::holder;
+use super::holder::{self, Holder};
 use crate::log::time;
 use crate::show::{Cell, Tone};
 use glexec_core::escape::visible;
@@ -21,6 +21,9 @@ pub struct Row {
     since: Option<String>,
     last_use: Option<String>,
     processes: Option<usize>,
+    /// What the table says where the number of processes is not known.
+    #[serde(skip)]
+    unknown: &'static str,
 }
 
 impl Row {
@@ -47,7 +50,35 @@ impl Row {
             groups: holder.as_ref().map(|holder| holder.groups.clone()).unwrap_or_default(),
             holder: holder.map(|holder| holder.name),
             processes: uid.map(|uid| processes.get(&uid).copied().unwrap_or(0)),
+            unknown: "no account",
         }
+    }
+
+    /// An account that the site's service has, with its lease and when that ends. Its processes run elsewhere.
+    pub fn at_service(account: String, lease: Option<(Holder, i64, Option<i64>)>, now: i64) -> Self {
+        let shown = |seconds: i64| time::shown(seconds.saturating_mul(time::SECOND));
+        let state = match &lease {
+            None => "free",
+            Some((_, _, None)) => "leased",
+            Some((_, _, Some(ends))) if *ends > now => "resting",
+            Some(_) => "free",
+        };
+        let (holder, used) = lease.map(|(holder, used, _)| (holder, used)).unzip();
+        Row {
+            account,
+            state,
+            since: holder.as_ref().and_then(|holder| holder.since).map(shown),
+            last_use: used.map(shown),
+            groups: holder.as_ref().map(|holder| holder.groups.clone()).unwrap_or_default(),
+            holder: holder.map(|holder| holder.name),
+            processes: None,
+            unknown: "on the nodes",
+        }
+    }
+
+    /// Whether nobody has the account.
+    pub fn is_free(&self) -> bool {
+        self.state == "free"
     }
 
     /// The cells of the table. Names of leases may be of anybody in the directory's group, and mean something to a terminal.
@@ -58,7 +89,7 @@ impl Row {
             _ => Tone::Warning,
         };
         let shown = |text: &str| visible(text.as_bytes(), MAX_DN).into();
-        let processes = self.processes.map_or_else(|| "no account".to_owned(), |number| number.to_string());
+        let processes = self.processes.map_or_else(|| self.unknown.to_owned(), |number| number.to_string());
         vec![
             self.account.as_str().into(),
             Cell::new(tone, self.state),

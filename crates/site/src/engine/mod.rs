@@ -3,6 +3,7 @@
 mod answer;
 mod ban_file;
 mod postgresql;
+mod postgresql_tls;
 
 pub use answer::{Changed, unavailable};
 use ban_file::BanFile;
@@ -10,10 +11,11 @@ use glexec_config::lcmaps::{Plan, Plugin};
 use glexec_core::reason::{Outcome, Refusal};
 use glexec_machine::gridmapdir::{Leasing, Standing, View};
 use glexec_policy::leases::Leases;
-use glexec_site_client::accounts::Account;
+use glexec_site_client::accounts::{Account, End};
 use glexec_site_client::bans::{Change, List};
 use glexec_site_client::configuration::Engine as Configured;
 use postgresql::Database;
+use postgresql_tls::Tls;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use tokio::runtime::Handle;
@@ -25,11 +27,35 @@ pub enum Engine {
     Postgresql(Box<Database>),
 }
 
+/// What an engine needs of files that only root can read.
+#[derive(Default)]
+pub struct Files {
+    tls: Option<Tls>,
+}
+
+impl Files {
+    /// Reads them with `read`, which takes none that others could have written.
+    pub fn read(configured: &Configured, read: impl Fn(&Path) -> Result<Vec<u8>, String>) -> Result<Self, String> {
+        let Configured::Postgresql { ca: Some(ca), certificate, key, .. } = configured else {
+            return Ok(Files::default());
+        };
+        let own = match certificate.as_ref().zip(key.as_ref()) {
+            Some((certificate, key)) => Some((read(certificate.as_path())?, read(key.as_path())?)),
+            None => None,
+        };
+        let own = own.as_ref().map(|(certificate, key)| (certificate.as_slice(), key.as_slice()));
+        let tls = Tls::new(&read(ca.as_path())?, own).map_err(|why| format!("[engine]: {why}"))?;
+        Ok(Files { tls: Some(tls) })
+    }
+}
+
 impl Engine {
-    pub fn start(configured: &Configured, runtime: Handle) -> Result<Self, String> {
+    pub fn start(configured: &Configured, files: Files, runtime: Handle) -> Result<Self, String> {
         Ok(match configured {
             Configured::Gridmapdir { bans } => Engine::Gridmapdir(Leasing, BanFile::new(bans.clone())),
-            Configured::Postgresql { connect } => Engine::Postgresql(Box::new(Database::new(connect, runtime)?)),
+            Configured::Postgresql { connect, .. } => {
+                Engine::Postgresql(Box::new(Database::new(connect, files.tls, runtime)?))
+            }
         })
     }
 
@@ -89,6 +115,14 @@ impl Engine {
             Engine::Postgresql(database) => pools.extend(database.pools()?),
         }
         Ok(pools)
+    }
+
+    /// Lets leases end; the accounts of which it is so now.
+    pub fn end(&self, end: &End) -> Outcome<Vec<String>> {
+        match self {
+            Engine::Gridmapdir(..) => Err(in_directory()),
+            Engine::Postgresql(database) => database.end(end),
+        }
     }
 
     /// Takes accounts with their leases over, all or none; how many of them are new.

@@ -4,11 +4,12 @@
 //! A question whose connection breaks is asked once more over a new one: a lease that was made in the meantime is found.
 
 use super::answer::{Changed, not_older, unavailable};
+use super::postgresql_tls::Tls;
 use glexec_config::lcmaps::Inconsistency;
 use glexec_core::reason::{Outcome, Reason, Refusal};
 use glexec_policy::files::lease_name::LeaseName;
 use glexec_policy::leases::{Leases, Pool, Usable};
-use glexec_site_client::accounts::{Account, Lease, MAX_ACCOUNTS};
+use glexec_site_client::accounts::{Account, End, Lease, MAX_ACCOUNTS};
 use glexec_site_client::bans::{Ban, Change, List, Name, Running};
 use glexec_sys::time::now;
 use std::path::Path;
@@ -17,24 +18,31 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle;
+use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, Error, NoTls, Row, Transaction};
 
-/// How long a connection may take to be made, and a question to be answered.
+/// How long a connection to one host may take to be made.
+const CONNECT: Duration = Duration::from_millis(1500);
+/// How long a transaction may take. The server does not cut it short: a commit that it stops waiting for its standby counts as
+/// done there, and would be lost with the primary.
 const PATIENCE: Duration = Duration::from_secs(4);
 /// Most idle connections that are kept.
 const MAX_IDLE: usize = 16;
-/// The schema of this program.
-const SCHEMA: i32 = 1;
+/// What makes each schema out of the one before; the last is this program's.
+const SCHEMAS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 /// The key of the lock under which the schema is made: "glexec" in ASCII.
 const MIGRATION_LOCK: i64 = 0x676c_6578_6563;
 /// How often others may be faster before the pool counts as exhausted.
 const ATTEMPTS: u32 = 200;
 /// Seconds after which a use is noted again.
 const NOTED_FOR: i64 = 60;
+/// The shortest time for which an account that was taken back rests: longer than any call.
+const MIN_REST: i64 = 3600;
 
 pub struct Database {
     config: Config,
+    tls: Option<Tls>,
     runtime: Handle,
     idle: Mutex<Vec<Client>>,
     /// The newest version of the bans that was seen.
@@ -85,20 +93,33 @@ fn may_work_elsewhere(error: &Error) -> bool {
 
 impl Database {
     /// The database that `connect` names; nothing is asked yet.
-    pub fn new(connect: &str, runtime: Handle) -> Result<Self, String> {
+    pub fn new(connect: &str, tls: Option<Tls>, runtime: Handle) -> Result<Self, String> {
         let mut config = Config::from_str(connect).map_err(|error| format!("[engine] connect: {error}"))?;
-        config.connect_timeout(PATIENCE).application_name("glexec-site");
+        config.connect_timeout(CONNECT).application_name("glexec-site");
+        if tls.is_some() {
+            config.ssl_mode(SslMode::Require);
+        }
         if config.get_hosts().is_empty() {
             return Err("[engine] connect: names no host".to_owned());
         }
-        Ok(Database { config, runtime, idle: Mutex::default(), seen: AtomicU64::new(0) })
+        Ok(Database { config, tls, runtime, idle: Mutex::default(), seen: AtomicU64::new(0) })
     }
 
     async fn connect(&self) -> Result<Client, Error> {
-        let (client, connection) = self.config.connect(NoTls).await?;
-        // It ends with the client; what went wrong, the question hears.
-        tokio::spawn(connection);
-        client.batch_execute("set statement_timeout = '4s'; set lock_timeout = '2s'").await?;
+        // The connection ends with the client; what went wrong, the question hears.
+        let client = match &self.tls {
+            Some(tls) => {
+                let (client, connection) = self.config.connect(tls.clone()).await?;
+                tokio::spawn(connection);
+                client
+            }
+            None => {
+                let (client, connection) = self.config.connect(NoTls).await?;
+                tokio::spawn(connection);
+                client
+            }
+        };
+        client.batch_execute("set lock_timeout = '2s'").await?;
         Ok(client)
     }
 
@@ -112,7 +133,7 @@ impl Database {
         self.runtime.block_on(async {
             let mut kept = self.idle().pop();
             for last in [false, true] {
-                let asked = tokio::time::timeout(PATIENCE.saturating_mul(2), async {
+                let asked = tokio::time::timeout(PATIENCE, async {
                     let mut client = match kept.take().filter(|client| !client.is_closed()) {
                         Some(client) => client,
                         None => self.connect().await?,
@@ -141,22 +162,25 @@ impl Database {
         })
     }
 
-    /// Makes the tables where they are missing; one host at a time does.
+    /// Makes the tables where they are missing or of a release before; one host at a time does.
     pub fn migrate(&self) -> Outcome<()> {
         self.run(async |transaction| {
             transaction.execute("select pg_advisory_xact_lock($1)", &[&MIGRATION_LOCK]).await?;
             let there = transaction.query_one("select to_regclass('glexec_state') is not null", &[]).await?;
-            if !there.get::<_, bool>(0) {
-                transaction.batch_execute(include_str!("schema.sql")).await?;
+            let schema: i32 = match there.get(0) {
+                true => transaction.query_one("select schema from glexec_state", &[]).await?.get(0),
+                false => 0,
+            };
+            let own = i32::try_from(SCHEMAS.len()).unwrap_or(i32::MAX);
+            if schema > own {
+                let why = format!("PostgreSQL: the tables have schema {schema}, this program knows {own}: upgrade it");
+                return Err(unavailable(why).into());
             }
-            let schema: i32 = transaction.query_one("select schema from glexec_state", &[]).await?.get(0);
-            match schema == SCHEMA {
-                true => Ok(()),
-                false => Err(unavailable(format!(
-                    "PostgreSQL: the tables have schema {schema}, this program knows {SCHEMA}: upgrade it"
-                ))
-                .into()),
+            for (number, script) in (1..).zip(SCHEMAS).filter(|(number, _)| *number > schema) {
+                transaction.batch_execute(script).await?;
+                transaction.execute("update glexec_state set schema = $1", &[&number]).await?;
             }
+            Ok(())
         })
     }
 
@@ -184,9 +208,10 @@ impl Database {
     pub fn pools(&self) -> Outcome<Vec<(String, (u64, u64))>> {
         self.run(async |transaction| {
             let select =
-                "select regexp_replace(account, '[0-9]+$', ''), count(*), count(lease) from glexec_account group by 1";
+                "select regexp_replace(account, '[0-9]+$', ''), count(*), count(lease) filter (where coalesce(ends > $1, true)) \
+                from glexec_account group by 1";
             let number = |row: &Row, column: usize| u64::try_from(row.get::<_, i64>(column)).unwrap_or(0);
-            let rows = transaction.query(select, &[]).await?;
+            let rows = transaction.query(select, &[&now()?]).await?;
             Ok(rows.iter().map(|row| (row.get(0), (number(row, 1), number(row, 2)))).collect())
         })
     }
@@ -194,14 +219,37 @@ impl Database {
     pub fn accounts(&self, after: &str) -> Outcome<Vec<Account>> {
         let limit = i64::try_from(MAX_ACCOUNTS).unwrap_or(i64::MAX);
         self.run(async |transaction| {
-            let select = "select account, lease, holder, coalesce(since, 0), coalesce(used, 0) from glexec_account \
+            let select = "select account, lease, holder, coalesce(since, 0), coalesce(used, 0), ends from glexec_account \
                 where account > $1 order by account limit $2";
             let rows = transaction.query(select, &[&after, &limit]).await?;
             let lease = |row: &Row| {
                 let (name, holder): (Option<String>, Option<String>) = (row.get(1), row.get(2));
-                name.zip(holder).map(|(name, holder)| Lease { name, holder, since: row.get(3), used: row.get(4) })
+                name.zip(holder).map(|(name, holder)| Lease {
+                    name,
+                    holder,
+                    since: row.get(3),
+                    used: row.get(4),
+                    ends: row.get(5),
+                })
             };
             Ok(rows.iter().map(|row| Account { account: row.get(0), lease: lease(row) }).collect())
+        })
+    }
+
+    /// Lets leases end after a rest, unless their holders come before; those accounts of which it is so now.
+    pub fn end(&self, end: &End) -> Outcome<Vec<String>> {
+        let ends = now()?.saturating_add(end.rest.max(MIN_REST));
+        self.run(async |transaction| {
+            let update =
+                "update glexec_account set ends = coalesce(ends, $3) where account = $1 and lease = $2 and used < $4";
+            let before = end.unused_since.unwrap_or(i64::MAX);
+            let mut ended = Vec::new();
+            for (account, lease) in &end.leases {
+                if transaction.execute(update, &[account, lease, &ends, &before]).await? == 1 {
+                    ended.push(account.clone());
+                }
+            }
+            Ok(ended)
         })
     }
 
@@ -215,7 +263,7 @@ impl Database {
                 let Some(lease) = lease else { continue };
                 let update = "update glexec_account set lease = $2, holder = $3, since = $4, used = $5 where account = $1 and lease is null \
                     and not exists (select 1 from glexec_account where lease = $2)";
-                let Lease { name, holder, since, used } = lease;
+                let Lease { name, holder, since, used, .. } = lease;
                 if transaction.execute(update, &[account, name, holder, since, used]).await? == 0 {
                     let select = "select account from glexec_account where lease = $1";
                     let holds = transaction.query_opt(select, &[name]).await?.map(|row| row.get::<_, String>(0));
@@ -247,11 +295,19 @@ async fn list(transaction: &Transaction<'_>) -> Result<List, Failed> {
     Ok(List { version: u64::try_from(version).unwrap_or(0), bans })
 }
 
-/// A lease that is there: its account and the exact name of its holder.
-async fn held(transaction: &Transaction<'_>, lease: &LeaseName) -> Result<Option<(String, String, i64)>, Error> {
-    let select = "select account, holder, coalesce(used, 0) from glexec_account where lease = $1";
+/// A lease that is there.
+struct Held {
+    account: String,
+    /// The exact name of the holder.
+    holder: String,
+    used: i64,
+    ends: Option<i64>,
+}
+
+async fn held(transaction: &Transaction<'_>, lease: &LeaseName) -> Result<Option<Held>, Error> {
+    let select = "select account, holder, coalesce(used, 0), ends from glexec_account where lease = $1";
     let row = transaction.query_opt(select, &[&lease.as_str()]).await?;
-    Ok(row.map(|row| (row.get(0), row.get(1), row.get(2))))
+    Ok(row.map(|row| Held { account: row.get(0), holder: row.get(1), used: row.get(2), ends: row.get(3) }))
 }
 
 fn conflict(lease: &LeaseName, why: &str) -> Refusal {
@@ -271,7 +327,7 @@ impl Database {
         pool: &Pool,
         lease: &LeaseName,
     ) -> Result<Option<String>, Failed> {
-        let Some((account, holder, used)) = held(transaction, lease).await? else { return Ok(None) };
+        let Some(Held { account, holder, used, ends }) = held(transaction, lease).await? else { return Ok(None) };
         if lease.is_shared_with(&holder) {
             let sentence = "your name differs only in letter case from another user's, who has this lease";
             let refusal = Refusal::new(Reason::LcmapsLeaseName, sentence);
@@ -287,18 +343,21 @@ impl Database {
             return Err(conflict(lease, &format!("{why}{more}")).into());
         }
         let now = now()?;
-        if now.saturating_sub(used) > NOTED_FOR {
-            transaction
-                .execute("update glexec_account set used = $2 where lease = $1", &[&lease.as_str(), &now])
-                .await?;
+        if ends.is_some() || now.saturating_sub(used) > NOTED_FOR {
+            let update = "update glexec_account set used = $2, ends = null where lease = $1";
+            // Where it had ended, somebody else may just have taken the account.
+            if transaction.execute(update, &[&lease.as_str(), &now]).await? == 0 {
+                return Ok(None);
+            }
         }
         Ok(Some(account))
     }
 
     /// The free accounts of a pool in the order in which they are taken.
     async fn free(&self, transaction: &Transaction<'_>, pool: &Pool) -> Result<Vec<String>, Failed> {
-        let select = "select account from glexec_account where lease is null and starts_with(account, $1)";
-        let rows = transaction.query(select, &[&pool.prefix]).await?;
+        let select =
+            "select account from glexec_account where (lease is null or ends <= $2) and starts_with(account, $1)";
+        let rows = transaction.query(select, &[&pool.prefix, &now()?]).await?;
         let mut names: Vec<String> = rows.iter().map(|row| row.get(0)).filter(|name: &String| pool.has(name)).collect();
         names.sort_by(|a, b| pool.rank(a).cmp(&pool.rank(b)));
         Ok(names)
@@ -342,8 +401,8 @@ impl Leases for Database {
                     }
                     any = true;
                     // Whoever else is just taking it has locked its row: the next one then.
-                    let update = "update glexec_account set lease = $2, holder = $3, since = $4, used = $4 where account = \
-                        (select account from glexec_account where account = $1 and lease is null for update skip locked)";
+                    let update = "update glexec_account set lease = $2, holder = $3, since = $4, used = $4, ends = null where account = \
+                        (select account from glexec_account where account = $1 and (lease is null or ends <= $4) for update skip locked)";
                     let taken = transaction.execute(update, &[&account, &lease.as_str(), &lease.holder(), &now()?]).await?;
                     if taken == 1 {
                         return Ok(Some(account));

@@ -12,8 +12,7 @@ create table glexec_ban (
     until  bigint,
     reason text,
     by     text not null,
-    since  bigint not null,
-    running text not null           -- what becomes of what runs: goes-on, ends
+    since  bigint not null
 );
 create table glexec_state (
     one    boolean primary key default true check (one),
