@@ -164,7 +164,7 @@ fn of_configuration() -> Result<Vec<Source>, String> {
 /// The journal where systemd keeps one, or what a stock syslog daemon writes.
 fn of_syslog() -> Option<Result<Vec<Source>, String>> {
     let is_there = |path: &&str| plain::open(Path::new(*path)).is_ok();
-    if is_there(&JOURNALCTL) && JOURNALS.iter().any(|path| is_there(path)) {
+    if is_there(&JOURNALCTL) && JOURNALS.iter().any(is_there) {
         return Some(Ok(vec![Source::other("the journal", Place::Journal)]));
     }
     SYSLOGS.iter().find(|path| is_there(path)).map(|path| rotated(Path::new(path)))
