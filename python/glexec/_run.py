@@ -173,8 +173,8 @@ def renew(
     """Writes a payload's proxy or token anew, by a call of glexec without a command.
 
     `target_proxy` (`target_token`) is where the payload's is. A running `Popen` has a `renew` of its own, which knows.
-    The payload gets `token` itself, or `source_token` where it works with another one. The arguments are those of `run`.
-    Returns what glexec reported; raises `Refused`.
+    The payload gets `token` itself, or `source_token` where it works with another one. The arguments are those of
+    `run`. Returns what glexec reported; raises `Refused`.
     """
     if target_token is not None and source_token is None:
         source_token = token  # without a source glexec writes none

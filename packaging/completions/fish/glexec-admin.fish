@@ -116,6 +116,7 @@ complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from export" -l key -d 'Its private key' -r -F
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from release" -l grace -d 'How long to wait for calls that have just found the lease' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from release" -l rest -d 'At a service with a database: how long nobody else gets the account; longer than the longest job' -r
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from release" -l gridmapdir -d 'The directory, where glexec.conf names none or several' -r -f -a "(__fish_complete_directories)"
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from release" -l server -d 'The service, as https://map1.example.org:8444; without it, that of this host' -r
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from release" -l certificate -d 'The certificate to ask with' -r -F
@@ -125,6 +126,7 @@ complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from release" -s h -l help -d 'Print help'
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from expire" -l unused-for -d 'For how many days, as 30d' -r
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from expire" -l grace -d 'How long to wait for calls that have just found the lease' -r
+complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from expire" -l rest -d 'At a service with a database: how long nobody else gets the account; longer than the longest job' -r
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from expire" -l gridmapdir -d 'The directory, where glexec.conf names none or several' -r -f -a "(__fish_complete_directories)"
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from expire" -l server -d 'The service, as https://map1.example.org:8444; without it, that of this host' -r
 complete -c glexec-admin -n "__fish_glexec_admin_using_subcommand leases; and __fish_seen_subcommand_from expire" -l certificate -d 'The certificate to ask with' -r -F
