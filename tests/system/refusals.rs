@@ -550,7 +550,7 @@ const FORGED: &[Reason] = &[
 ];
 
 /// Reasons that the site's mapping service gives its nodes: `tests/service` produces them.
-const OF_THE_SERVICE: &[Reason] = &[Reason::SiteUnavailable];
+const OF_THE_SERVICE: &[Reason] = &[Reason::SiteDenied, Reason::SiteUnavailable];
 
 /// The verdicts, as they are written.
 const VERDICTS: [&str; 4] = [

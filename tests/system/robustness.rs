@@ -84,7 +84,7 @@ fn when_no_process_can_be_started_nothing_is_run_and_the_record_says_so() {
                 "/tmp/ran",
             ],
         );
-        run.refused(202, "account.lookup-failed");
+        run.refused(202, "verifier.failed");
         assert!(run.record()["reason"].contains("fork"), "{run}");
         assert!(!site.exists("/tmp/ran"));
     }
