@@ -79,7 +79,7 @@ fn it_runs_as_root_before_the_switch_and_is_told_what_the_epilogue_is_told() {
 }
 
 #[test]
-fn a_prologue_that_fails_refuses_the_call_and_leaves_nothing_behind() {
+pub fn a_prologue_that_fails_refuses_the_call_and_leaves_nothing_behind() {
     for (script, why) in [
         ("echo no keytab >&2; exit 3", "exit code 3: no keytab"),
         ("kill -KILL $$", "signal SIGKILL"),
@@ -129,7 +129,7 @@ fn what_it_leaves_running_is_ended_before_the_payload_begins_and_processes_of_th
 }
 
 #[test]
-fn no_prologue_runs_that_somebody_else_than_root_can_write() {
+pub fn no_prologue_runs_that_somebody_else_than_root_can_write() {
     for break_it in ["chmod 775", "chown mallory", "rm", "chmod 644"] {
         for site in sites("touch /root/ran") {
             site.sh(&format!("{break_it} {PROLOGUE}"));
@@ -233,7 +233,7 @@ fn a_wrapper_runs_only_what_the_site_lets_be_run() {
 }
 
 #[test]
-fn no_wrapper_runs_that_the_account_cannot_execute_or_others_can_write() {
+pub fn no_wrapper_runs_that_the_account_cannot_execute_or_others_can_write() {
     for break_it in ["chmod 775", "chown mallory", "rm", "chmod 700"] {
         for site in Site::in_both_modes() {
             wrap(&site, "touch /home/alice/ran");

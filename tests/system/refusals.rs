@@ -4,7 +4,7 @@
 //! the lists at the end, or the last test fails.
 
 use crate::site::{Caller, GLEXEC, Run, Site, material_file};
-use crate::{agent, audit, command, epilogue, isolation, target_proxy, tokens, verifier};
+use crate::{agent, audit, command, epilogue, isolation, prologue, target_proxy, tokens, verifier};
 use glexec_core::reason::{Reason, Retry};
 use nix::fcntl::{Flock, FlockArg};
 use serde_json::json;
@@ -524,6 +524,9 @@ const ELSEWHERE: &[(Reason, fn())] = &[
     (Reason::CommandExec, command::what_the_kernel_does_not_execute_ends_with_126),
     (Reason::AuditUnavailable, audit::without_a_record_nothing_runs),
     (Reason::TargetProxyIdentity, target_proxy::a_call_without_a_command_does_not_renew_the_proxy_of_somebody_else),
+    (Reason::PrologueFailed, prologue::a_prologue_that_fails_refuses_the_call_and_leaves_nothing_behind),
+    (Reason::PrologueUnusable, prologue::no_prologue_runs_that_somebody_else_than_root_can_write),
+    (Reason::WrapperUnusable, prologue::no_wrapper_runs_that_the_account_cannot_execute_or_others_can_write),
     (Reason::EpilogueFailed, epilogue::a_failure_is_the_sites_and_its_own_use_of_our_codes_becomes_204),
 ];
 
