@@ -8,8 +8,6 @@ input is QUEUE/NAME.in/. What it made and printed goes to QUEUE/NAME.out/, how i
 MYPROXY_SERVER names the server that has the owners' proxies, X509_USER_PROXY is the pilot's own.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil
