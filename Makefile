@@ -52,7 +52,7 @@ demo: rust packages-demo build  ## show what glexec does, in a private site that
 demo-site: rust packages-demo build  ## show the site's mapping service: two nodes, two servers, a ban, a killed server (root or sudo)
 	@$(SUDO) demo/site $(PROGRAM)
 
-# Trusted files belong to root, sites are made by root: so every test runs as root. Who builds is whoever calls.
+# Trusted files belong to root, sites are made by root: so every test runs as root. The one who calls builds.
 test: rust packages format-check lint build deb rpm python  ## everything: format, lints, unit, property, integration and system tests (root or sudo)
 	@echo "test: building the tests"
 	@tests=$$($(CARGO) test --locked --quiet --no-run --message-format=json | \

@@ -1,6 +1,7 @@
 //! The privileged side of the verifier: finds its program, asks it, and takes nothing but a verdict of the right form.
 //!
-//! One credential a process: the user's and the pilot's are judged side by side, and neither process is given the other's.
+//! One credential a process: the user's and the pilot's are judged side by side, and neither process is given the
+//! other's.
 
 use crate::agent::Agent;
 use crate::credential_files::{Kind, RawCredential, RawCredentials};
@@ -91,7 +92,7 @@ type Written = Zeroizing<Vec<u8>>;
 /// The verifier, and what every question to it has.
 #[derive(Debug)]
 pub struct Verifier<'a> {
-    /// Whom it runs as; `None` where whoever asks is nobody special.
+    /// Whom it runs as; `None` where the one who asks is nobody special.
     actor: Option<&'a Actor>,
     settings: &'a Credentials,
     now: i64,
@@ -114,7 +115,7 @@ impl VerifiedIdentity {
 }
 
 impl<'a> Verifier<'a> {
-    /// What every question has; `actor` is whom the program runs as, `None` where whoever asks is nobody special.
+    /// What every question has; `actor` is whom the program runs as, `None` where the one who asks is nobody special.
     pub fn new(actor: Option<&'a Actor>, settings: &'a Credentials, now: i64) -> Self {
         Verifier { actor, settings, now }
     }
@@ -305,8 +306,8 @@ fn nobody() -> Refusal {
     failed("nobody judged the user's")
 }
 
-/// What is copied for the payload must be the user's. Between a proxy and a token nothing tells whose they are: there it
-/// must be of the user's VO.
+/// What is copied for the payload must be the user's. Between a proxy and a token nothing tells whose they are: there
+/// it must be of the user's VO.
 fn check_source(source: &Identity, user: &Identity) -> Outcome<()> {
     let refuse = |text: String| Err(Refusal::new(Reason::CredentialIdentity, text));
     let (of_source, of_user) = (&source.subject, &user.subject);

@@ -69,7 +69,7 @@ class Renewer:
         try:
             report = self._job.report
         except Error:
-            return  # whoever waits for the job is told
+            return  # the one who waits for the job is told
         try:
             subject, end = self._identity(report)
             while self._wait_until(self._begin(end)):

@@ -133,7 +133,8 @@ impl Log {
 }
 
 /// The fields as one element of structured data. It is written out here and handed to the formatter as a name without
-/// parameters, for the formatter sorts those by the alphabet: what callers choose must not come before what glexec found.
+/// parameters, for the formatter sorts those by the alphabet: what callers choose must not come before what glexec
+/// found.
 fn structured(fields: &[(Field, String)]) -> BTreeMap<String, BTreeMap<String, String>> {
     if fields.is_empty() {
         return BTreeMap::new();
@@ -173,8 +174,8 @@ fn open_syslog(facility: Facility) -> Sink {
 /// Appends a whole line or nothing: what a full disk cut short is taken back, so that it cannot swallow the next line.
 ///
 /// Every call of the machine waits for this lock, so no caller may stop its holder. A cgroup of the caller's can freeze
-/// it all the same: whoever waits in vain, or is not root any more and could be stopped, writes without the lock, and
-/// takes no half line back.
+/// it all the same: a process that waits too long, or is not root any more and could be stopped, writes without the
+/// lock, and takes no half line back.
 fn append(file: &File, line: &str) -> Result<(), String> {
     let alone = || {
         lock::acquire(file, Mechanism::Flock, Purpose::Replace).ok()?;

@@ -1,8 +1,9 @@
-//! A /tmp and a /var/tmp of the payload's own: sandboxes that glexec makes by itself. What is in them is the caller's on disk, and
-//! later calls of the same caller for the same account find it again.
+//! A /tmp and a /var/tmp of the payload's own: sandboxes that glexec makes by itself. What is in them is the caller's
+//! on disk, and later calls of the same caller for the same account find it again.
 //!
-//! Where /tmp is the job's own, the caller's and closed to others, they lie in that, count for its space and go with it. Else
-//! they lie where root keeps them, one directory for each caller, which nobody else can enter or block by a name.
+//! Where /tmp is the job's own, the caller's and closed to others, they lie in that, count for its space and go with
+//! it. Else they lie where root keeps them, one directory for each caller, which nobody else can enter or block by a
+//! name.
 
 use crate::payload::view::{Entry, broken};
 use glexec_config::isolation::PrivateTmp;
@@ -25,8 +26,8 @@ const STORE: &str = "/var/lib/glexec/tmp";
 /// Permission bits of group and others.
 const OF_OTHERS: u32 = 0o077;
 
-/// When they are wanted in this call, as far as can be told while the account is not known: never, where everybody can use
-/// what there is and that is enough.
+/// When they are wanted in this call, as far as can be told while the account is not known: never, where everybody can
+/// use what there is and that is enough.
 pub fn when(configured: PrivateTmp) -> PrivateTmp {
     let all_common = || SEEN.iter().all(|(path, _)| is_common(Path::new(path)));
     if configured == PrivateTmp::WhenNeeded && all_common() { PrivateTmp::Never } else { configured }
@@ -62,7 +63,7 @@ pub fn prepare(when: PrivateTmp, account: &str, caller: &Actor, target: &Actor) 
 
 fn entry((path, found): (&str, Found), name: &str, account: &str, caller: &Actor, target: &Actor) -> Outcome<Entry> {
     if caller.uid.is_root() || caller.gid.as_raw() == 0 {
-        // The payload could leave a setuid program of root's there.
+        // The payload could leave a setuid program owned by root there.
         return Err(failed(
             "a directory that belongs to root, or to root's group, is never shown as another account's",
         ));

@@ -1,9 +1,9 @@
-//! The prologue: a program of the site's that runs as root before the switch, and may hand the payload variables and files,
-//! as a Kerberos ticket.
+//! The prologue: a program of the site's that runs as root before the switch, and may hand the payload variables and
+//! files, as a Kerberos ticket.
 //!
-//! It is run by a process that is root in every id and has no other children, so that nobody of the caller's can disturb it
-//! and all that it leaves behind is found. What it prints is the site's word, and checked all the same: it may say nothing
-//! about who the payload is, or how programs are loaded.
+//! It is run by a process that is root in every id and has no other children, so that nobody of the caller's can
+//! disturb it and all that it leaves behind is found. What it prints is the site's word, and checked all the same: it
+//! may say nothing about who the payload is, or how programs are loaded.
 
 use super::told::{Facts, environment, variable};
 use glexec_config::glexec::Glexec;
@@ -37,7 +37,8 @@ const ENDING: Duration = Duration::from_secs(15);
 const RESERVED: [&str; 8] =
     ["HOME", "USER", "LOGNAME", "SHELL", "PATH", "X509_USER_PROXY", "BEARER_TOKEN_FILE", "BEARER_TOKEN"];
 
-/// What a configured prologue needs glexec to keep: to execute a program of root's, and to give its files to the account.
+/// What a configured prologue needs glexec to keep: to execute a program owned by root, and to give its files to the
+/// account.
 pub fn needs(config: &Glexec) -> Vec<Need> {
     config.prologue.iter().flat_map(|_| [Need::RootProgram, Need::Giving]).collect()
 }
@@ -60,7 +61,8 @@ pub struct Handed {
 }
 
 impl Prologue {
-    /// Finds the configured program. It must be a file of root's that, like every directory above it, only root may write.
+    /// Finds the configured program. It must be a file owned by root that, like every directory above it, only root may
+    /// write.
     pub fn find(config: &Glexec, facts: &Facts<'_>, accounts: &dyn AccountDatabase) -> Outcome<Option<Prologue>> {
         let Some(path) = &config.prologue else { return Ok(None) };
         let program = path.as_path();
@@ -80,7 +82,7 @@ impl Prologue {
         let parent = getpid();
         let work = |_: &[u8]| {
             let answer = self.ask().map_err(|why| why.to_string());
-            // Whoever asked was killed meanwhile: nobody else removes what was made for the payload.
+            // The process that asked was killed meanwhile: nobody else removes what was made for the payload.
             if getppid() != parent {
                 answer.iter().for_each(|said| remove(&files(said)));
             }

@@ -162,7 +162,7 @@ impl Line {
     }
 }
 
-/// The site's wrapper must be a file of root's that, like every directory above it, only root may write.
+/// The site's wrapper must be a file owned by root that, like every directory above it, only root may write.
 fn check_wrapper(wrapper: &Wrapper) -> Outcome<()> {
     dir::check_program(wrapper.program().as_path()).map_err(|why| unusable(why.to_string()))
 }
@@ -186,7 +186,8 @@ impl Command {
     }
 }
 
-/// The refusal of a command behind a directory that the target cannot search. It names a directory that the caller can see.
+/// The refusal of a command behind a directory that the target cannot search. It names a directory that the caller can
+/// see.
 fn barred(refusal: Refusal, command: &OsStr, dir: &Path, target: &Mapping, caller: &Actor) -> Outcome<Refusal> {
     let look = || (lookup::closed_fuse(dir).is_some(), lookup::is_there(dir));
     let (fuse, seen) = identity::acting_as(caller, look).map_err(|errno| failed(&errno.to_string()))?;
@@ -212,8 +213,8 @@ fn failed(why: &str) -> Refusal {
 }
 
 impl Prepared {
-    /// Has the site's prologue make what the payload needs besides; its variables come in the place of others of the same
-    /// name.
+    /// Has the site's prologue make what the payload needs besides; its variables come in the place of others of the
+    /// same name.
     pub fn run_prologue(&mut self, prologue: &Prologue) -> Outcome<()> {
         let handed = prologue.run(Owner { uid: self.actor.uid, gid: self.actor.gid })?;
         self.given = handed.files;

@@ -40,8 +40,8 @@ pub struct Copy {
 }
 
 impl Copy {
-    /// Takes the copy back, because nothing will be run; one in the place of an older copy stays, for a payload may be using
-    /// it. To be called while acting as the target.
+    /// Takes the copy back, because nothing will be run; one in the place of an older copy stays, for a payload may be
+    /// using it. To be called while acting as the target.
     pub fn remove(&self) {
         // There is nobody left to tell: the call is being refused for another reason.
         let _ = self.written.remove();
@@ -54,7 +54,7 @@ impl Copy {
         self.written.identity().filter(|_| self.lifetime == Lifetime::Temporary)
     }
 
-    /// Where it lies, for whoever removes it when nobody of the call is left to do so.
+    /// Where it lies, for the process that removes it when nobody of the call is left to do so.
     pub fn left(&self) -> Option<LeftFile> {
         self.written.left().filter(|_| self.lifetime == Lifetime::Temporary)
     }

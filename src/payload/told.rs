@@ -1,6 +1,6 @@
 //! What programs of the site's are told of a call, under the historic names: `GLEXEC_EPILOG_*`, and before the payload
-//! `GLEXEC_PROLOG_*`. Nothing else in their environment comes from caller or payload: a program of root's must not read its
-//! settings from them.
+//! `GLEXEC_PROLOG_*`. Nothing else in their environment comes from caller or payload: a program owned by root must not
+//! read its settings from them.
 
 use crate::invocation::caller::Caller;
 use crate::invocation::command_line::Payload;
@@ -27,7 +27,8 @@ pub struct Facts<'a> {
     pub payload: &'a Payload,
 }
 
-/// A variable with the prefix of the program; `None` where the value holds a NUL, which argv and names of accounts do not.
+/// A variable with the prefix of the program; `None` where the value holds a NUL, which argv and names of accounts do
+/// not.
 pub fn variable(prefix: &str, name: &str, value: &[u8]) -> Option<CString> {
     let mut text = format!("{prefix}{name}=").into_bytes();
     text.extend_from_slice(value);

@@ -93,7 +93,7 @@ fn a_target_proxy_that_changes_while_it_is_written() {
 #[test]
 fn account_names_that_look_like_something_else() {
     let site = Site::new();
-    // An account whose name is a number of root's must not be found by that number, nor the other way round.
+    // An account whose name is root's number must not be found by that number, nor the other way round.
     site.sh(
         "echo '0day:x:3300:3000::/home/alice:/bin/sh' >> /etc/passwd; echo '1e3:x:3301:3000::/:/bin/sh' >> /etc/passwd",
     );
@@ -149,7 +149,7 @@ fn numbers_that_are_read_as_other_numbers() {
 #[test]
 fn files_read_through_their_error_text() {
     let site = Site::new();
-    // Whatever can be named, no line of a file of root's comes back.
+    // Whatever can be named, no line of a file owned by root comes back.
     let secret = site.read("/etc/shadow");
     let names = ["/etc/shadow", "/etc/glexec.conf", "/root/proxies/alice.pem", "/etc/grid-security/grid-mapfile"];
     let mut calls = 0;

@@ -1,6 +1,6 @@
 //! What a call does, as strace sees it: processes, identities, and steps that mean something.
 //!
-//! strace runs as root and makes the call as somebody else; glexec works under a tracer of root's only.
+//! strace runs as root and makes the call as somebody else; glexec works under root's own tracer only.
 
 use crate::site::{Run, Site};
 use std::collections::BTreeMap;

@@ -29,7 +29,8 @@ pub const GROUPS: &[(&str, u32, &str)] = &[
     ("extra", 601, "lalice"),
 ];
 
-/// The policies that are compared: the plug-ins' lines of an lcmaps.db and of `[lcmaps]`, and the policy on either side.
+/// The policies that are compared: the plug-ins' lines of an lcmaps.db and of `[lcmaps]`, and the policy on either
+/// side.
 /// `$MAP` is the map file, `$DIR` the gridmapdir.
 pub struct Policy {
     pub name: &'static str,
@@ -132,7 +133,7 @@ pub fn policies() -> impl Iterator<Item = &'static Policy> {
     DN_POLICIES.iter().chain(FQAN_POLICIES).chain(VOMS_POLICIES)
 }
 
-/// A folder of root's that vanishes with the value: only root may write to what is above map files.
+/// A folder owned by root that vanishes with the value: only root may write to what is above map files.
 pub struct Place(pub PathBuf);
 
 impl Place {
@@ -199,8 +200,8 @@ pub struct Library {
 }
 
 impl Library {
-    /// Starts the library with a policy on the map file and the gridmapdir of a place, with accounts besides [`ACCOUNTS`].
-    /// It can have each plug-in once only, so one library for each policy.
+    /// Starts the library with a policy on the map file and the gridmapdir of a place, with accounts besides
+    /// [`ACCOUNTS`]. It can have each plug-in once only, so one library for each policy.
     pub fn start(policy: &'static Policy, place: &Place, more: &[(String, u32, u32)], counter: i32) -> Library {
         static NUMBER: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);

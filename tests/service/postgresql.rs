@@ -1,5 +1,5 @@
-//! Engine postgresql: leases in a real PostgreSQL with a synchronous standby, its primary killed, and moves from and to a
-//! gridmapdir.
+//! Engine postgresql: leases in a real PostgreSQL with a synchronous standby, its primary killed, and moves from and to
+//! a gridmapdir.
 
 use crate::service::{CONFIGURATION, Service, map, site};
 use crate::site::{Site, material_file};
@@ -459,7 +459,7 @@ fn what_goes_to_the_database_is_encrypted_and_to_nobody_else() {
     let site = site();
     let database = Server::primary(&site);
     configure(&site, &[&database]);
-    // The database lets in whoever has the certificate of a service, and nobody without encryption.
+    // The database lets in everybody who has the certificate of a service, and nobody without encryption.
     crate::service::certify(&site, "glexec", "subjectAltName=DNS:glexec.example.org");
     site.sh(
         "cd /root; cp db1.pem voms.key root-ca.pem /home/alice; chown alice /home/alice/*.pem /home/alice/voms.key; chmod 600 /home/alice/voms.key; \

@@ -126,8 +126,8 @@ fn clients_of_yesterday_speak_tls_1_2_and_name_the_whole_address() {
     assert!(said.contains("HTTP/1.1 200") && said.contains(">tprd001<"), "{said}");
 }
 
-/// ARC's hosting environment, of which this test has the client of services like Argus: whoever calls its echo service is
-/// asked about first.
+/// ARC's hosting environment, of which this test has the client of services like Argus: a client that calls its echo
+/// service is asked about first.
 fn arc(front: &str, conversion: &str, port: u16) -> String {
     let plugins = ["mcctcp", "mcctls", "mcchttp", "mccsoap", "arguspdpclient", "echo"];
     let plugins: String = plugins.map(|name| format!("<Plugins><Name>{name}</Name></Plugins>")).concat();

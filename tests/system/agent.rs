@@ -343,7 +343,7 @@ fn a_crl_that_was_replaced_is_learned_again_and_waiting_workers_know_it() {
     site.wait_until(&known("[1-9]"));
     let before = workers();
     site.sh("cd /etc/grid-security/certificates; for f in *.r0; do cp $f next && mv next $f; done");
-    // Nobody calls: whoever waits now was forked when the new ones were known.
+    // Nobody calls: the workers that wait now were forked when the new ones were known.
     site.wait_until(&format!(
         "test \"$(pgrep -u glexec glexec-agent | sort -n | tail -n +2)\" != '{}'",
         before.trim_end()

@@ -94,7 +94,7 @@ pub fn what_is_no_directory_of_the_callers_own_is_refused() {
     assert!(run.stderr().contains("chmod 700 /home/pilot/work"), "{run}");
     pilot.sh("chmod 700 ~/work; setfacl -m u:mallory:x ~/work || chmod 710 ~/work").exits(0);
     pilot.glexec(["--sandbox", BOX, "id"]).refused(201, "sandbox.exposed");
-    // The caller's own home is in a directory of root's.
+    // The caller's own home is in a directory owned by root.
     pilot.glexec(["--sandbox", "/home/pilot", "id"]).refused(201, "sandbox.exposed");
 }
 

@@ -214,7 +214,7 @@ fn a_command_that_is_there_inside_a_wrapper_only_is_run() {
     for site in Site::in_both_modes() {
         wrap(&site, "shift; cp /usr/bin/true ~/made; exec \"$@\"");
         alice(&site).glexec(["/home/alice/made"]).exits(0);
-        // Whoever finds none says so.
+        // A program that finds none says so.
         alice(&site).glexec(["/home/alice/missing"]).exits(127);
     }
 }

@@ -493,7 +493,7 @@ fn a_plugin_hears_of_a_token_in_the_second_version_of_its_protocol() {
     }
     assert!(user.get("issuer").is_none() && user.get("serial").is_none(), "{document}");
     let document = heard(site.pilot().credential("carol"));
-    assert_eq!(document["version"], 1, "whoever knows no tokens hears what they always did");
+    assert_eq!(document["version"], 1, "a plug-in that knows no tokens hears what it always did");
     assert!(document["user"].get("credential").is_none(), "{document}");
 }
 

@@ -49,7 +49,7 @@ fn tokens_that_pyjwt_makes_are_accepted() {
 
 /// What a site asks besides is no business of a library's.
 const OURS: &str = "a rule of glexec's alone";
-/// RFC 8725 leaves it to whoever reads.
+/// RFC 8725 leaves it to the reader.
 const LOOSE: &str = "PyJWT reads more than one form";
 
 #[test]

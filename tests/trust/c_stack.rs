@@ -18,8 +18,8 @@ struct Question {
     asked: &'static Asked,
 }
 
-/// Whether a policy is one of those that the C stack comes near to. It has no such choices: it takes every generation of
-/// proxies, looks at CRLs where there are any and at no signing policy, and passes over bad attribute certificates.
+/// Whether a policy is one of those that the C stack comes near to. It has no such choices: it takes every generation
+/// of proxies, looks at CRLs where there are any and at no signing policy, and passes over bad attribute certificates.
 fn has(policy: &Credentials) -> bool {
     let mut rest = policy.clone();
     let default = Credentials::default();
@@ -372,7 +372,7 @@ const DIFFERENCES: &[Difference] = &[
         ],
     },
     Difference {
-        why: "a last CN of `proxy` makes a certificate a proxy to it, whoever signed it; here a CA's certificate is a user's",
+        why: "a last CN of `proxy` makes a certificate a proxy to it, no matter who signed it; here a CA's certificate is a user's",
         theirs: "accepts another name",
         varies: false,
         cases: &[(
@@ -386,7 +386,7 @@ const DIFFERENCES: &[Difference] = &[
         )],
     },
     Difference {
-        why: "a last CN of `proxy` makes a certificate a proxy to it, whoever signed it; here a CA's certificate is a user's",
+        why: "a last CN of `proxy` makes a certificate a proxy to it, no matter who signed it; here a CA's certificate is a user's",
         theirs: "refuses",
         varies: false,
         cases: &[(
@@ -875,7 +875,7 @@ const DIFFERENCES: &[Difference] = &[
         cases: &[("voms_attributes_are_proved_or_refused", &["by a server whose key may not sign"])],
     },
     Difference {
-        why: "an attribute certificate signed with ECDSA is believed whoever signed it, and of the server's certificate no more is asked than its name in the .lsc file; with RSA the signature and the certificate are checked (the cases \"with RSA\")",
+        why: "an attribute certificate signed with ECDSA is believed no matter who signed it, and of the server's certificate no more is asked than its name in the .lsc file; with RSA the signature and the certificate are checked (the cases \"with RSA\")",
         theirs: "accepts with FQANs",
         varies: false,
         cases: &[

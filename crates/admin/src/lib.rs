@@ -87,7 +87,7 @@ pub fn main() -> u8 {
     match run(inherited, failed) {
         Ok(code) => code,
         Err(why) => {
-            // Whoever does not listen still has the exit code.
+            // Somebody who does not listen still has the exit code.
             let _ = stderr().write_all(format!("{}\n", why.trim_end()).as_bytes());
             failed
         }

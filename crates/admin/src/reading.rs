@@ -20,7 +20,7 @@ impl From<String> for Said {
     }
 }
 
-/// A text file, for whoever runs the program.
+/// A text file, for the account that runs the program.
 pub(crate) fn read(path: &Path) -> Result<String, String> {
     plain::read_text(path, MAX_FILE).map_err(|error| format!("{}: {error}", path.display()))
 }

@@ -93,7 +93,7 @@ fn service_account(config: &Config) -> Result<Actor, String> {
     Ok(Actor { uid: Uid::from_raw(login.uid), gid: Gid::from_raw(login.gid), groups: Some(Vec::new()) })
 }
 
-/// The lock beside the socket, which must lie in a directory of root's.
+/// The lock beside the socket, which must lie in a directory owned by root.
 fn lock(socket: &Path) -> Result<File, String> {
     // Made where it is missing; what is wrong with it is said below.
     let _ = socket.parent().map(Directory::open_private);

@@ -30,7 +30,7 @@ pub enum Start {
     Cold,
 }
 
-/// Waits for a call of root's and answers it; ends without one where the zygote has a better informed one in its place.
+/// Waits for a call by root and answers it; ends without one where the zygote has a better informed one in its place.
 pub fn work(zygote: Pid, listener: Listener, line: Line, ahead: Rc<Ahead>, start: Start) -> Result<(), String> {
     supervise::die_with(zygote)?;
     supervise::release_signals().map_err(|errno| format!("signals: {errno}"))?;

@@ -2,13 +2,13 @@
 //!
 //! # The form
 //!
-//! A line of ASCII, `glexec-question VERSION HEADER FILE` with two lengths in bytes and a line feed; so many bytes of JSON,
-//! a [`Question`]; so many bytes of a credential file, as they were read; the end. Each length has a bound. A question holds
-//! one credential: whoever judges it sees no other.
+//! A line of ASCII, `glexec-question VERSION HEADER FILE` with two lengths in bytes and a line feed; so many bytes of
+//! JSON, a [`Question`]; so many bytes of a credential file, as they were read; the end. Each length has a bound. A
+//! question holds one credential: the process that judges it sees no other.
 //!
-//! VERSION is the form's and the meaning's, of question and verdict together. It grows with every change of either, and a
-//! test holds that. Programs of different versions understand nothing of each other but that line: the verifier answers
-//! with its own version and a refusal, and glexec refuses by that name ([`crate::verdict`]).
+//! VERSION is the form's and the meaning's, of question and verdict together. It grows with every change of either, and
+//! a test holds that. Programs of different versions understand nothing of each other but that line: the verifier
+//! answers with its own version and a refusal, and glexec refuses by that name ([`crate::verdict`]).
 
 use crate::credentials::Credentials;
 use crate::identity::Dn;
@@ -75,14 +75,14 @@ pub enum Asked {
         /// The CA.
         issuer: Dn,
     },
-    /// How the site's files about issuers of tokens and their keys look; there is no credential. The answer is a list of
-    /// [`crate::surveyed::IssuerFile`].
+    /// How the site's files about issuers of tokens and their keys look; there is no credential. The answer is a list
+    /// of [`crate::surveyed::IssuerFile`].
     SurveyTokens {
         /// The site's settings for tokens.
         tokens: Tokens,
     },
-    /// Whether a JWK set (RFC 7517 section 5) will do for an issuer; nothing is trusted. The answer is how many of its keys
-    /// can be used.
+    /// Whether a JWK set (RFC 7517 section 5) will do for an issuer; nothing is trusted. The answer is how many of its
+    /// keys can be used.
     JudgeKeySet {
         /// The algorithms that the site accepts from the issuer.
         algorithms: Vec<String>,
@@ -152,7 +152,8 @@ pub enum NoQuestion {
     Malformed(String),
 }
 
-/// Writes a question down; `None` where it is longer than it may be. It is wiped when it is let go, as the file holds a key.
+/// Writes a question down; `None` where it is longer than it may be. It is wiped when it is let go, as the file holds a
+/// key.
 pub fn encode(question: &Question, file: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let header = serde_json::to_vec(question).ok().filter(|header| header.len() <= MAX_HEADER)?;
     if file.len() > MAX_FILE {

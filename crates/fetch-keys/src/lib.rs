@@ -1,8 +1,8 @@
 //! `fetch-keys ISSUER`: prints the JWK set that an issuer of tokens publishes (OpenID Connect Discovery 1.0 section 4).
 //!
 //! glexec-admin runs it as the service user, one issuer a process: it is the only program on a node that speaks with
-//! strangers over the network, and has no right that one of them could want. What it prints is not trusted: the verifier
-//! judges the keys, and glexec-admin writes them down.
+//! strangers over the network, and has no right that one of them could want. What it prints is not trusted: the
+//! verifier judges the keys, and glexec-admin writes them down.
 
 #![forbid(unsafe_code)]
 
@@ -38,7 +38,7 @@ pub fn main() -> u8 {
     match printed {
         Ok(()) => 0,
         Err(why) => {
-            // Whoever does not listen still has the exit code.
+            // Somebody who does not listen still has the exit code.
             let _ = stderr().write_all(why.as_bytes());
             1
         }

@@ -15,8 +15,8 @@ use tokio::sync::watch;
 const NEWS: Duration = Duration::from_secs(35);
 /// How long after an answer the next question comes where there is something wrong with it.
 const PAUSE: Duration = Duration::from_secs(5);
-/// How long after a loss a server is asked again, at most: ten thousand nodes must not come at once. Sooner where no other
-/// server tells of bans.
+/// How long after a loss a server is asked again, at most: ten thousand nodes must not come at once. Sooner where no
+/// other server tells of bans.
 const SPREAD: Duration = Duration::from_secs(30);
 const ALONE: Duration = Duration::from_secs(6);
 
@@ -101,7 +101,7 @@ impl Bans {
         let (Some(known), Some(file)) = (known, &self.file) else { return };
         let text = serde_json::to_vec(&*known.list).unwrap_or_default();
         let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-        // Whoever reads half of it reads it again.
+        // A reader that finds half of it reads it again.
         if let Err(error) = file.set_len(0).and_then(|()| file.write_all(&text)) {
             tell(&format!("the list of bans cannot be written for calls that run: {error}"));
         }

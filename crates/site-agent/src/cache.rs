@@ -1,4 +1,5 @@
-//! What the service has answered, and what is being asked: one question upstream, however many calls wait for its answer.
+//! What the service has answered, and what is being asked: one question upstream, however many calls wait for its
+//! answer.
 
 use glexec_core::identity::{Identity, Proof};
 use glexec_core::site::{Answer, Asked, Mode};
@@ -78,7 +79,7 @@ pub enum Found {
     Answer(Answer),
     /// Somebody asks already.
     Asked(Hears),
-    /// Whoever has found this has to ask.
+    /// The thread that has found this has to ask.
     Ask(Tells, Hears),
 }
 

@@ -114,7 +114,7 @@ impl Node {
             Found::Asked(hears) => hears,
             Found::Ask(tells, hears) => {
                 let (core, key) = (Arc::clone(core), key.clone());
-                // It goes on where whoever has asked first goes away.
+                // It goes on where the one who asked first goes away.
                 tokio::spawn(async move { core.fly(asked, key, tells, budget, version).await });
                 hears
             }
@@ -179,7 +179,7 @@ impl Core {
         let well: Vec<_> = turned.filter(|upstream| upstream.is_well()).collect();
         let mut why = "no server has answered lately".to_owned();
         for (index, upstream) in well.iter().enumerate() {
-            // Whoever is silent must leave time for the others.
+            // A server that is silent must leave time for the others.
             let left = u32::try_from(well.len().saturating_sub(index)).unwrap_or(u32::MAX);
             let share = budget.saturating_sub(began.elapsed()).checked_div(left).unwrap_or_default();
             match upstream

@@ -12,7 +12,7 @@ const QUIET: Duration = Duration::from_secs(60);
 
 /// Writes a line.
 pub fn tell(text: &str) {
-    // Whoever does not listen must not stop it.
+    // A reader that does not listen must not stop it.
     let _ = stderr().write_all(format!("glexec-site-agent: {}\n", visible(text.as_bytes(), MAX_LINE)).as_bytes());
 }
 

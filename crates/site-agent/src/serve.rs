@@ -57,6 +57,6 @@ async fn answer(mut stream: UnixStream, node: Option<Arc<Node>>) -> Result<(), S
     };
     let reply = serde_json::to_vec(&reply).map_err(|error| error.to_string())?;
     let written = tokio::time::timeout(PATIENCE, stream.write_all(&reply)).await;
-    // Whoever does not wait any more is no news.
+    // A client that does not wait any more is no news.
     written.map(drop).map_err(late)
 }

@@ -141,7 +141,7 @@ impl Client {
         patience: Duration,
     ) -> Result<(String, Bytes), NoAnswer> {
         let mut last = NoAnswer::Nobody;
-        // Whoever is silent must leave time for the others.
+        // A server that is silent must leave time for the others.
         let share = patience.checked_div(u32::try_from(self.servers.len()).unwrap_or(u32::MAX)).unwrap_or(patience);
         for (server, idle) in &self.servers {
             let failed = |why: String| NoAnswer::Failed { server: server.text.clone(), why };

@@ -1,7 +1,7 @@
 //! Asking the site's mapping service: the wire form, who a peer is, and a client for several servers.
 //!
-//! Nothing here decides anything about an account: what the service answers are names, which whoever asked looks up and
-//! judges again.
+//! Nothing here decides anything about an account: what the service answers are names, which the one who asked looks up
+//! and judges again.
 
 #![forbid(unsafe_code)]
 

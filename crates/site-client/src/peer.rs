@@ -14,7 +14,7 @@ use glexec_sys::time::now;
 use glexec_verify::x509::certificate::Certificate;
 use glexec_verify::{Matter, Trust, judge};
 
-/// Whoever holds a certificate.
+/// The holder of a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
     /// The subject of the end entity's certificate.

@@ -83,7 +83,7 @@ pub fn server(own: &Own, rules: Arc<Rules>, speaks: Speaks) -> Result<ServerConf
     let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(versions)?;
     let (certificates, key) = (own.certificates.clone(), own.key.clone_key());
     let mut config = builder.with_client_cert_verifier(judges).with_single_cert(certificates, key)?;
-    // Whoever comes back is judged again: its certificate may have been revoked meanwhile.
+    // A client that comes back is judged again: its certificate may have been revoked meanwhile.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     Ok(config)

@@ -124,7 +124,7 @@ impl Connection {
     /// The peer, judged not long ago.
     fn peer(&self) -> Outcome<Peer> {
         let fresh = |judged: &(Instant, Peer)| judged.0.elapsed() < TRUSTED_FOR;
-        // Whoever panicked with the lock has left nothing half-done in it.
+        // A thread that panicked with the lock has left nothing half-done in it.
         let mut judged = self.judged.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some((_, peer)) = judged.as_ref().filter(|judged| fresh(judged)) {
             return Ok(peer.clone());
@@ -166,7 +166,7 @@ impl Connection {
         }
     }
 
-    /// Refuses whoever may not ask, and says so to the log.
+    /// Refuses somebody who may not ask, and says so to the log.
     fn turned_away(&self, subject: Option<&str>, why: &str) -> Reply {
         self.shared.figures.turned_away.fetch_add(1, Ordering::Relaxed);
         Record::new("turned-away").with("from", &self.address).maybe("peer", subject).with("reason", why).write();

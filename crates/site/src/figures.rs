@@ -46,7 +46,7 @@ pub struct Node {
 #[derive(Debug, Default)]
 pub struct Figures {
     permits: AtomicU64,
-    /// Whoever may not ask.
+    /// Those who may not ask.
     pub turned_away: AtomicU64,
     /// Questions for which there was no time.
     pub busy: AtomicU64,
@@ -60,7 +60,7 @@ pub struct Figures {
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Whoever panicked with the lock has left a counter as it was, or one more.
+    // A thread that panicked with the lock has left a counter as it was, or one more.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

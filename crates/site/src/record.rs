@@ -35,7 +35,7 @@ impl Record {
         }
     }
 
-    /// Writes the line. Whoever does not listen must not stop the service.
+    /// Writes the line. A reader that does not listen must not stop the service.
     pub fn write(self) {
         let _ = stderr().write_all((self.0 + "\n").as_bytes());
     }

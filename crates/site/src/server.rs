@@ -110,7 +110,7 @@ async fn talk(
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(IDLE).max_buf_size(64 * 1024);
-    // Whoever goes away in the middle is no news.
+    // A client that goes away in the middle is no news.
     let _ = http.serve_connection(TokioIo::new(stream), service).await;
     Ok(())
 }

@@ -68,7 +68,7 @@ pub fn main() -> u8 {
 }
 
 fn failed(why: &str) -> u8 {
-    // Whoever does not listen still has the exit code.
+    // Somebody who does not listen still has the exit code.
     let _ = stderr().write_all(format!("{}\n", why.trim_end()).as_bytes());
     1
 }

@@ -18,7 +18,7 @@ pub struct Shared {
     pub engine: Engine,
     /// Which hosts are believed.
     pub rules: Arc<Rules>,
-    /// The service's own certificate: whoever has its key is root of a service host.
+    /// The service's own certificate: somebody who has its key is root of a service host.
     pub own: Vec<u8>,
     /// Questions that may still be begun.
     pub turns: Arc<Semaphore>,

@@ -42,7 +42,7 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>) {
             });
             let mut http = http1::Builder::new();
             http.timer(TokioTimer::new()).header_read_timeout(PATIENCE).keep_alive(false);
-            // Whoever goes away in the middle is no news.
+            // A client that goes away in the middle is no news.
             let _ = http.serve_connection(TokioIo::new(stream), service).await;
             drop(place);
         });

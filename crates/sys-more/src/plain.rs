@@ -1,4 +1,4 @@
-//! Files as whoever runs the program may read them: for unprivileged tools only.
+//! Files as the account that runs the program may read them: for unprivileged tools only.
 
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::Uid;
@@ -52,8 +52,8 @@ pub enum Old {
     Goes,
 }
 
-/// Writes a file in the place of what has the name, whole or not at all; says as what the old one is kept. A symbolic link
-/// goes on leading to it.
+/// Writes a file in the place of what has the name, whole or not at all; says as what the old one is kept. A symbolic
+/// link goes on leading to it.
 pub fn replace(path: &Path, content: &[u8], old: Old) -> Result<Option<PathBuf>, Error> {
     let keep = old == Old::Stays;
     let path = match std::fs::canonicalize(path) {

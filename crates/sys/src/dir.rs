@@ -272,13 +272,14 @@ fn check_executable(path: &Path, stat: &FileStat) -> Result<(), FileError> {
     }
 }
 
-/// Checks that something is a regular file of root's that, like every directory above it, only root may write. Then
+/// Checks that something is a regular file owned by root that, like every directory above it, only root may write. Then
 /// nobody else can change between this look and its use what the path leads to.
 pub fn check_file(path: &Path) -> Result<(), FileError> {
     stat_file(path).map(drop)
 }
 
-/// Checks that something is a socket of root's that nobody else may connect to, and that only root can have put there.
+/// Checks that something is a socket owned by root that nobody else may connect to, and that only root can have put
+/// there.
 pub fn check_socket(path: &Path) -> Result<(), FileError> {
     let fail = |errno| file_error(path, errno);
     let (parent, name) = locate(path)?;
@@ -305,8 +306,8 @@ fn check_owner_and_kind(path: &Path, stat: &FileStat) -> Result<(), FileError> {
     check_writers(path, stat, Writers::RootOnly)
 }
 
-/// Opens a log or a lock for appending, and makes it (mode 0600) where it is missing: a regular file of root's that, like
-/// every directory above it, only root may write.
+/// Opens a log or a lock for appending, and makes it (mode 0600) where it is missing: a regular file owned by root
+/// that, like every directory above it, only root may write.
 pub fn open_for_appending(path: &Path) -> Result<File, FileError> {
     let fail = |errno| file_error(path, errno);
     let (parent, name) = locate(path)?;
@@ -418,7 +419,8 @@ impl Directory {
         read_regular(&path, fd, limit).map(|(bytes, _)| bytes)
     }
 
-    /// Opens a file in this directory to be read in parts, no link followed, under the conditions of [`Directory::read`].
+    /// Opens a file in this directory to be read in parts, no link followed, under the conditions of
+    /// [`Directory::read`].
     pub fn open_file(&self, name: &OsStr, limit: u64) -> Result<OpenFile, FileError> {
         let path = self.path.join(name);
         let fd = openat(&self.fd, name, READ | OFlag::O_NOFOLLOW, Mode::empty());
@@ -426,8 +428,8 @@ impl Directory {
         OpenFile::judged(path, fd, limit)
     }
 
-    /// Opens a directory that only root may write and all may go through, and makes it where it is missing and its parent is
-    /// trusted.
+    /// Opens a directory that only root may write and all may go through, and makes it where it is missing and its
+    /// parent is trusted.
     pub fn open_passage(path: &Path) -> Result<Self, FileError> {
         let fail = |errno| file_error(path, errno);
         let (parent, name) = locate(path)?;
@@ -456,7 +458,8 @@ impl Directory {
         fstatat(&self.fd, name, AtFlags::empty()).ok().map(|stat| version(&stat))
     }
 
-    /// Opens a directory of root's that nobody else may enter, and makes it where it is missing and its parent is trusted.
+    /// Opens a directory owned by root that nobody else may enter, and makes it where it is missing and its parent is
+    /// trusted.
     pub fn open_private(path: &Path) -> Result<Self, FileError> {
         let fail = |errno| file_error(path, errno);
         let (parent, name) = locate(path)?;
@@ -487,8 +490,8 @@ impl Directory {
         linkat(AT_FDCWD, nameless.as_str(), &self.fd, name, AtFlags::AT_SYMLINK_FOLLOW)
     }
 
-    /// Puts a file (mode 0644) in the place of what has the name, at once: whoever reads sees the old one or the new one,
-    /// also after a crash.
+    /// Puts a file (mode 0644) in the place of what has the name, at once: whoever reads sees the old one or the new
+    /// one, also after a crash.
     pub fn replace(&self, name: &OsStr, content: &[u8]) -> Result<(), Errno> {
         let random = u64::from_ne_bytes(crate::random()?);
         let new = format!(".{}.{random:016x}", name.to_string_lossy());
@@ -509,8 +512,8 @@ impl Directory {
         done
     }
 
-    /// The content of a file of root's or of the process's own user that nobody else may write, no link followed; `None`
-    /// where there is none.
+    /// The content of a file owned by root or of the process's own user that nobody else may write, no link followed;
+    /// `None` where there is none.
     pub fn read_own(&self, name: &OsStr, limit: u64) -> Result<Option<Vec<u8>>, FileError> {
         let path = self.path.join(name);
         let fail = |errno| file_error(&path, errno);
@@ -521,7 +524,7 @@ impl Directory {
         let stat = fstat(&fd).map_err(fail)?;
         let insecure = |why: &str| Err(FileError::Insecure { path: path.clone(), why: why.to_owned() });
         if stat.st_uid != 0 && stat.st_uid != geteuid().as_raw() {
-            return insecure("belongs neither to root nor to whoever reads it");
+            return insecure("belongs neither to root nor to the account that reads it");
         }
         if Mode::from_bits_truncate(stat.st_mode).intersects(Mode::S_IWGRP | Mode::S_IWOTH) {
             return insecure("can be written by others");
@@ -623,8 +626,8 @@ impl Directory {
         }
     }
 
-    /// Renames to a name that nothing has yet, for certain: `EEXIST` where something has, on every file system. Where it has
-    /// no RENAME_NOREPLACE, the file has both names for a moment.
+    /// Renames to a name that nothing has yet, for certain: `EEXIST` where something has, on every file system. Where
+    /// it has no RENAME_NOREPLACE, the file has both names for a moment.
     pub fn move_new(&self, existing: &OsStr, new: &OsStr) -> Result<(), Errno> {
         match renameat2(&self.fd, existing, &self.fd, new, RenameFlags::RENAME_NOREPLACE) {
             Err(Errno::EINVAL | Errno::ENOSYS) => self.link(existing, new).and_then(|()| self.unlink(existing)),
@@ -633,8 +636,8 @@ impl Directory {
     }
 
     /// Locks the directory against others who lock it, flock(2), and waits for so long at most; `None` where it stays
-    /// locked or the file system has no such locks. Whoever may read the directory can hold the lock, so nothing may rest
-    /// on it.
+    /// locked or the file system has no such locks. Whoever may read the directory can hold the lock, so nothing may
+    /// rest on it.
     pub fn lock(&self, patience: Duration) -> Option<DirectoryLock<'_>> {
         lock::wait(self.as_fd(), Mechanism::Flock, Purpose::Replace, patience).ok().map(|()| DirectoryLock(self))
     }

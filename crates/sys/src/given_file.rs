@@ -1,5 +1,5 @@
-//! A file that a program of the site's has made as root, and that is given to the target account: it stays where only root
-//! can rename and remove.
+//! A file that a program of the site's has made as root, and that is given to the target account: it stays where only
+//! root can rename and remove.
 
 use crate::dir::{FileError, kind, locate};
 use crate::left_file::LeftFile;
@@ -25,7 +25,8 @@ fn identity(stat: &FileStat) -> (libc::dev_t, libc::ino_t) {
 }
 
 impl GivenFile {
-    /// Finds it: a regular file of root's, mode 0600, with no other name, below directories that only root may write.
+    /// Finds it: a regular file owned by root, mode 0600, with no other name, below directories that only root may
+    /// write.
     pub fn find(path: &Path) -> Result<GivenFile, FileError> {
         let unusable = |why: String| FileError::Unusable { path: path.into(), why };
         let (directory, name) = locate(path)?;
@@ -53,7 +54,8 @@ impl GivenFile {
         }
     }
 
-    /// Removes it, if that can be: there is nobody left to tell. To be called as root. What root has put in its place stays.
+    /// Removes it, if that can be: there is nobody left to tell. To be called as root. What root has put in its place
+    /// stays.
     pub fn remove(&self) {
         let there = fstatat(&self.directory, self.name.as_os_str(), AtFlags::AT_SYMLINK_NOFOLLOW);
         if there.is_ok_and(|there| identity(&there) == self.identity) {
@@ -61,7 +63,7 @@ impl GivenFile {
         }
     }
 
-    /// Where it lies, for whoever removes it later.
+    /// Where it lies, for the process that removes it later.
     pub fn left(&self) -> Option<LeftFile> {
         LeftFile::in_directory(&self.directory, &self.name)
     }

@@ -16,8 +16,8 @@ const LOOK: Capability = Capability::CAP_DAC_READ_SEARCH;
 /// What an option that is in use needs besides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// To execute, in the end, a program of the site's as root: the bounding set stays what it is, for the kernel gives a
-    /// program of root's what is in it (capabilities(7)). Processes that become somebody else empty their own.
+    /// To execute, in the end, a program of the site's as root: the bounding set stays what it is, for the kernel gives
+    /// a program owned by root what is in it (capabilities(7)). Processes that become somebody else empty their own.
     RootProgram,
     /// To make mounts, and a mount namespace for them.
     Mounts,
@@ -43,7 +43,8 @@ pub fn reduce_capabilities() -> Result<(), String> {
     keep(&[Need::RootProgram, Need::Mounts, Need::Giving], &[LOOK, Capability::CAP_DAC_OVERRIDE])
 }
 
-/// Runs `work` with the permission to write in any directory; possible between the two steps. For root's own files only.
+/// Runs `work` with the permission to write in any directory; possible between the two steps. For root's own files
+/// only.
 pub fn overriding<T>(work: impl FnOnce() -> T) -> Result<T, Errno> {
     capabilities::raise(Capability::CAP_DAC_OVERRIDE)?;
     let done = work();
@@ -51,8 +52,8 @@ pub fn overriding<T>(work: impl FnOnce() -> T) -> Result<T, Errno> {
     Ok(done)
 }
 
-/// Keeps what is needed in fact: the second step. Without a program of root's the bounding set becomes empty, so that
-/// nothing executed from here on can ever have a capability.
+/// Keeps what is needed in fact: the second step. Without a program owned by root the bounding set becomes empty, so
+/// that nothing executed from here on can ever have a capability.
 pub fn settle_capabilities(needs: &[Need]) -> Result<(), String> {
     if !needs.contains(&Need::RootProgram) {
         empty_bounding_set().map_err(|e| format!("bounding set: {e}"))?;
@@ -73,8 +74,9 @@ fn keep(needs: &[Need], held: &[Capability]) -> Result<(), String> {
     capabilities::keep(&counting, held).map_err(|e| format!("capabilities: {e}"))
 }
 
-// A change of ids makes the process as dumpable as fs.suid_dumpable says, which EL and SLES set to 2 (prctl(2)): a crash would
-// hand keys and the caller's environment to whatever takes the cores. Therefore all ids are changed by these four.
+// A change of ids makes the process as dumpable as fs.suid_dumpable says, which EL and SLES set to 2 (prctl(2)): a
+// crash would hand keys and the caller's environment to whatever takes the cores. Therefore all ids are changed by
+// these four.
 
 /// setresuid(2), and not dumpable.
 pub(super) fn setresuid(real: Uid, effective: Uid, saved: Uid) -> Result<(), Errno> {
@@ -168,8 +170,8 @@ pub fn acting_as<T>(actor: &Actor, work: impl FnOnce() -> T) -> Result<T, Errno>
     Ok(result)
 }
 
-/// Runs `work` where nobody but root can stop or end the process half-way: kill(2) asks for the real and the saved user,
-/// and a terminal's signals wait. `None`, with nothing done, where the process is not root any more.
+/// Runs `work` where nobody but root can stop or end the process half-way: kill(2) asks for the real and the saved
+/// user, and a terminal's signals wait. `None`, with nothing done, where the process is not root any more.
 pub fn undisturbed<T>(work: impl FnOnce() -> T) -> Option<T> {
     let own = getresuid().ok()?;
     let root = Uid::from_raw(0);
@@ -188,8 +190,8 @@ pub fn undisturbed<T>(work: impl FnOnce() -> T) -> Option<T> {
 /// `KEYCTL_JOIN_SESSION_KEYRING` (linux/keyctl.h).
 const JOIN_SESSION_KEYRING: libc::c_int = 1;
 
-/// Leaves the caller's session keyring, which execve(2) hands on and whose keys whoever possesses it can read, for a new
-/// and empty one (session-keyring(7)). Done as root, whose quota for keys is not the accounts'.
+/// Leaves the caller's session keyring, which execve(2) hands on and whose keys whoever possesses it can read, for a
+/// new and empty one (session-keyring(7)). Done as root, whose quota for keys is not the accounts'.
 ///
 /// A kernel without keys, or a container that forbids them, has nothing to leave.
 fn leave_keyring() -> Result<(), Errno> {
@@ -238,7 +240,7 @@ pub fn become_for_good(actor: &Actor) -> Result<(), String> {
     Ok(())
 }
 
-/// What a service may still do with files of root's.
+/// What a service may still do with files owned by root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FilesOfRoot {
     /// What anybody may.

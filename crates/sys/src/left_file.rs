@@ -12,7 +12,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-/// Where a file lies, said so that whoever has its file system mounted somewhere finds it.
+/// Where a file lies, said so that a process that has its file system mounted somewhere finds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeftFile {
     /// Its owner.
@@ -41,8 +41,8 @@ impl LeftFile {
         LeftFile::below(directory, Path::new(name), (stat.st_dev, stat.st_ino), stat.st_uid)
     }
 
-    /// A file that is seen elsewhere, under another owner, and lies below this open directory: device, inode, and its owner on
-    /// disk; `None` where the directory is mounted nowhere.
+    /// A file that is seen elsewhere, under another owner, and lies below this open directory: device, inode, and its
+    /// owner on disk; `None` where the directory is mounted nowhere.
     pub fn below(directory: impl AsFd, name: &Path, identity: (u64, u64), uid: u32) -> Option<LeftFile> {
         let number = directory.as_fd().as_raw_fd();
         let info = proc_text(&format!("/proc/self/fdinfo/{number}")).ok()?;
@@ -55,8 +55,8 @@ impl LeftFile {
         Some(LeftFile { uid, identity, system: mount.system.clone(), path })
     }
 
-    /// Removes it, wherever its file system is mounted: with no more rights than its owner has, but where the directory is
-    /// root's alone, who then put it there.
+    /// Removes it, wherever its file system is mounted: with no more rights than its owner has, but where the directory
+    /// is root's alone, who then put it there.
     pub fn remove(&self) -> Result<Removal, Errno> {
         let Some(name) = self.path.file_name() else { return Ok(Removal::NotFound) };
         for mount in mounts().iter().filter(|mount| mount.system == self.system) {

@@ -99,8 +99,8 @@ impl AsFd for Tree {
 }
 
 impl Tree {
-    /// Clones the mount that a directory lies in from that directory downwards, without what is mounted below it: nosuid,
-    /// nodev, private, and with these owners. Needs CAP_SYS_ADMIN.
+    /// Clones the mount that a directory lies in from that directory downwards, without what is mounted below it:
+    /// nosuid, nodev, private, and with these owners. Needs CAP_SYS_ADMIN.
     ///
     /// `EINVAL` where the file system cannot show other owners, `ENOSYS` where the kernel cannot.
     pub fn clone_of(directory: BorrowedFd<'_>, owners: Owners) -> Result<Tree, Errno> {
@@ -137,8 +137,8 @@ impl Tree {
         number(unsafe { libc::syscall(libc::SYS_move_mount, from, c"".as_ptr(), to, c"".as_ptr(), flags) }).map(drop)
     }
 
-    /// Covers a directory of the process's own mount namespace: instead of what is in it there are only these directories,
-    /// one in the other, root's, which nobody can change. Returns the innermost.
+    /// Covers a directory of the process's own mount namespace: instead of what is in it there are only these
+    /// directories, one in the other, root's, which nobody can change. Returns the innermost.
     pub fn cover(place: BorrowedFd<'_>, names: &[OsString]) -> Result<OwnedFd, Errno> {
         let tree = Tree(file_system(c"tmpfs", &[(c"mode", c"0755"), (c"size", c"64k")])?);
         let old = umask(Mode::empty());
@@ -176,8 +176,8 @@ fn file_system(kind: &CStr, options: &[(&CStr, &CStr)]) -> Result<OwnedFd, Errno
     descriptor(unsafe { libc::syscall(libc::SYS_fsmount, context.as_raw_fd(), FSMOUNT_CLOEXEC, attributes) })
 }
 
-/// Gives the process a mount namespace of its own: what it mounts is seen nowhere else, and what is mounted outside later
-/// still arrives. Needs CAP_SYS_ADMIN.
+/// Gives the process a mount namespace of its own: what it mounts is seen nowhere else, and what is mounted outside
+/// later still arrives. Needs CAP_SYS_ADMIN.
 pub fn leave_shared_view() -> Result<(), Errno> {
     // SAFETY: a number.
     Errno::result(unsafe { libc::unshare(libc::CLONE_NEWNS) })?;
@@ -187,8 +187,8 @@ pub fn leave_shared_view() -> Result<(), Errno> {
     Errno::result(rc).map(drop)
 }
 
-/// Gives the process System V and POSIX IPC of its own, with what shows them: /dev/shm and /dev/mqueue, where they are. To be
-/// called in a mount namespace of its own. Needs CAP_SYS_ADMIN.
+/// Gives the process System V and POSIX IPC of its own, with what shows them: /dev/shm and /dev/mqueue, where they are.
+/// To be called in a mount namespace of its own. Needs CAP_SYS_ADMIN.
 pub fn leave_shared_ipc() -> Result<(), Errno> {
     // SAFETY: a number.
     Errno::result(unsafe { libc::unshare(libc::CLONE_NEWIPC) })?;
@@ -196,7 +196,7 @@ pub fn leave_shared_ipc() -> Result<(), Errno> {
     replace("/dev/mqueue", c"mqueue", &[])
 }
 
-/// Mounts a new file system on a directory of root's, where there is one.
+/// Mounts a new file system on a directory owned by root, where there is one.
 fn replace(directory: &str, kind: &CStr, options: &[(&CStr, &CStr)]) -> Result<(), Errno> {
     let hold = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     match nix::fcntl::open(directory, hold, Mode::empty()) {
@@ -208,15 +208,16 @@ fn replace(directory: &str, kind: &CStr, options: &[(&CStr, &CStr)]) -> Result<(
 
 /// A user namespace in which `disk` stands for `seen` and no other id means anything. Nobody is in it.
 ///
-/// A child is made in it, and shares the descriptors: it opens the namespace, tells by its exit code where, and is over.
-/// What is left of it until it is reaped is enough to write the maps.
+/// A child is made in it, and shares the descriptors: it opens the namespace, tells by its exit code where, and is
+/// over. What is left of it until it is reaped is enough to write the maps.
 fn user_namespace(disk: Owner, seen: Owner) -> Result<OwnedFd, Errno> {
     let arguments = CloneArguments {
         flags: (libc::CLONE_NEWUSER | libc::CLONE_FILES) as u64,
         exit_signal: libc::SIGCHLD as u64,
         ..Default::default()
     };
-    // SAFETY: like fork(2): the child has a copy of the memory, and the process has one thread. It makes two system calls.
+    // SAFETY: like fork(2): the child has a copy of the memory, and the process has one thread. It makes two system
+    // calls.
     let child = number(unsafe { libc::syscall(libc::SYS_clone3, &raw const arguments, size_of::<CloneArguments>()) })?;
     if child == 0 {
         // SAFETY: a C string; _exit does not return. Descriptor 0 is open, so that 0 stands for a failure.

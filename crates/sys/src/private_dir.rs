@@ -27,15 +27,15 @@ fn make(parent: BorrowedFd<'_>, name: &OsStr) -> Result<OwnedFd, Errno> {
     }
 }
 
-/// A directory of the effective user and group's own, made where it is missing. `EPERM` where what is there is somebody else's
-/// or open to others.
+/// A directory of the effective user and group's own, made where it is missing. `EPERM` where what is there is somebody
+/// else's or open to others.
 pub fn own(parent: BorrowedFd<'_>, name: &OsStr) -> Result<OwnedFd, Errno> {
     let directory = make(parent, name)?;
     let owner = Owner { uid: geteuid(), gid: getegid() };
     if is_private(&fstat(&directory)?, owner) { Ok(directory) } else { Err(Errno::EPERM) }
 }
 
-/// The same below a directory of root's for somebody else, to whom it is given. Needs CAP_CHOWN.
+/// The same below a directory owned by root for somebody else, to whom it is given. Needs CAP_CHOWN.
 pub fn given(parent: BorrowedFd<'_>, name: &OsStr, owner: Owner) -> Result<OwnedFd, Errno> {
     let directory = make(parent, name)?;
     let found = fstat(&directory)?;
@@ -46,8 +46,8 @@ pub fn given(parent: BorrowedFd<'_>, name: &OsStr, owner: Owner) -> Result<Owned
     if is_private(&fstat(&directory)?, owner) { Ok(directory) } else { Err(Errno::EPERM) }
 }
 
-/// Where private directories are kept: root's, to be gone through by all and listed by nobody else; made where it is missing,
-/// and the directory above.
+/// Where private directories are kept: root's, to be gone through by all and listed by nobody else; made where it is
+/// missing, and the directory above.
 pub fn store(path: &Path) -> Result<Directory, FileError> {
     if let Some(above) = path.parent() {
         Directory::open_passage(above)?;

@@ -1,7 +1,7 @@
 //! Running a program to ask it something: unprivileged, with a deadline, and gone afterwards with all that it started.
 //!
-//! It serves plug-ins of the site's and glexec's own verifier. Several may be asked at once, each with a document of its
-//! own: none of them sees another's.
+//! It serves plug-ins of the site's and glexec's own verifier. Several may be asked at once, each with a document of
+//! its own: none of them sees another's.
 
 use crate::execute::{execute, execute_open};
 use crate::identity::{self, Actor};
@@ -52,8 +52,8 @@ const NOT_STARTED: i32 = 125;
 pub enum Executable<'a> {
     /// One of the site's, by its path: it gets a PATH and limits, and may start others, which are looked for and ended.
     Of(&'a Path),
-    /// One that the site has root run: it gets this environment and whatever root may, and may start others. To be asked by a
-    /// process that is root in every id and has no other children: all that is below it is ended.
+    /// One that the site has root run: it gets this environment and whatever root may, and may start others. To be
+    /// asked by a process that is root in every id and has no other children: all that is below it is ended.
     OfRoot {
         /// Its environment.
         environment: &'a [CString],
@@ -64,7 +64,7 @@ pub enum Executable<'a> {
 
 /// A program to be asked.
 pub struct Program<'a> {
-    /// Whom it runs as, never root; `None` where whoever asks is nobody special.
+    /// Whom it runs as, never root; `None` where the one who asks is nobody special.
     pub actor: Option<&'a Actor>,
     pub executable: Executable<'a>,
     /// Its argv[0].
@@ -104,8 +104,8 @@ fn system(what: &'static str) -> impl FnOnce(Errno) -> NoAnswer {
     move |errno| NoAnswer::System(what, errno.to_string())
 }
 
-/// Runs the program with `document` on its standard input. It counts when it has ended; whatever it has started and left
-/// behind is killed, however the call ends.
+/// Runs the program with `document` on its standard input. It counts when it has ended; whatever it has started and
+/// left behind is killed, however the call ends.
 pub fn ask(program: &Program<'_>, document: &[u8]) -> Result<Said, NoAnswer> {
     let mut all = ask_all(&[(program, document)]);
     all.pop().unwrap_or_else(|| Err(NoAnswer::System("nothing was asked", Errno::EINVAL.to_string())))
@@ -181,8 +181,8 @@ fn become_program(program: &Program<'_>, words: &[CString], parent: Pid, ends: [
         }
     }
     let prepare = || -> Result<Option<RawFd>, String> {
-        // A session of its own is out of the reach of the caller's terminal. The verifier has none either way, and would be
-        // scheduled as a stranger to the call (sched(7), autogroup), besides what a session costs.
+        // A session of its own is out of the reach of the caller's terminal. The verifier has none either way, and
+        // would be scheduled as a stranger to the call (sched(7), autogroup), besides what a session costs.
         if !matches!(program.executable, Executable::Own(_)) {
             setsid().map_err(|e| format!("setsid: {e}"))?;
         }
@@ -234,7 +234,8 @@ fn limit(program: &Program<'_>) -> Result<(), String> {
 }
 
 /// Gives the program its descriptors from 3 on and closes all others; returns where glexec's own program is open, which
-/// closes when it is executed. The caller may have left room for a dozen descriptors only: what is not needed goes first.
+/// closes when it is executed. The caller may have left room for a dozen descriptors only: what is not needed goes
+/// first.
 fn hand_over(program: &Program<'_>) -> Result<Option<RawFd>, Errno> {
     let own = match program.executable {
         Executable::Of(_) | Executable::OfRoot { .. } => None,
@@ -370,8 +371,8 @@ fn conclude(child: Pid, output: Vec<u8>, errors: Vec<u8>) -> Result<Said, NoAnsw
     }
 }
 
-/// Kills and reaps the program and everything that it has left. Children that the caller had before it became glexec are
-/// ours, too: they do not run as the service user and are left alone.
+/// Kills and reaps the program and everything that it has left. Children that the caller had before it became glexec
+/// are ours, too: they do not run as the service user and are left alone.
 fn end_all(one: &Running<'_>) {
     match (one.program.executable, one.program.actor) {
         (Executable::Of(_), Some(actor)) => {

@@ -47,7 +47,8 @@ impl Written {
         &self.name
     }
 
-    /// Where it lies, for whoever removes it later; `None` where it replaced another one, or lies where nobody else gets to.
+    /// Where it lies, for the process that removes it later; `None` where it replaced another one, or lies where nobody
+    /// else gets to.
     pub fn left(&self) -> Option<LeftFile> {
         LeftFile::in_directory(&self.dir, &self.name).filter(|_| !self.replaced)
     }
@@ -58,8 +59,8 @@ impl Written {
         stat.filter(|_| !self.replaced).map(|stat| (stat.st_dev, stat.st_ino))
     }
 
-    /// Removes the file again, unless it replaced another one: that may be in use, and is gone. To be called while acting
-    /// as the target.
+    /// Removes the file again, unless it replaced another one: that may be in use, and is gone. To be called while
+    /// acting as the target.
     pub fn remove(&self) -> Result<(), Errno> {
         if self.replaced {
             return Ok(());
@@ -136,8 +137,8 @@ fn lock_existing(dir: &OwnedFd, name: &OsStr, mechanism: Mechanism) -> Result<Op
         let flags = access | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
         openat(dir, name, flags, Mode::empty()).map(File::from)
     };
-    // An exclusive fcntl lock needs write access. Where the file is 0400 a shared one waits for whoever still writes; who
-    // only reads keeps the old file, whole.
+    // An exclusive fcntl lock needs write access. Where the file is 0400 a shared one waits for whoever still writes;
+    // who only reads keeps the old file, whole.
     let (file, purpose) = match mechanism {
         Mechanism::Fcntl => match open(OFlag::O_RDWR) {
             Err(Errno::EACCES) => (open(OFlag::O_RDONLY)?, Purpose::Read),

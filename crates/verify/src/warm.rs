@@ -1,6 +1,6 @@
 //! What a process that waits for a question does meanwhile: the steps of a judgement, on something that is known.
 //!
-//! Memory that a fork shares is copied at the first touch, and libraries set themselves up at the first use. Whoever asks
+//! Memory that a fork shares is copied at the first touch, and libraries set themselves up at the first use. Who asks
 //! need not wait for that.
 
 use crate::trust;

@@ -70,8 +70,8 @@ impl Done {
 }
 
 impl Epilogue {
-    /// Finds the configured program and its account. It must be a file of root's that, like every directory above it, only
-    /// root may write.
+    /// Finds the configured program and its account. It must be a file owned by root that, like every directory above
+    /// it, only root may write.
     pub fn find(config: &Glexec, facts: &Facts<'_>, accounts: &dyn AccountDatabase) -> Outcome<Option<Epilogue>> {
         let Some(path) = &config.epilogue else { return Ok(None) };
         let path = path.get_ref().as_path();

@@ -139,8 +139,9 @@ fn directory(of: Of, path: &Path, pools: &Pools, named: &BTreeSet<String>, limit
     found
 }
 
-/// glexec writes an account's record into the account's file, as root. Who may make names in the directory could make one a
-/// link to another file of root's on that file system, where the kernel lets people link what they cannot write.
+/// glexec writes an account's record into the account's file, as root. Who may make names in the directory could make
+/// one a link to another file owned by root on that file system, where the kernel lets people link what they cannot
+/// write.
 fn links_of_others(subject: &str, path: &Path) -> Option<Finding> {
     let (owner, mode) = plain::permissions(path).ok()?;
     let others_write = mode & GROUP_WRITES != 0 || !owner.is_root();

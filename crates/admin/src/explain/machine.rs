@@ -125,7 +125,7 @@ impl Machine for Watched {
         now: i64,
     ) -> Outcome<VerifiedIdentity> {
         let actor = service.actor();
-        // Whoever is nobody special asks as themselves.
+        // Who is nobody special asks as themselves.
         let actor = matches!(self.eyes, Eyes::Root(_)).then_some(&actor);
         let verifier = Verifier::new(actor, &config.credentials, now);
         let describe = |file: &[u8]| {

@@ -50,7 +50,7 @@ pub fn all(config: &Glexec, each: &mut dyn FnMut(Swept)) -> Result<(), String> {
                 Some(remains) => {
                     let (swept, recorded) = one(remains, config, &signals);
                     if recorded {
-                        // Whoever else sweeps has waited for our lock, and finds it gone.
+                        // Another sweep has waited for our lock, and finds it gone.
                         let _ = calls.unlink(&name);
                     }
                     each(swept);
@@ -97,8 +97,8 @@ fn one(mut remains: Remains, config: &Glexec, signals: &SignalFd) -> (Swept, boo
     (swept, recorded.is_ok())
 }
 
-/// Ends the front, the payload's main process and whoever is in its cgroup. The others had the monitor as their parent, or
-/// the front, who ends them.
+/// Ends the front, the payload's main process and every process in its cgroup. The others had the monitor as their
+/// parent, or the front, who ends them.
 fn end_processes(remains: &Remains, swept: &mut Swept) {
     if remains.world == supervise::world() {
         let of = |pid: Pid, started: &str| Held::started_then(pid, started);

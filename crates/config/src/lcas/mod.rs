@@ -101,7 +101,8 @@ impl Plugin {
         }
     }
 
-    /// Whether it judges people; the others judge the call, whoever makes it. The service judges user and pilot at once.
+    /// Whether it judges people; the others judge the call, no matter who makes it. The service judges user and pilot
+    /// at once.
     pub fn is_personal(&self) -> bool {
         match self {
             Plugin::Userban { .. } | Plugin::Userallow { .. } | Plugin::Voms { .. } | Plugin::Exec(_) => true,

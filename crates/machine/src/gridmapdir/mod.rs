@@ -12,40 +12,43 @@
 //!    three, and goes away.
 //! 3. Look at the mark: there must be two links. If there are three, somebody had been faster: the mark is removed, and
 //!    nobody else's lease was touched.
-//! 4. Rename the mark to the lease. That fails where the lease exists: another job of the same person was faster, and its
-//!    lease is used; the mark is removed.
+//! 4. Rename the mark to the lease. That fails where the lease exists: another job of the same person was faster, and
+//! its    lease is used; the mark is removed.
 //! 5. Write the record (below), then touch the lease. Whoever comes to nothing before changes no time stamp that means
 //!    something: a touch says that the maker of a lease keeps it.
 //!
-//! So no lease is ever removed again, and no account changes its name, not even for a moment: the C library looks at one
-//! name after the other for the account of a lease, and removes the lease when it meets none.
+//! So no lease is ever removed again, and no account changes its name, not even for a moment: the C library looks at
+//! one name after the other for the account of a lease, and removes the lease when it meets none.
 //!
-//! A process that is stopped or killed on the way leaves a mark, which says what account it was; after [`MARK_LIFETIME`]
-//! others remove it. If its maker goes on after that, it finds its mark gone and has nothing. Nobody ever waits for it.
+//! A process that is stopped or killed on the way leaves a mark, which says what account it was; after
+//! [`MARK_LIFETIME`] others remove it. If its maker goes on after that, it finds its mark gone and has nothing. Nobody
+//! ever waits for it.
 //!
 //! Between machines nothing is asked of the file system but that link(2) and rename(2) are atomic, as they are over NFS
-//! (RFC 1813 sections 3.3.14 and 3.3.15), and clocks need not agree: whoever is swept too early finds the mark gone. Where
-//! a server's answer is lost and the call repeated, it fails although it was done: then the mark is swept later as an
-//! abandoned one, or the next look finds the lease. Where the file system has locks, one lock keeps calls of this program
-//! from marking an account between the look and the lease of another. Nothing rests on it but that fewer come in vain, and
-//! that the C library sees fewer third links; so whoever waits for long goes on without.
+//! (RFC 1813 sections 3.3.14 and 3.3.15), and clocks need not agree: whoever is swept too early finds the mark gone.
+//! Where a server's answer is lost and the call repeated, it fails although it was done: then the mark is swept later
+//! as an abandoned one, or the next look finds the lease. Where the file system has locks, one lock keeps calls of this
+//! program from marking an account between the look and the lease of another. Nothing rests on it but that fewer come
+//! too late, and that the C library sees fewer third links; so whoever waits for long goes on without.
 //!
-//! What remains is the C library's own doing. It may fail, as it does when two of its own processes meet, because it sees
-//! a mark as the third link. A lease that it made just now may be taken back by its maker until that one has touched it,
-//! its last step; so a lease that was linked but not touched since is looked at again before it is used. One of its
-//! processes that finds somebody else's lease where it meant to make its own removes it when yet another one makes it see
-//! three links. When two of its processes have taken back a lease that a third relies on, the account looks free; an
-//! account that was used a short while ago and then freed is therefore taken last. With its `-override_inconsistency` it
-//! may replace a lease; a new one is looked at once more at the end.
+//! What remains is the C library's own doing. It may fail, as it does when two of its own processes meet, because it
+//! sees a mark as the third link. A lease that it made just now may be taken back by its maker until that one has
+//! touched it, its last step; so a lease that was linked but not touched since is looked at again before it is used.
+//! One of its processes that finds somebody else's lease where it meant to make its own removes it when yet another one
+//! makes it see three links. When two of its processes have taken back a lease that a third relies on, the account
+//! looks free; an account that was used a short while ago and then freed is therefore taken last. With its
+//! `-override_inconsistency` it may replace a lease; a new one is looked at once more at the end.
 //!
-//! A lease may be there under several names, where versions of OpenSSL print a name differently ([`LeaseName::spellings`]): the
-//! first that is there counts, so that nobody gets a second account for the spelling of a name.
+//! A lease may be there under several names, where versions of OpenSSL print a name differently
+//! ([`LeaseName::spellings`]): the first that is there counts, so that nobody gets a second account for the spelling of
+//! a name.
 //!
 //! Names of leases are in lower case, so two people may have the same one. The account's file, empty otherwise, holds
-//! the exact name of whom this program leased it to, when, and its own name; nobody else reads it. Where the record proves
-//! that the lease is another person's, the mapping is refused. A lease that the C library made has no record and proves
-//! nothing. The account's name is a hint: where the file has two names, the lease and that one, the account is found
-//! without a look at the whole directory. For a lease without a record each machine notes it for itself ([`note`]).
+//! the exact name of whom this program leased it to, when, and its own name; nobody else reads it. Where the record
+//! proves that the lease is another person's, the mapping is refused. A lease that the C library made has no record and
+//! proves nothing. The account's name is a hint: where the file has two names, the lease and that one, the account is
+//! found without a look at the whole directory. For a lease without a record each machine notes it for itself
+//! ([`note`]).
 
 mod claim;
 mod directory;
@@ -243,8 +246,8 @@ impl Gridmapdir {
             return Ok(());
         }
         match self.view.held(&aside)?.0 {
-            // Where the holder has another lease meanwhile, this account stays aside. One that leads to no account any more
-            // gets its name back, and is refused by it.
+            // Where the holder has another lease meanwhile, this account stays aside. One that leads to no account any
+            // more gets its name back, and is refused by it.
             Held::Orphan => self.renamed(&aside, name).map(drop),
             Held::Account(account, _) if pool.has(&account) => self.renamed(&aside, name).map(drop),
             _ => Ok(()),

@@ -1,9 +1,10 @@
 //! `check_executable`: the commands that may be run here.
 //!
-//! Judged is the path that will be executed, as it is written: a link that leads to a listed command is another path, and
-//! whoever may change a link could change it after the look. A command without `/` means the first file of the search path
-//! that is listed: the others are passed over when the command is looked for with the account's eyes
-//! ([`glexec_config::lcas::Plan::lets_run`]), so that nobody is mapped in vain. Where no command is run there is nothing to judge.
+//! Judged is the path that will be executed, as it is written: a link that leads to a listed command is another path,
+//! and whoever may change a link could change it after the look. A command without `/` means the first file of the
+//! search path that is listed: the others are passed over when the command is looked for with the account's eyes
+//! ([`glexec_config::lcas::Plan::lets_run`]), so that nobody is mapped for nothing. Where no command is run there is
+//! nothing to judge.
 
 use super::context::Context;
 use crate::command::candidates;

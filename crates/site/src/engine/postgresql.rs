@@ -1,7 +1,8 @@
 //! Leases and bans in PostgreSQL: several service hosts, a standby, one transaction a lease.
 //!
-//! `connect` may name several hosts and say `target_session_attrs=read-write`: whoever is the primary is found by trying.
-//! A question whose connection breaks is asked once more over a new one: a lease that was made in the meantime is found.
+//! `connect` may name several hosts and say `target_session_attrs=read-write`: which one is the primary is found by
+//! trying. A question whose connection breaks is asked once more over a new one: a lease that was made in the meantime
+//! is found.
 
 use super::answer::{Changed, not_older, unavailable};
 use super::postgresql_tls::Tls;
@@ -24,8 +25,8 @@ use tokio_postgres::{Client, Config, Error, NoTls, Row, Transaction};
 
 /// How long a connection to one host may take to be made.
 const CONNECT: Duration = Duration::from_millis(1500);
-/// How long a transaction may take. The server does not cut it short: a commit that it stops waiting for its standby counts as
-/// done there, and would be lost with the primary.
+/// How long a transaction may take. The server does not cut it short: a commit that it stops waiting for its standby
+/// counts as done there, and would be lost with the primary.
 const PATIENCE: Duration = Duration::from_secs(4);
 /// Most idle connections that are kept.
 const MAX_IDLE: usize = 16;
@@ -75,7 +76,8 @@ fn in_words(error: &Error) -> String {
     }
 }
 
-/// Whether the same may work over another connection: this one is gone, its server is shutting down or is no primary any more.
+/// Whether the same may work over another connection: this one is gone, its server is shutting down or is no primary
+/// any more.
 fn may_work_elsewhere(error: &Error) -> bool {
     match error.code() {
         None => true,
@@ -124,7 +126,7 @@ impl Database {
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Client>> {
-        // Whoever panicked with the lock has left nothing half-done in it.
+        // A thread that panicked with the lock has left nothing half-done in it.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -400,7 +402,7 @@ impl Leases for Database {
                         continue;
                     }
                     any = true;
-                    // Whoever else is just taking it has locked its row: the next one then.
+                    // Another service that is just taking it has locked its row: the next one then.
                     let update = "update glexec_account set lease = $2, holder = $3, since = $4, used = $4, ends = null where account = \
                         (select account from glexec_account where account = $1 and (lease is null or ends <= $4) for update skip locked)";
                     let taken = transaction.execute(update, &[&account, &lease.as_str(), &lease.holder(), &now()?]).await?;

@@ -1,4 +1,4 @@
-//! Issuers that the site trusts: one file each in `issuers.d`, TOML of root's.
+//! Issuers that the site trusts: one file each in `issuers.d`, TOML owned by root.
 
 use super::algorithm::Algorithm;
 use glexec_core::identity::{Fqan, MAX_ISS, is_word};

@@ -9,7 +9,7 @@
 //! 5. the signature;
 //! 6. the claims ([`claims`]).
 //!
-//! A pure function of bytes: whoever calls has read the files.
+//! A pure function of bytes: the caller has read the files.
 
 #![forbid(unsafe_code)]
 

@@ -28,7 +28,7 @@ impl Round {
         Ok(Round { trust, left })
     }
 
-    /// Learns of one CA what can be kept; whether there is another one. What is wrong with it whoever judges will find.
+    /// Learns of one CA what can be kept; whether there is another one. What is wrong with it the judgement finds.
     pub fn step(&mut self, policy: &Credentials) -> bool {
         match self.left.pop() {
             Some(name) => {
