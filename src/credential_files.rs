@@ -56,6 +56,14 @@ impl RawCredential {
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
+
+    /// What a payload's copy holds: of a token no white space at its ends.
+    pub fn to_copy(&self) -> &[u8] {
+        match self.kind {
+            Kind::Proxy => &self.bytes,
+            Kind::Token => self.bytes.trim_ascii(),
+        }
+    }
 }
 
 /// The files of one call.

@@ -214,6 +214,7 @@ fn view(
 fn copies<'a>(raw: &'a RawCredentials, request: &'a Request, config: &Config) -> Vec<Wanted<'a>> {
     let proxy = raw.proxy_to_copy().filter(|_| config.glexec.create_target_proxy).map(|raw| (raw, &request.target));
     let token = raw.token_to_copy().map(|raw| (raw, &request.target_token));
-    let wanted = |(raw, target): (&'a RawCredential, &'a Target)| Wanted { kind: raw.kind, target, bytes: raw.bytes() };
+    let wanted =
+        |(raw, target): (&'a RawCredential, &'a Target)| Wanted { kind: raw.kind, target, bytes: raw.to_copy() };
     proxy.into_iter().chain(token).map(wanted).collect()
 }

@@ -186,13 +186,17 @@ fn a_source_token_of_the_user_is_copied_for_the_payload_and_goes_with_it() {
     for site in Site::in_both_modes() {
         accept(&site);
         let copied = for_storage();
-        let run = source(alice(&site), &format!("{copied}\n")).reporting().glexec(SHOW);
+        let run = source(alice(&site), &format!("\n \t{copied}\r\n")).reporting().glexec(SHOW);
         run.exits(0);
         let said = run.stdout();
         let path = said.lines().last().unwrap();
         let random = path.strip_prefix("/tmp/bt_u3000.glexec.");
         assert!(random.is_some_and(|random| random.len() == 6), "{run}");
-        assert_eq!(said.trim_end().strip_suffix(path).unwrap(), format!("{ITS_OWN}{copied}\n\n"), "{run}");
+        assert_eq!(
+            said.trim_end().strip_suffix(path).unwrap(),
+            format!("{ITS_OWN}{copied}\n"),
+            "the token alone: {run}"
+        );
         assert_eq!(run.reported()["target_token"], path);
         assert_eq!(run.reported()["target_proxy"], serde_json::Value::Null);
         let log = site.read("/var/log/glexec/glexec.log");
