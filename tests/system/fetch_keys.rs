@@ -297,6 +297,11 @@ const FAILURES: &[Failure] = &[
         let set = format!(r#"{{"keys":[{}],"keys":[]}}"#, jwt::p256().jwk("k1", ""));
         issuer.says("/keys", Says::Body(set));
     }),
+    // As deep as JSON may be, and two levels deeper in the file.
+    ("nested too deeply", |issuer| {
+        let deep = ["[", "]"].map(|bracket| bracket.repeat(14)).concat();
+        set(issuer, &format!(r#"{{"keys":[{}],"x":{deep}}}"#, jwt::p256().jwk("k1", "")));
+    }),
     // What would end the object that it is written into.
     ("cannot be used", |issuer| {
         let set = format!(r#"{{"keys":[{}]}}}},"https://else/":{{"jwks":{{}}"#, jwt::p256().jwk("k1", ""));

@@ -58,8 +58,14 @@ impl Value {
 impl Object {
     /// Reads an object, to the end of the bytes.
     pub fn parse(bytes: &[u8]) -> Result<Object, String> {
+        Object::parse_inside(0, bytes)
+    }
+
+    /// Reads an object that is to stand so many levels deep in another one.
+    pub fn parse_inside(levels: u8, bytes: &[u8]) -> Result<Object, String> {
         let mut reader = serde_json::Deserializer::from_slice(bytes);
-        let value = Level(MAX_DEPTH).deserialize(&mut reader).map_err(|error| error.to_string())?;
+        let level = Level(MAX_DEPTH.saturating_sub(levels));
+        let value = level.deserialize(&mut reader).map_err(|error| error.to_string())?;
         reader.end().map_err(|error| error.to_string())?;
         match value {
             Value::Object(object) => Ok(object),

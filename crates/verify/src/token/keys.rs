@@ -8,6 +8,8 @@ use crate::x509::digest;
 use crate::x509::signature::{Curve, EcPublicKey, RsaKey};
 use glexec_core::credentials::Digest;
 
+/// How deep a JWK set stands in an issuer's file.
+const LEVELS_ABOVE_SET: u8 = 2;
 /// Largest key file in bytes.
 pub const MAX_BYTES: u64 = 256 * 1024;
 /// Smallest and largest RSA modulus in bits.
@@ -58,9 +60,10 @@ pub fn file_name(issuer: &str) -> String {
     digest::of(Digest::Sha256, issuer.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Reads a JWK set as an issuer publishes it: how many of its keys can check a signature of these algorithms.
+/// Reads a JWK set as an issuer publishes it, which is to stand in a file: how many of its keys can check a signature of
+/// these algorithms.
 pub fn judge_set(set: &[u8], algorithms: &[Algorithm]) -> Result<usize, String> {
-    let set = Object::parse(set)?;
+    let set = Object::parse_inside(LEVELS_ABOVE_SET, set)?;
     if set.has_duplicates() {
         return Err("a member is there twice".into());
     }
