@@ -19,6 +19,10 @@ impl Place {
     /// Reads a URL.
     pub fn read(text: &str) -> Result<Place, String> {
         let wrong = |why: &str| format!("{text:?} {why}");
+        // The parser lets pass what is none, and a terminal may be told to turn the rest around.
+        if !text.is_ascii() {
+            return Err(wrong("is not a URL of HTTPS"));
+        }
         let uri: Uri = text.parse().map_err(|_| wrong("is not a URL of HTTPS"))?;
         let authority = uri.authority().filter(|_| uri.scheme_str() == Some("https"));
         let authority = authority.ok_or_else(|| wrong("is not a URL of HTTPS"))?;
@@ -93,6 +97,7 @@ mod tests {
             ("https://[::1]/", None),
             ("https://vo.example.org:99999/", None),
             ("https:///x", None),
+            ("https://vo.example.org/\u{202e}x", None),
             ("file:///etc/passwd", None),
             ("", None),
         ] {
