@@ -15,7 +15,7 @@ from typing import IO, Any, Union
 
 from . import _report, _tree
 from ._call import Call, Command, StrPath, path, words
-from ._errors import CLASSES, Error, NotFound, Refused, TimeoutExpired, Unsupported
+from ._errors import CLASSES, Error, NotFound, Refused, TimeoutExpired, Unsupported, UsageError
 from ._report import Report
 
 File = Union[None, int, IO[Any]]
@@ -359,8 +359,8 @@ class Popen:
         """Gives the running payload a fresh proxy, or token, in the place of its old one.
 
         The new one must be the same person's. From then on it is also what signals and further calls use. The payload
-        gets `token` itself, or `source_token` where it works with another one. Returns what glexec reported; raises
-        `Refused`, and the payload keeps what it has.
+        gets `source_token`; where it was started with one token for both, `token` itself if nothing else is said.
+        Returns what glexec reported; raises `Refused`, and the payload keeps what it has.
         """
         call = replace(self._call, command=(), env=None, cwd=None, source_proxy=None, source_token=None)
         if token is None:
@@ -370,13 +370,16 @@ class Popen:
                 raise Unsupported("nobody knows where the payload's proxy is: start it with target_proxy=")
         else:
             call = replace(call, credential=None, token=path(token), target_proxy=None, target_token=self.target_token)
-            call = replace(call, source_token=path(source_token or token))
             if call.target_token is None:
                 raise Unsupported("nobody knows where the payload's token is: start it with source_token=")
+            if source_token is None and self._call.source_token != self._call.token:
+                raise UsageError("the payload has another token than the one that starts jobs: say source_token=, too")
+            call = replace(call, source_token=path(source_token or token))
         if call.expected is None and self._features.expected:
             call = replace(call, expected=self.report.subject)
         report = renew_call(call)
-        self._call = replace(self._call, credential=call.credential, token=call.token)
+        source = call.source_token or self._call.source_token
+        self._call = replace(self._call, credential=call.credential, token=call.token, source_token=source)
         return report
 
     # ---- with ----

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 from . import _x509
-from ._errors import Error, Refused
+from ._errors import Error, Refused, UsageError
 from ._process import Popen
 from ._report import Report
 from .myproxy import MyProxyError
@@ -23,7 +23,7 @@ class Renewer:
 
     job          the `Popen`
     fetch        is called with the user's name and returns the path of a fresh proxy (token, where the job has
-                 one), as `glexec.myproxy.retrieve` does
+                 one for itself and its payload), as `glexec.myproxy.retrieve` does
     on_failure   is called with the error where it could not be renewed: at once where trying again cannot help, else
                  when it is too late for another attempt. After that it is not tried any more
     before       how many seconds before the end it is renewed, or at half of what is left, if that is later
@@ -137,4 +137,6 @@ class _Ended(Exception):
 
 def _may_pass(error: Exception) -> bool:
     """Whether trying again may help; of what others raise nobody knows, so it may."""
+    if isinstance(error, UsageError):
+        return False
     return error.transient if isinstance(error, (Refused, MyProxyError)) else True

@@ -20,12 +20,12 @@ def text(path):
 
 
 class Tokens(SiteTest):
-    def started(self):
+    def started(self, source_token=TOKEN):
         """A payload that prints its token, and after a line of input again."""
         script = 'cat "$BEARER_TOKEN_FILE"; read line; cat "$BEARER_TOKEN_FILE"'
-        job = glexec.Popen(["sh", "-c", script], token=TOKEN, source_token=TOKEN, stdin=-1, stdout=-1, text=True)
+        job = glexec.Popen(["sh", "-c", script], token=TOKEN, source_token=source_token, stdin=-1, stdout=-1, text=True)
         self.addCleanup(job.communicate)
-        self.assertEqual(job.stdout.read(len(text(TOKEN))), text(TOKEN))
+        self.assertEqual(job.stdout.read(len(text(source_token))), text(source_token))
         return job
 
     def test_a_token_runs_its_users_payload(self):
@@ -51,6 +51,20 @@ class Tokens(SiteTest):
         report = job.renew(token=FRESH)
         self.assertEqual((report.account, report.target_token), ("alice", job.target_token))
         self.assertEqual(job.communicate("\n")[0], text(FRESH))
+
+    def test_a_payload_with_another_token_is_never_given_the_one_that_starts_jobs(self):
+        job = self.started(source_token=FRESH)
+        with self.assertRaisesRegex(glexec.UsageError, "source_token="):
+            job.renew(token=TOKEN)
+        failures = []
+        late = job.report.not_after - time.time() - 1
+        clock = mock.patch("glexec._renewer.time.time", lambda now=time.time: now() + late)
+        with clock, glexec.Renewer(job, lambda subject: TOKEN, on_failure=failures.append) as renewer:
+            eventually("it has given up", lambda: failures)
+        self.assertIsInstance(failures[0], glexec.UsageError)
+        self.assertEqual(renewer.renewals, 0)
+        job.renew(token=FRESH, source_token=TOKEN)
+        self.assertEqual(job.communicate("\n")[0], text(TOKEN))
 
     def test_a_renewer_and_the_command_line_renew_tokens(self):
         job = self.started()
