@@ -60,8 +60,9 @@ fn fate(module: &str) -> Fate {
             "linger = true ends what the payload leaves behind; tracking_groupid keeps a batch system's group",
         ),
         "mount_under_scratch" => Fate::Succeeds("private_tmp in [isolation] does it"),
-        "afs" => Fate::Succeeds("LOOK: no AFS tokens"),
-        "scas_client" | "gums_client" | "saz_client" | "c_pep" => Fate::Fails(CALL_OUT),
+        "afs" => Fate::Succeeds("LOOK: no AFS tokens, unless wrapper gets them (docs/reference/payload.md)"),
+        "c_pep" => Fate::Fails("a call-out: ask it by argus in [site] and type = \"site\" (docs/use/site-service.md)"),
+        "scas_client" | "gums_client" | "saz_client" => Fate::Fails(CALL_OUT),
         "pilot_sub_proxy" => Fate::Fails("no users without certificates: give them proxies of their own"),
         _ => Fate::Fails("unknown: write a plug-in of type exec (docs/reference/plugins.md)"),
     }
