@@ -341,7 +341,7 @@ fn every_program_has_a_page() {
 
 #[test]
 fn every_key_of_the_configuration_is_documented() {
-    for table in ["[glexec]", "[isolation]", "[credentials]", "# [tokens]"] {
+    for table in ["[glexec]", "[isolation]", "[agent]", "[credentials]", "# [site]", "# [tokens]"] {
         let documented = keys(table);
         for key in accepted(&format!("{}\nnonsense = 1\n", table.trim_start_matches("# "))) {
             let key =
@@ -471,7 +471,10 @@ fn every_literal_of_a_page_reaches_its_reader() {
 #[test]
 fn what_the_configuration_and_the_help_texts_say_reaches_the_reader_word_for_word() {
     let page = rendered("glexec.conf.5");
-    for key in ["[glexec]", "[isolation]", "[credentials]", "# [tokens]"].iter().flat_map(|table| keys(table)) {
+    for key in ["[glexec]", "[isolation]", "[agent]", "[credentials]", "# [site]", "# [tokens]"]
+        .iter()
+        .flat_map(|table| keys(table))
+    {
         let meaning = in_one_line(&key.meaning);
         assert!(page.contains(&meaning), "glexec.conf(5) does not show: {meaning}");
     }
