@@ -188,28 +188,6 @@ fn a_node_with_a_foreign_revoked_or_expired_certificate_learns_nothing() {
     request(&site, &[&service.server], ("wn1", "voms"), &["get", "/v1/bans"]).exits(0);
 }
 
-/// Puts another program in the place of what asks the service, which runs as `user` and does `then` with every question.
-fn with_impostor<'s>(site: &'s Site, user: &str, then: &str) -> Running<'s> {
-    let script = format!(
-        "import os, pwd, socket, time\n\
-         os.makedirs('/run/glexec', 0o700, exist_ok=True)\n\
-         os.umask(0o177)\n\
-         listener = socket.socket(socket.AF_UNIX)\n\
-         listener.bind('/run/glexec/agent.site')\n\
-         os.setuid(pwd.getpwnam('{user}').pw_uid)\n\
-         listener.listen(64)\n\
-         open('/tmp/listening', 'w').close()\n\
-         while True:\n\
-         \x20   line, _ = listener.accept()\n\
-         \x20   while line.recv(65536): pass\n\
-         \x20   {then}\n"
-    );
-    site.write("/root/impostor.py", script);
-    let impostor = site.caller("root").start("/usr/bin/python3", ["/root/impostor.py"]);
-    site.wait_until("test -e /tmp/listening");
-    impostor
-}
-
 const SAID: &str = r#"{"answered":{"permit":{"subject":"/DC=org/DC=example/O=Grid/CN=SUBJECT","issuer":"/DC=org/DC=example/CN=Example Grid Root CA","account":"ACCOUNT","group":null,"groups":[],"own_groups":"none","lease":null,"not_after":1}}}"#;
 
 #[test]
@@ -227,7 +205,7 @@ fn glexec_takes_from_what_asks_the_service_only_what_is_about_the_user_and_may_b
         ("glexec", "line.sendall(b'{'); time.sleep(3600)".to_owned(), "site.unavailable", "no answer after 2s"),
     ] {
         let site = without_agent(&Site::new(), "", &["https://map1.example.org:1"], "timeout = \"2s\"");
-        let _impostor = with_impostor(&site, user, &then);
+        let _impostor = site.impostor("/run/glexec/agent.site", user, &then);
         let run = site.pilot().credential("bob").glexec(["id", "-un"]);
         let record = run.record();
         assert_eq!(record["code"], code, "{then} {run}");

@@ -55,6 +55,33 @@ fn a_refusal_has_the_reason_that_a_node_would_have_given() {
 }
 
 #[test]
+fn a_large_mapfile_is_gone_through_once_and_a_change_counts_from_the_next_question_on() {
+    let site = site();
+    let mapfile = "/etc/grid-security/grid-mapfile";
+    let crowd: String = (0..20_000).map(|number| format!("\"/O=Grid/CN=Somebody {number}\" nobody\n")).collect();
+    site.write(mapfile, crowd.clone() + &site.read(mapfile));
+    // What was changed a moment ago may change again without a new time.
+    site.wait_until(&format!("(( $(date +%s) - $(stat -c %Z {mapfile}) > 3 ))"));
+    let service = Service::start(&site, "map1");
+    let account = || map(&site, &[&service.server], "wn1", "bob", &[])["permit"]["account"].clone();
+    let read = || site.sh("sed -n 's/^rchar: //p' /proc/$(pgrep -x glexec-site)/io").trim().parse::<usize>().unwrap();
+    assert_eq!(account(), "tprd001");
+    let once = read();
+    assert!(once > crowd.len(), "{once}");
+    for _ in 0..5 {
+        assert_eq!(account(), "tprd001");
+    }
+    let more = read() - once;
+    assert!(more < crowd.len(), "{more}");
+    // The same file, of the same length, and with the time of before.
+    site.sh(&format!(
+        "cp -p {mapfile} /root/before; sed 's/[.]tprd/.tabc/' /root/before > {mapfile}; touch -r /root/before {mapfile}"
+    ));
+    let answer = map(&site, &[&service.server], "wn1", "bob", &[]);
+    assert_eq!(answer["deny"]["code"], "lcmaps.lease-conflict", "{answer}");
+}
+
+#[test]
 fn who_is_no_node_of_the_site_learns_nothing() {
     let site = site();
     let service = Service::start(&site, "map1");

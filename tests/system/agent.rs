@@ -75,35 +75,13 @@ pub fn a_site_that_requires_the_agent_runs_nothing_without_it() {
     pilot.glexec(["true"]).exits(0);
 }
 
-/// Puts another program in the agent's place, which runs as `user` and does `then` with every question.
-fn with_impostor<'s>(site: &'s Site, user: &str, then: &str) -> Running<'s> {
-    let script = format!(
-        "import os, pwd, socket, time\n\
-         os.makedirs('/run/glexec', 0o700, exist_ok=True)\n\
-         os.umask(0o177)\n\
-         listener = socket.socket(socket.AF_UNIX)\n\
-         listener.bind('/run/glexec/agent')\n\
-         os.setuid(pwd.getpwnam('{user}').pw_uid)\n\
-         listener.listen(64)\n\
-         open('/tmp/listening', 'w').close()\n\
-         while True:\n\
-         \x20   line, _ = listener.accept()\n\
-         \x20   while line.recv(65536): pass\n\
-         \x20   {then}\n"
-    );
-    site.write("/root/impostor.py", script);
-    let impostor = site.caller("root").start("/usr/bin/python3", ["/root/impostor.py"]);
-    site.wait_until("test -e /tmp/listening");
-    impostor
-}
-
 #[test]
 fn nobody_but_the_service_user_is_believed() {
     let alice = r#"glexec-verdict 3\n{"answered":{"identity":{"subject":"/CN=Root","proof":{"x509":{"issuer":"/CN=CA","serial":"01","form":"full-proxy"}},"not_after":4000000000,"fqans":[]},"notes":[],"certificates":[]}}"#;
     let say = format!("line.sendall(b'{alice}'); line.close()");
     for user in ["root", "pilot"] {
         let site = Site::new();
-        let _impostor = with_impostor(&site, user, &say);
+        let _impostor = site.impostor("/run/glexec/agent", user, &say);
         let run = site.pilot().credential("alice").glexec(["true"]);
         run.exits(0);
         assert!(run.record()["user_dn"].contains("Alice"), "{run}");
@@ -122,7 +100,7 @@ fn an_agent_of_another_version_that_speaks_nonsense_or_that_says_nothing_is_pass
     ] {
         let site = Site::new();
         site.sh("printf '\\n[agent]\\ntimeout = \"1s\"\\n' >> /etc/glexec.conf");
-        let _impostor = with_impostor(&site, "glexec", then);
+        let _impostor = site.impostor("/run/glexec/agent", "glexec", then);
         let run = site.pilot().credential("alice").glexec(["true"]);
         run.exits(0);
         let log = site.read(LOG);
@@ -361,7 +339,7 @@ fn check_tells_what_is_wrong_with_an_agent() {
         ("pilot", "line.close()", "answers there, and not service_user"),
     ] {
         let site = Site::with_admin();
-        let _impostor = with_impostor(&site, user, then);
+        let _impostor = site.impostor("/run/glexec/agent", user, then);
         let check = site.admin(["check"]);
         check.exits(1);
         assert!(check.stdout().contains(why), "{check}");

@@ -261,6 +261,29 @@ impl Site {
         self.wait_until(&format!("grep -q event=end {LOG_FILE}"));
     }
 
+    /// Puts another program in the place of what answers glexec at a socket, which runs as `user` and does `then` with
+    /// every question.
+    pub fn impostor(&self, socket: &str, user: &str, then: &str) -> Running<'_> {
+        let script = format!(
+            "import os, pwd, socket, time\n\
+             os.makedirs('/run/glexec', 0o700, exist_ok=True)\n\
+             os.umask(0o177)\n\
+             listener = socket.socket(socket.AF_UNIX)\n\
+             listener.bind('{socket}')\n\
+             os.setuid(pwd.getpwnam('{user}').pw_uid)\n\
+             listener.listen(64)\n\
+             open('/tmp/listening', 'w').close()\n\
+             while True:\n\
+             \x20   line, _ = listener.accept()\n\
+             \x20   while line.recv(65536): pass\n\
+             \x20   {then}\n"
+        );
+        self.write("/root/impostor.py", script);
+        let impostor = self.caller("root").start("/usr/bin/python3", ["/root/impostor.py"]);
+        self.wait_until("test -e /tmp/listening");
+        impostor
+    }
+
     /// Runs glexec-admin as root, as it was built.
     pub fn admin<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Run<'_> {
         if !self.exists(ADMIN) {

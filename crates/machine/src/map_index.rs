@@ -18,9 +18,11 @@ use glexec_policy::files::map_file::{self, BYTE_ORDER_MARK, Lookup, MAX_FILE, Ma
 use glexec_policy::files::subject::Subject;
 use glexec_sys::dir::{Directory, FileError, OpenFile, Version};
 use glexec_sys::time::now;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// From this size on, in bytes, a file has an index: going through less costs no more than looking into one.
 const LARGE: u64 = 256 * 1024;
@@ -48,6 +50,19 @@ impl Parts for OpenFile {
     }
 }
 
+impl Parts for Vec<u8> {
+    fn part(&self, offset: u64, length: usize) -> Option<Vec<u8>> {
+        let start = usize::try_from(offset).ok()?;
+        self.get(start..start.checked_add(length)?).map(<[u8]>::to_vec)
+    }
+}
+
+impl Parts for Arc<Vec<u8>> {
+    fn part(&self, offset: u64, length: usize) -> Option<Vec<u8>> {
+        self.as_ref().part(offset, length)
+    }
+}
+
 /// Opens a map file: with its index where it is large and has one, else as a whole, and then it has one the next time.
 pub fn open(path: &AbsolutePath) -> Result<Box<dyn Map>, FileError> {
     let source = OpenFile::open(path.as_path(), MAX_FILE)?;
@@ -63,23 +78,58 @@ pub fn open(path: &AbsolutePath) -> Result<Box<dyn Map>, FileError> {
         return Ok(Box::new(Indexed { source, index, pages }));
     }
     let bytes = source.read()?;
-    let settled = now().is_ok_and(|now| source.is_unchanged_since(now.saturating_sub(SETTLED)));
-    if let (Some(directory), None, true) = (directory, pages, settled) {
+    if let (Some(directory), None, true) = (directory, pages, is_settled(&source)) {
         // The next call may succeed where this one did not.
         let _ = directory.put(&name, &build(&bytes, &source.version()));
     }
     Ok(Box::new(bytes))
 }
 
+fn is_settled(source: &OpenFile) -> bool {
+    now().is_ok_and(|now| source.is_unchanged_since(now.saturating_sub(SETTLED)))
+}
+
+/// The indexes of large map files in the memory of a process that looks names up in them again and again.
+#[derive(Debug, Default)]
+pub struct InMemory(Mutex<BTreeMap<PathBuf, Arc<Vec<u8>>>>);
+
+impl InMemory {
+    /// Opens a map file: with its index where it is large, which is made anew when the file has changed.
+    pub fn open(&self, path: &AbsolutePath) -> Result<Box<dyn Map>, FileError> {
+        let source = OpenFile::open(path.as_path(), MAX_FILE)?;
+        if source.size() < LARGE {
+            return Ok(Box::new(source.read()?));
+        }
+        let version = source.version();
+        // Whoever comes while one is made waits for it. Whoever panicked with the lock has left the last one.
+        let mut indexes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = indexes.get(path.as_path()).and_then(|index| Some((Arc::clone(index), pages(index, &version)?)));
+        match known {
+            Some((index, pages @ 1..)) => Ok(Box::new(Indexed { source, index, pages })),
+            Some(_) => {
+                drop(indexes);
+                Ok(Box::new(source.read()?))
+            }
+            None => {
+                let bytes = source.read()?;
+                if is_settled(&source) {
+                    indexes.insert(path.as_path().to_owned(), Arc::new(build(&bytes, &version)));
+                }
+                Ok(Box::new(bytes))
+            }
+        }
+    }
+}
+
 /// An open map file with its index.
 #[derive(Debug)]
-pub struct Indexed {
+struct Indexed<Index> {
     source: OpenFile,
-    index: OpenFile,
+    index: Index,
     pages: u64,
 }
 
-impl Map for Indexed {
+impl<Index: Parts> Map for Indexed<Index> {
     /// What going through the file would find.
     fn lookup(&self, subject: &Subject, matching: Matching, wanted: Wanted) -> Result<Lookup, FileError> {
         let version = self.source.version();
@@ -270,13 +320,6 @@ mod tests {
     use super::*;
     use glexec_core::identity::Dn;
     use proptest::prelude::*;
-
-    impl Parts for Vec<u8> {
-        fn part(&self, offset: u64, length: usize) -> Option<Vec<u8>> {
-            let start = usize::try_from(offset).ok()?;
-            self.get(start..start.checked_add(length)?).map(<[u8]>::to_vec)
-        }
-    }
 
     const VERSION: Version = [1, 2, 3, 4, 5, 6, 7];
 

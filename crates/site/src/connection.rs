@@ -203,7 +203,7 @@ impl Connection {
         let answered = tokio::task::spawn_blocking(move || {
             let mut known = Known::default();
             let bans = shared.bans.borrow().clone();
-            let decided = bans.and_then(|bans| decide(&question, &shared.site, &shared.engine, &bans, &mut known));
+            let decided = bans.and_then(|bans| decide(&question, &shared, &bans, &mut known));
             record(&node, &known, &decided);
             let end = decided.as_ref().map_or_else(|refusal| End::Deny(refusal.reason().code()), |_| End::Permit);
             shared.figures.count(&node, end, turn.began.elapsed(), now().unwrap_or(0));

@@ -1,7 +1,7 @@
 //! The decision on a question: the same verifier and the same policy as on a node, over the service's own configuration.
 
-use crate::engine::Engine;
 use crate::names::{Groups, LIMITS, Names};
+use crate::shared::Shared;
 use glexec_config::exec::Exec;
 use glexec_config::lcmaps::Mode;
 use glexec_core::credentials::PilotProxy;
@@ -12,7 +12,6 @@ use glexec_core::question::{Holder, KeyRule};
 use glexec_core::reason::{Outcome, Reason, Refusal};
 use glexec_core::values::AbsolutePath;
 use glexec_core::verdict::failed;
-use glexec_machine::files::SiteFiles;
 use glexec_policy::circumstances::{Circumstances, Purpose};
 use glexec_policy::programs::{Failed, Programs};
 use glexec_policy::site::NoSite;
@@ -65,13 +64,8 @@ fn trust(site: &SiteService) -> Outcome<Trust> {
 }
 
 /// Decides. It may wait for files, and for others who lease: not for a thread that serves connections.
-pub fn decide(
-    question: &Question,
-    site: &SiteService,
-    engine: &Engine,
-    bans: &List,
-    known: &mut Known,
-) -> Outcome<Permit> {
+pub fn decide(question: &Question, shared: &Shared, bans: &List, known: &mut Known) -> Outcome<Permit> {
+    let site = &shared.site;
     let now = now()?;
     let trust = trust(site)?;
     // Chains hold no keys: whose they are was proved on the node.
@@ -99,8 +93,13 @@ pub fn decide(
     }
 
     let names = Names::default();
-    let world =
-        World { files: &SiteFiles, programs: &NoPrograms, accounts: &names, leases: engine.leases(), site: &NoSite };
+    let world = World {
+        files: &shared.files,
+        programs: &NoPrograms,
+        accounts: &names,
+        leases: shared.engine.leases(),
+        site: &NoSite,
+    };
     let call = Circumstances { now, purpose: Purpose::Call, ..Circumstances::default() };
     let mut trail = Trail::default();
     let authorized = lcas::authorize(&site.lcas, user, known.pilot.as_ref(), &call, &world, &mut trail)?;

@@ -8,6 +8,7 @@ use crate::shared::Shared;
 use crate::status;
 use clap::{Arg, ArgAction, Command, ValueHint, value_parser};
 use glexec_machine::accounts::Nss;
+use glexec_machine::files::IndexedFiles;
 use glexec_policy::accounts::AccountDatabase;
 use glexec_site_client::configuration::{Engine as Configured, SiteService, parse};
 use glexec_site_client::peer::Rules;
@@ -121,7 +122,7 @@ fn run(path: &Path) -> Result<(), String> {
     let engine = Engine::start(&site.engine, files, runtime.handle().clone())?;
     let bans = watch::Sender::new(Err(unavailable("it was not asked yet")));
     let (turns, figures) = (Arc::new(Semaphore::new(MAX_TURNS)), Figures::default());
-    let shared = Arc::new(Shared { site, engine, rules, own, turns, figures, bans });
+    let shared = Arc::new(Shared { site, engine, files: IndexedFiles::default(), rules, own, turns, figures, bans });
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| error.to_string())?;
         let mut end = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;

@@ -4,6 +4,7 @@ use crate::engine::Engine;
 use crate::figures::Figures;
 use crate::record::Record;
 use glexec_core::reason::{Outcome, Refusal};
+use glexec_machine::files::IndexedFiles;
 use glexec_site_client::bans::List;
 use glexec_site_client::configuration::SiteService;
 use glexec_site_client::peer::Rules;
@@ -16,6 +17,8 @@ pub struct Shared {
     pub site: SiteService,
     /// Where leases are kept.
     pub engine: Engine,
+    /// The map files, with indexes of large ones.
+    pub files: IndexedFiles,
     /// Which hosts are believed.
     pub rules: Arc<Rules>,
     /// The service's own certificate: somebody who has its key is root of a service host.
