@@ -38,6 +38,9 @@ def talk(stream):
         while True:
             head = body(stream)
             if head is None: return
+            if head.startswith(b'GET /v1/accounts'):
+                say(stream, open('/root/behaviour').read() if b'after= ' in head else '[]')
+                continue
             if head.startswith(b'GET'):
                 if b'after=' in head.split(b'\r\n')[0]: time.sleep(20)
                 say(stream, '{"version":1,"bans":[]}')
@@ -111,6 +114,35 @@ fn a_server_that_lies_gives_nobody_an_account() {
     // In form and about the right person: it is believed, as it has to be.
     let (exit, ..) = said(&node, &site, "{}");
     assert_eq!(exit, 0);
+}
+
+#[test]
+fn a_server_that_lies_puts_no_file_outside_of_the_gridmapdir_that_it_is_exported_to() {
+    let site = site();
+    let (_server, address) = start(&site, "map1");
+    site.sh("mkdir -p /etc/cron.d");
+    let export = |accounts: &str| {
+        site.write("/root/behaviour", accounts);
+        site.sh("rm -rf /etc/grid-security/new; mkdir /etc/grid-security/new");
+        let who = ["--server", &address, "--certificate", "/root/alice.pem", "--key", "/root/user.key"];
+        site.admin(["leases"].into_iter().chain(who).chain(["export", "/etc/grid-security/new"]))
+    };
+    let leased = |account: &str, lease: &str| {
+        format!(
+            r#"[{{"account":"{account}","lease":{{"name":"{lease}","holder":"* * * * * root reboot","since":1,"used":1}}}}]"#
+        )
+    };
+    export(&leased("tprd001", "%2fcn%3dalice")).exits(0);
+    for (account, lease) in [
+        ("tprd001", "../../cron.d/evil"),
+        ("/../../../etc/cron.d/evil", "%2fcn%3dalice"),
+        ("\\u001b[2J", "%2fcn%3dalice"),
+    ] {
+        let run = export(&leased(account, lease));
+        assert!(!site.exists("/etc/cron.d/evil"), "{account} {lease} {run}");
+        run.exits(1);
+        assert!(run.stderr().contains("is not an account with a lease"), "{run}");
+    }
 }
 
 #[test]

@@ -145,6 +145,11 @@ pub struct Denial {
     pub sentence: String,
 }
 
+/// Whether this is the name of a lease: of a file in a gridmapdir.
+pub fn is_lease(name: &str) -> bool {
+    (1..=MAX_LEASE).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic() && b != b'/')
+}
+
 impl Answer {
     /// Reads an answer to a question: nothing in it is taken that has not the form of a name.
     pub fn read(bytes: &[u8]) -> Result<Self, String> {
@@ -170,9 +175,7 @@ impl Permit {
         if self.groups.len() > MAX_GROUPS {
             return Err("too many groups".to_owned());
         }
-        let is_lease =
-            |name: &String| name.len() <= MAX_LEASE && name.bytes().all(|b| b.is_ascii_graphic() && b != b'/');
-        match self.lease.as_ref().is_none_or(is_lease) {
+        match self.lease.as_deref().is_none_or(is_lease) {
             true => Ok(()),
             false => Err("the lease has no such name".to_owned()),
         }
@@ -211,6 +214,7 @@ mod tests {
             ("\"group\":null", "\"group\":\"+\""),
             ("%2fcn", "/fcn"),
             ("%2fcn", "\\n"),
+            ("%2fcn%3dalice", ""),
             ("/CN=Alice", "Alice"),
             ("\"not_after\":1", "\"not_after\":1,\"uid\":0"),
             ("permit", "allow"),

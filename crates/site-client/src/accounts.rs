@@ -1,6 +1,7 @@
 //! Pool accounts with their leases, as operators move them between gridmapdirs and databases.
 
 use glexec_core::account::is_name;
+use glexec_core::site::is_lease;
 use serde::{Deserialize, Serialize};
 
 /// Where accounts are fetched, with GET and `?after=ACCOUNT`, and brought, with POST.
@@ -62,12 +63,9 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Account>, String> {
         return Err(format!("more than {MAX_ACCOUNTS} accounts at once"));
     }
     let bad = |account: &&Account| {
-        let is_bad = |lease: &Lease| {
-            lease.name.is_empty()
-                || lease.name.len() > 255
-                || !lease.name.bytes().all(|b| b.is_ascii_graphic() && b != b'/')
-        };
-        !is_name(&account.account) || account.account == "root" || account.lease.as_ref().is_some_and(is_bad)
+        !is_name(&account.account)
+            || account.account == "root"
+            || account.lease.as_ref().is_some_and(|lease| !is_lease(&lease.name))
     };
     match accounts.iter().find(bad) {
         Some(bad) => Err(format!("{:?} is not an account with a lease, or without one", bad.account)),

@@ -3,6 +3,8 @@
 use crate::reading::Said;
 use crate::service;
 use clap::ArgMatches;
+use glexec_core::account::is_name;
+use glexec_core::site::is_lease;
 use glexec_machine::gridmapdir::{PoolAccount, Standing, View};
 use glexec_sys::dir::{Directory, Writers};
 use serde::{Deserialize, Serialize};
@@ -31,6 +33,13 @@ pub(super) struct Lease {
     pub(super) ends: Option<i64>,
 }
 
+impl Account {
+    fn is_one(&self) -> bool {
+        let is_whole = |lease: &Lease| is_lease(&lease.name) && !lease.holder.contains(char::is_control);
+        is_name(&self.account) && self.lease.as_ref().is_none_or(is_whole)
+    }
+}
+
 /// All accounts that the service has, in the order of their names.
 pub(super) fn all(matches: &ArgMatches) -> Result<Vec<Account>, String> {
     let mut all: Vec<Account> = Vec::new();
@@ -39,6 +48,11 @@ pub(super) fn all(matches: &ArgMatches) -> Result<Vec<Account>, String> {
         let answer = service::ask(matches, "get", &format!("{ACCOUNTS}?after={after}"), b"")?;
         let accounts: Vec<Account> =
             serde_json::from_slice(&answer).map_err(|error| format!("the service's answer: {error}"))?;
+        // Names become names of files here, whatever the service is.
+        if let Some(bad) = accounts.iter().find(|account| !account.is_one()) {
+            let what = &bad.account;
+            return Err(format!("the service's answer: {what:?} is not an account with a lease, or without one"));
+        }
         if accounts.is_empty() {
             return Ok(all);
         }
