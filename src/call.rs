@@ -103,7 +103,11 @@ impl Call {
             self.record.caller(caller);
         }
         if let Some(verified) = &known.verified {
-            self.record.identities(&verified.user, verified.any_pilot());
+            let pilots = verified.pilots();
+            self.record.identities(&verified.user, pilots.first().copied());
+            for pilot in pilots.iter().skip(1) {
+                self.note(&format!("the pilot has a credential of {} as well", pilot.subject));
+            }
             self.record.judge(verified.judge);
             for note in &verified.notes {
                 self.note(note);

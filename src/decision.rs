@@ -227,8 +227,8 @@ pub fn decide(
         leases: machine.leases(),
         site: &*site,
     };
-    let (user, pilot) = (&verified.user, verified.any_pilot());
-    let authorized = lcas::authorize(&config.lcas, user, pilot, &circumstances, &world, &mut known.trail)?;
+    let (user, pilots) = (&verified.user, verified.pilots());
+    let authorized = lcas::authorize(&config.lcas, user, &pilots, &circumstances, &world, &mut known.trail)?;
     let limits = Limits { min_uid: config.glexec.min_uid, min_gid: config.glexec.min_gid };
     let (plan, mode) = (&config.lcmaps, request.mode);
     let target = lcmaps::map(plan, mode, authorized, limits, &circumstances, &world, &mut known.trail)?;

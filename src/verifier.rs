@@ -99,9 +99,9 @@ pub struct Verifier<'a> {
 }
 
 impl VerifiedIdentity {
-    /// The pilot: by its proxy, or else by its token.
-    pub fn any_pilot(&self) -> Option<&Identity> {
-        self.pilot.as_ref().or(self.pilot_token.as_ref())
+    /// The pilot by each of its own credentials that were judged, by its proxy first.
+    pub fn pilots(&self) -> Vec<&Identity> {
+        self.pilot.iter().chain(&self.pilot_token).collect()
     }
 
     /// Whose a payload's copy of this kind is.

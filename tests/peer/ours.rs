@@ -107,7 +107,7 @@ pub fn ask(plan: &lcmaps::Plan, accounts: &Accounts, dn: &str, fqans: &[&str]) -
     };
     let world = World { files: &SiteFiles, programs: &NoPrograms, accounts, leases: &Leasing, site: &NoSite };
     let (call, mut trail) = (Circumstances::default(), Trail::default());
-    let authorized = authorize(&lcas::Plan::default(), &identity, None, &call, &world, &mut trail)?;
+    let authorized = authorize(&lcas::Plan::default(), &identity, &[], &call, &world, &mut trail)?;
     let limits = Limits { min_uid: 1000, min_gid: 100 };
     map(plan, Mode::GetAccount, authorized, limits, &call, &world, &mut trail)
 }

@@ -297,6 +297,27 @@ fn the_pilots_own_token_is_judged_as_the_site_says() {
 }
 
 #[test]
+fn a_pilot_cannot_hide_a_token_that_is_banned_behind_a_proxy() {
+    let site = Site::with(|site| {
+        accept(site);
+        let plugin = "[[lcas.plugin]]\ntype = \"userban\"\nsubject = \"pilot\"\nfile = \"/etc/lcas/pilots\"\n";
+        let required = "[tokens]\npilot_token = \"required\"\n";
+        site.configure(|text| format!("{}\n{plugin}", text.replace("[tokens]\n", required)));
+    });
+    site.write("/etc/lcas/pilots", "\"/iss=https://vo.example.org//sub=pilot-1\"\n");
+    let own = |sub: &str| {
+        let token = token(&[("sub", &format!("\"{sub}\""))]);
+        alice(&site).file_in("BEARER_TOKEN_FILE", "own-token", token.as_bytes())
+    };
+    own("pilot-1").glexec(["true"]).refused(203, "lcas.userban");
+    own("pilot-1").own_proxy("bob").glexec(["true"]).refused(203, "lcas.userban");
+    let run = own("pilot-2").own_proxy("bob").glexec(["true"]);
+    assert!(run.exits(0).record()["pilot_dn"].contains("Bob"), "{run}");
+    let log = site.read("/var/log/glexec/glexec.log");
+    assert!(log.contains("the pilot has a credential of /iss=https://vo.example.org//sub=pilot-2 as well"), "{log}");
+}
+
+#[test]
 fn a_proxy_beside_a_token_must_be_of_the_same_vo() {
     let site = Site::new();
     accept(&site);

@@ -302,7 +302,7 @@ pub fn explain(wanted: &Wanted, myself: &Myself) -> Result<Explanation, String> 
         user_proxy: aside.user,
         pilot_proxy: aside.pilot,
         user: known.verified.as_ref().map(|verified| person(&verified.user)),
-        pilot: known.verified.as_ref().and_then(|verified| verified.any_pilot()).map(person),
+        pilot: known.verified.as_ref().and_then(|verified| verified.pilots().first().copied()).map(person),
         steps: known.trail.steps.iter().map(answered).collect(),
         target: decided.ok().map(|decided| account_of(&decided.target, &known.trail.steps)),
         command: command.ok().flatten(),

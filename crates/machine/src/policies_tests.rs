@@ -109,7 +109,7 @@ fn run(plan: &Plan, mode: Mode, identity: &Identity, database: &Fake) -> Outcome
 fn run_in(plan: &Plan, mode: Mode, identity: &Identity, world: &World<'_>) -> Outcome<Mapping> {
     let call = Circumstances { caller_groups: vec![2000, 20_017, 65_534, 99], ..Circumstances::default() };
     let mut trail = Trail::default();
-    let authorized = authorize(&lcas::Plan::default(), identity, None, &call, world, &mut trail)?;
+    let authorized = authorize(&lcas::Plan::default(), identity, &[], &call, world, &mut trail)?;
     map(plan, mode, authorized, LIMITS, &call, world, &mut trail)
 }
 

@@ -102,7 +102,7 @@ pub fn decide(question: &Question, shared: &Shared, bans: &List, known: &mut Kno
     };
     let call = Circumstances { now, purpose: Purpose::Call, ..Circumstances::default() };
     let mut trail = Trail::default();
-    let authorized = lcas::authorize(&site.lcas, user, known.pilot.as_ref(), &call, &world, &mut trail)?;
+    let authorized = lcas::authorize(&site.lcas, user, known.pilot.as_ref().as_slice(), &call, &world, &mut trail)?;
     let mode = match question.mode {
         wire::Mode::GetAccount => Mode::GetAccount,
         wire::Mode::VerifyAccount => Mode::VerifyAccount,

@@ -42,7 +42,7 @@ impl Banned {
         config.site.as_ref()?;
         let mut file = config.agent.socket.as_path().as_os_str().to_owned();
         file.push(FILE_SUFFIX);
-        let people = std::iter::once(&verified.user).chain(verified.any_pilot()).cloned().collect();
+        let people = std::iter::once(&verified.user).chain(verified.pilots()).cloned().collect();
         let (file, looked) = (file.into(), Instant::now());
         Some(Banned { file, people, seen: None, looked, named: false, list: None })
     }

@@ -13,7 +13,7 @@ use std::path::Path;
 pub enum Whose {
     /// The user's, whom the payload belongs to.
     User,
-    /// The pilot's, where it has a proxy of its own.
+    /// The pilot's, where it has a proxy or token of its own: each of them where it has both.
     Pilot,
     Both,
 }

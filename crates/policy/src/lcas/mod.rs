@@ -93,7 +93,7 @@ impl<'a> Authorized<'a> {
         self.user
     }
 
-    /// The pilot, where it has a proxy of its own.
+    /// The pilot, where it has a credential of its own; by its proxy where it has a token as well.
     pub fn pilot(&self) -> Option<&'a Identity> {
         self.pilot
     }
@@ -101,29 +101,34 @@ impl<'a> Authorized<'a> {
 
 /// Runs the plug-ins in order; the first refusal wins. Without plug-ins everybody may run.
 ///
-/// A pilot without a proxy of its own is nobody whom a list could ban; whether it may do without is for `pilot_proxy` to
-/// say. A plug-in that says who may run refuses it: otherwise a pilot could escape by unsetting X509_USER_PROXY.
+/// `pilots` is the pilot by each of its own credentials: all are judged, or it would choose by which. Without one it is nobody
+/// whom a list could ban; whether it may do without is for `pilot_proxy` and `pilot_token` to say. A plug-in that says who
+/// may run refuses it: otherwise a pilot could escape by unsetting X509_USER_PROXY.
 pub fn authorize<'a>(
     plan: &Plan,
     user: &'a Identity,
-    pilot: Option<&'a Identity>,
+    pilots: &[&'a Identity],
     call: &Circumstances,
     world: &World<'_>,
     trail: &mut Trail,
 ) -> Outcome<Authorized<'a>> {
+    let pilot = pilots.first().copied();
     let mut context =
         Context { plan, files: world.files, call, programs: world.programs, site: world.site, seen: Vec::new() };
     for Configured { plugin, whose } in plan.configured() {
-        let judged = match whose {
-            _ if !plugin.is_personal() => [Some(CALL), None],
-            Whose::User => [Some(USER), None],
-            Whose::Pilot => [None, Some(PILOT)],
-            Whose::Both => [Some(USER), Some(PILOT)],
+        let of_user = |who| std::iter::once((who, pilot)).collect();
+        let mut judged: Vec<(&'static str, Option<&Identity>)> = match whose {
+            _ if !plugin.is_personal() => of_user(CALL),
+            Whose::User | Whose::Both => of_user(USER),
+            Whose::Pilot => Vec::new(),
         };
-        for who in judged.into_iter().flatten() {
+        if plugin.is_personal() && *whose != Whose::User {
+            judged.extend(pilots.iter().map(|pilot| (PILOT, Some(*pilot))));
+            judged.extend((pilots.is_empty() && admits(plugin)).then_some((PILOT, None)));
+        }
+        for (who, pilot) in judged {
             let answer = match (who, pilot) {
-                (PILOT, None) if admits(plugin) => Err(no_pilot()),
-                (PILOT, None) => continue,
+                (PILOT, None) => Err(no_pilot()),
                 _ => judge(plugin, who, user, pilot, &mut context),
             };
             trail.steps.push(Step {
@@ -250,7 +255,7 @@ mod tests {
         let call = Circumstances::default();
         let memory = Memory(file);
         let world = world(&memory, &NoPrograms);
-        authorize(plan, &who(user), pilot.as_ref(), &call, &world, &mut Trail::default())
+        authorize(plan, &who(user), pilot.as_ref().as_slice(), &call, &world, &mut Trail::default())
             .err()
             .map(|refusal| refusal.reason())
     }
@@ -315,7 +320,7 @@ mod tests {
         for plugin in plugins {
             for whose in [Whose::User, Whose::Pilot, Whose::Both] {
                 let plan = Plan::new(vec![Configured { plugin: plugin.clone(), whose }]);
-                let judge = |pilot| {
+                let judge = |pilot: &[&Identity]| {
                     let programs = &Answers(0, "");
                     let memory = Memory(all);
                     let world = world(&memory, programs);
@@ -323,9 +328,9 @@ mod tests {
                         .err()
                         .map(|refusal| refusal.reason())
                 };
-                assert_eq!(judge(Some(&user)), None, "{plan:?}");
+                assert_eq!(judge(&[&user]), None, "{plan:?}");
                 let expected = (whose != Whose::User).then_some(Reason::CredentialPilotMissing);
-                assert_eq!(judge(None), expected, "{plan:?}");
+                assert_eq!(judge(&[]), expected, "{plan:?}");
             }
         }
     }
@@ -337,7 +342,7 @@ mod tests {
         let world = world(&memory, &NoPrograms);
         let plan = plan(&[Whose::User]);
         let user = who("/CN=a");
-        let refusal = authorize(&plan, &user, None, &call, &world, &mut Trail::default()).unwrap_err();
+        let refusal = authorize(&plan, &user, &[], &call, &world, &mut Trail::default()).unwrap_err();
         assert_eq!(refusal.reason(), Reason::LcasFileMissing);
         assert!(refusal.for_log().contains("LCAS plug-in userban on the user"), "{}", refusal.for_log());
         assert!(!refusal.sentence().contains("/ban"));
@@ -353,7 +358,7 @@ mod tests {
                 (who("/CN=a"), Circumstances { command: Some("/bin/sh".into()), ..Circumstances::default() });
             let memory = Memory(None);
             let world = world(&memory, &NoPrograms);
-            let refusal = authorize(&plan, &user, None, &call, &world, &mut Trail::default()).unwrap_err();
+            let refusal = authorize(&plan, &user, &[], &call, &world, &mut Trail::default()).unwrap_err();
             assert_eq!(refusal.reason(), Reason::LcasCheckExecutable, "{whose:?}");
         }
     }
@@ -370,7 +375,7 @@ mod tests {
         let ask = |programs: &dyn Programs| {
             let memory = Memory(None);
             let world = world(&memory, programs);
-            authorize(&plan, &user, None, &call, &world, &mut Trail::default()).map(|_| ())
+            authorize(&plan, &user, &[], &call, &world, &mut Trail::default()).map(|_| ())
         };
         assert_eq!(ask(&Answers(0, "")), Ok(()));
         let table = [
