@@ -262,6 +262,26 @@ fn whoever_asks_slowly_or_never_reads_holds_nobody_else_up() {
     assert_eq!(complaints(&site), 0);
 }
 
+#[test]
+fn what_has_workers_that_wait_end_ends_none_that_has_a_call() {
+    let site = with_the_agent_alone();
+    let _agent = start(&site);
+    let script = "import socket, time, os\n\
+         lines = [socket.socket(socket.AF_UNIX) for _ in range(4)]\n\
+         for line in lines: line.connect('/run/glexec/agent')\n\
+         open('/tmp/connected', 'w').close()\n\
+         while not os.path.exists('/tmp/interrupted'): time.sleep(0.01)\n\
+         for line in lines:\n\
+         \x20   line.sendall(b'\\0no question')\n\
+         \x20   line.shutdown(socket.SHUT_WR)\n\
+         \x20   print(line.recv(100).decode().split('\\n')[0])\n";
+    site.write("/root/late.py", script);
+    let late = site.caller("root").start("/usr/bin/python3", ["/root/late.py"]);
+    site.wait_until("test -e /tmp/connected && test $(pgrep -c -u glexec glexec-agent) -ge 7");
+    site.sh("pgrep -u glexec glexec-agent | sort -n | tail -n +2 | xargs kill -USR1; touch /tmp/interrupted");
+    late.finish().succeeds_with(&"glexec-verdict 3\n".repeat(4));
+}
+
 /// Calls of one test; `AGENT_CALLS=100000` asks for more.
 fn calls(default: usize) -> usize {
     std::env::var("AGENT_CALLS").map_or(default, |text| text.parse().unwrap())

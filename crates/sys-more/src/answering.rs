@@ -89,12 +89,17 @@ impl Connection {
         shutdown(self.0.as_raw_fd(), Shutdown::Write).map_err(std::io::Error::from)
     }
 
-    /// The descriptors that come first, in their order.
+    /// The descriptors that come first, in their order. A signal that was meant for one who waits for a call changes nothing.
     pub fn descriptors(&self) -> Result<Vec<Option<OwnedFd>>, Errno> {
         let mut which = [0_u8];
         let mut room = nix::cmsg_space!([RawFd; MAX_DESCRIPTORS]);
         let mut into = [IoSliceMut::new(&mut which)];
-        let received = recvmsg::<()>(self.0.as_raw_fd(), &mut into, Some(&mut room), MsgFlags::MSG_CMSG_CLOEXEC)?;
+        let received = loop {
+            match recvmsg::<()>(self.0.as_raw_fd(), &mut into, Some(&mut room), MsgFlags::MSG_CMSG_CLOEXEC) {
+                Err(Errno::EINTR) => {}
+                received => break received?,
+            }
+        };
         let mut fds = Vec::new();
         for message in received.cmsgs()? {
             if let ControlMessageOwned::ScmRights(given) = message {
