@@ -131,7 +131,9 @@ fn named(policy: &Spanned<String>) -> (String, Option<Range<usize>>) {
 /// that the original did not know is of today, and has a mistake.
 fn is_historic(text: &str) -> bool {
     if text.lines().any(|line| {
-        ["[agent", "[credentials", "[site", "[tokens", "[lcmaps", "[[lcas"].iter().any(|table| line.starts_with(table))
+        ["[agent", "[credentials", "[isolation", "[site", "[tokens", "[lcmaps", "[[lcas"]
+            .iter()
+            .any(|table| line.starts_with(table))
     }) {
         return false;
     }
