@@ -63,6 +63,7 @@ const STEPS: &[(&str, &str)] = &[
     ("append to the log", "opened before anything of the caller's is looked at"),
     ("lock the log", "one record at a time"),
     ("write the log", "a record, in one write"),
+    ("look at /var/run/nscd/socket", "an nscd answers in the place of the files: then the C library is asked"),
     (
         "read /etc/passwd",
         "an account: where the switch (nsswitch.conf) asks the files first; else the C library reads it",

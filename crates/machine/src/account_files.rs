@@ -25,6 +25,8 @@ enum Sources {
 /// The files, each read once.
 #[derive(Debug, Default)]
 pub struct AccountFiles {
+    /// Whether a daemon answers in their place.
+    cache: OnceCell<bool>,
     switch: OnceCell<Text>,
     passwd: OnceCell<Option<Text>>,
     group: OnceCell<Option<Text>>,
@@ -119,19 +121,24 @@ impl AccountFiles {
         self.group.get_or_init(|| text(AccountFile::Group)).as_ref().map(|text| text.as_slice())
     }
 
-    /// What the switch says of a database, one piece for each of its lines.
+    /// What the switch says of a database, one piece for each of its lines. The C library wants no colon.
     fn said_of(&self, database: &'static str) -> impl Iterator<Item = &[u8]> {
         let text = self.switch.get_or_init(|| text(AccountFile::Switch).unwrap_or_default());
         text.split(|byte| *byte == b'\n').filter_map(|line| {
             let line = line.split(|byte| *byte == b'#').next()?.trim_ascii_start();
-            line.strip_prefix(database.as_bytes())?.trim_ascii_start().strip_prefix(b":")
+            let said = line.strip_prefix(database.as_bytes())?;
+            said.first().is_some_and(|byte| *byte == b':' || byte.is_ascii_whitespace()).then_some(said)
         })
     }
 
     fn sources(&self, database: &'static str) -> Sources {
+        if *self.cache.get_or_init(account_files::has_cache) {
+            return Sources::Others;
+        }
         let mut named = self.said_of(database);
         // What is not said is something else from one C library to the next.
         let (Some(line), None) = (named.next(), named.next()) else { return Sources::Others };
+        let Some(line) = line.strip_prefix(b":") else { return Sources::Others };
         let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
         match (words.next(), words.next()) {
             // A condition in brackets.
@@ -198,9 +205,11 @@ struct Expiry<'t> {
 impl<'t> Expiry<'t> {
     fn parse(line: &'t [u8]) -> Option<Self> {
         let mut fields = line.split(|byte| *byte == b':');
-        let name = fields.next().filter(|name| is_name(name))?;
-        let (day, _, None) = (fields.nth(6)?, fields.next()?, fields.next()) else { return None };
-        Some(Expiry { name, day })
+        let (name, _) = (fields.next().filter(|name| is_name(name))?, fields.next()?);
+        let numbers: Vec<_> = fields.collect();
+        let [_, _, _, _, _, day, _] = numbers.as_slice() else { return None };
+        let usual = numbers.iter().all(|number| number.is_empty() || is_number(number));
+        usual.then_some(Expiry { name, day })
     }
 }
 
@@ -261,7 +270,13 @@ mod tests {
     fn files(switch: &str, passwd: &str, group: &str, shadow: &str) -> AccountFiles {
         let text = |text: &str| OnceCell::from(Some(Zeroizing::new(text.as_bytes().to_vec())));
         let switch = OnceCell::from(Zeroizing::new(switch.as_bytes().to_vec()));
-        AccountFiles { switch, passwd: text(passwd), group: text(group), shadow: text(shadow) }
+        AccountFiles {
+            cache: OnceCell::from(false),
+            switch,
+            passwd: text(passwd),
+            group: text(group),
+            shadow: text(shadow),
+        }
     }
 
     fn usual() -> AccountFiles {
@@ -301,11 +316,22 @@ mod tests {
             "passwd: compat",
             "passwd: files\npasswd: sss",
             "passwdx: files",
+            "passwd : files",
+            "passwd files",
+            "passwd sss\npasswd: files",
         ] {
             assert_eq!(with(switch).login("ann"), None, "{switch}");
         }
-        let other = with("passwd: files\ngroup: files\ninitgroups: sss\n");
-        assert_eq!((other.groups_of(&ann()), other.expiry("ann")), (None, None));
+        for other in ["passwd: files\ngroup: files\ninitgroups: sss\n", "group: files\ninitgroups sss\n"] {
+            assert_eq!((with(other).groups_of(&ann()), with(other).expiry("ann")), (None, None));
+        }
+    }
+
+    #[test]
+    fn where_a_daemon_may_answer_it_is_asked() {
+        let cached = AccountFiles { cache: OnceCell::from(true), ..usual() };
+        assert_eq!((cached.user("ann"), cached.groups_of(&ann())), (None, None));
+        assert_eq!((cached.group("play"), cached.expiry("ann")), (None, None));
     }
 
     #[test]
@@ -330,7 +356,9 @@ mod tests {
             let files = files(SWITCH, PASSWD, &format!("{line}\n{GROUP}"), SHADOW);
             assert_eq!((files.group("play"), files.groups_of(&ann())), (None, None), "{line}");
         }
-        for line in ["ann:!:1", "+", "ann:!:1:0:9:7::x:", "ann:!:1:0:9:7:::1:"] {
+        for line in
+            ["ann:!:1", "+", "ann:!:1:0:9:7::x:", "ann:!:1:0:9:7:::1:", "ann:!:one:0:9:7:::", "bo:!:1:0:-1:7:::"]
+        {
             assert_eq!(files(SWITCH, PASSWD, GROUP, &format!("{line}\n{SHADOW}")).expiry("ann"), None, "{line}");
         }
         assert_eq!(files(SWITCH, "ann:x:4294967296:5::/:\n", GROUP, SHADOW).login("ann"), None);

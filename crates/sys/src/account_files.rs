@@ -4,10 +4,14 @@ use crate::identity::reading_everything;
 use std::fs::OpenOptions;
 use std::io::{Error, ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use zeroize::Zeroizing;
 
 /// Largest file that is read, in bytes: a hundred thousand accounts.
 const MAX_FILE: u64 = 8 * 1024 * 1024;
+
+/// Where nscd(8) listens: the C library asks it before it looks at nsswitch.conf.
+const CACHE: &str = "/var/run/nscd/socket";
 
 /// A file of the account database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +35,12 @@ impl AccountFile {
             AccountFile::Shadow => "/etc/shadow",
         }
     }
+}
+
+/// Whether a daemon may answer in the files' place, and out of others than those that are here: it may run outside of this
+/// container.
+pub fn has_cache() -> bool {
+    Path::new(CACHE).exists()
 }
 
 /// Reads one; it is wiped when it is let go.
