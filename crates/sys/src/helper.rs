@@ -59,6 +59,10 @@ impl Helper {
     pub fn ask(&mut self, question: &[u8], deadline: Duration, max_answer: usize) -> Result<Vec<u8>, NoAnswer> {
         let gone = || NoAnswer::Died("the process that looks up has ended".into());
         let line = self.line.take().ok_or_else(gone)?;
+        // It might answer at once.
+        if deadline.is_zero() {
+            return Err(NoAnswer::Deadline(deadline));
+        }
         send(&line, question).map_err(|_| gone())?;
         let answer = receive(&line, deadline, max_answer)?.ok_or_else(gone)?;
         self.line = Some(line);
