@@ -1,6 +1,7 @@
 //! The status page: one document without a script, and nothing in it from anywhere else.
 
 use crate::figures::{Minute, Node};
+use crate::xml::written;
 use glexec_site_client::bans::Ban;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -47,22 +48,6 @@ svg{width:100%;height:auto;border-bottom:1px solid var(--line)}.p{fill:var(--goo
 meter{width:8rem}
 ";
 
-fn html(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c if c.is_control() => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
 fn time(seconds: i64) -> String {
     match OffsetDateTime::from_unix_timestamp(seconds) {
         Ok(at) => {
@@ -76,7 +61,7 @@ fn time(seconds: i64) -> String {
 fn row(out: &mut String, cells: &[&str]) {
     out.push_str("<tr>");
     cells.iter().for_each(|cell| {
-        let _ = write!(out, "<td>{}</td>", html(cell));
+        let _ = write!(out, "<td>{}</td>", written(cell));
     });
     out.push_str("</tr>");
 }
@@ -136,10 +121,10 @@ pub fn document(shown: &Shown<'_>) -> String {
          <style>{STYLE}</style></head><body><h1>The site's mapping service</h1>"
     );
     let _ = match &shown.trouble {
-        Some(trouble) => write!(out, "<p class=\"bad\">Nothing is answered: {}</p>", html(trouble)),
+        Some(trouble) => write!(out, "<p class=\"bad\">Nothing is answered: {}</p>", written(trouble)),
         None => write!(out, "<p class=\"good\">Works</p>"),
     };
-    let (listen, engine, now) = (html(&shown.listen), shown.engine, time(shown.now));
+    let (listen, engine, now) = (written(&shown.listen), shown.engine, time(shown.now));
     let _ = write!(out, "<p class=\"soft\">{listen}, engine {engine}, {now}</p>");
     plot(&mut out, &shown.minutes);
     let mut denials: Vec<_> = shown.denials.iter().collect();
@@ -170,7 +155,7 @@ pub fn document(shown: &Shown<'_>) -> String {
             table(&mut out, "Pools", &["Pool", "Leased", "Accounts", "Full"], pools.collect(), "There is no pool.");
         }
         Err(why) => {
-            let _ = write!(out, "<h2>Pools</h2><p class=\"bad\">{}</p>", html(why));
+            let _ = write!(out, "<h2>Pools</h2><p class=\"bad\">{}</p>", written(why));
         }
     }
     let mut nodes: Vec<_> = shown.nodes.iter().collect();

@@ -205,7 +205,7 @@ fn resolved(text: &str) -> Result<String, &'static str> {
     Ok(out)
 }
 
-/// A text as a document has it.
+/// A text as a document has it, of XML or of HTML.
 pub fn written(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -214,6 +214,7 @@ pub fn written(text: &str) -> String {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
             c if c.is_control() => out.push(' '),
             c => out.push(c),
         }
