@@ -1,9 +1,10 @@
 //! The prologue: a program of the site's that runs as root before the switch, and may hand the payload variables and
 //! files, as a Kerberos ticket.
 //!
-//! It is run by a process that is root in every id and has no other children, so that nobody of the caller's can
-//! disturb it and all that it leaves behind is found. What it prints is the site's word, and checked all the same: it
-//! may say nothing about who the payload is, or how programs are loaded.
+//! It is run by a process that is root in every id, in a session of its own, and has no other children, so that nobody
+//! of the caller's can disturb it and all that it leaves behind is found. That process stays until another one looks
+//! after the files, and removes them where glexec is killed before. What it prints is the site's word, and checked all
+//! the same: it may say nothing about who the payload is, or how programs are loaded.
 
 use super::told::{Facts, environment, variable};
 use glexec_config::glexec::Glexec;
@@ -18,7 +19,8 @@ use glexec_sys::identity::Need;
 use glexec_sys::mount::Owner;
 use glexec_sys::program::{self, Executable, Program};
 use glexec_sys::{dir, supervise};
-use nix::unistd::{getpid, getppid};
+use nix::unistd::getpid;
+use std::cell::RefCell;
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -58,6 +60,24 @@ pub struct Handed {
     pub variables: Vec<(OsString, OsString)>,
     /// Files that are the payload's until it ends.
     pub files: Vec<GivenFile>,
+    /// Who removes the files where this process is killed.
+    pub keeper: Option<Helper>,
+}
+
+/// The files of a prologue, as long as glexec may be killed: whoever drops it removes them.
+#[derive(Debug, Default)]
+struct Made(RefCell<Vec<GivenFile>>);
+
+impl Made {
+    fn note(&self, said: &[u8]) {
+        self.0.replace(found(&files(said)));
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        self.0.get_mut().iter().for_each(GivenFile::remove);
+    }
 }
 
 impl Prologue {
@@ -79,17 +99,13 @@ impl Prologue {
 
     /// Runs it to its end, and gives its files to the payload's account.
     pub fn run(&self, owner: Owner) -> Outcome<Handed> {
-        let parent = getpid();
-        let work = |_: &[u8]| {
-            let answer = self.ask().map_err(|why| why.to_string());
-            // The process that asked was killed meanwhile: nobody else removes what was made for the payload.
-            if getppid() != parent {
-                answer.iter().for_each(|said| remove(&files(said)));
+        let made = Made::default();
+        let work = move |_: &[u8]| match self.ask() {
+            Ok(said) => {
+                made.note(&said);
+                [b"+", said.as_slice()].concat()
             }
-            match answer {
-                Ok(said) => [b"+", said.as_slice()].concat(),
-                Err(why) => format!("-{why}").into_bytes(),
-            }
+            Err(why) => format!("-{why}").into_bytes(),
         };
         let mut helper = Helper::start(work).map_err(|why| failed(why.to_string()))?;
         let deadline = self.timeout.saturating_add(ENDING);
@@ -99,17 +115,21 @@ impl Prologue {
             Some((b'-', why)) => return Err(failed(String::from_utf8_lossy(why).into_owned())),
             _ => return Err(failed("its process died".into())),
         };
-        let handed = words(said).and_then(|variables| Ok(Handed { variables, files: give(&files(said), owner)? }));
-        handed.map_err(|why| {
-            remove(&files(said));
-            failed(why)
-        })
+        let handed = words(said).and_then(|variables| Ok((variables, give(&files(said), owner)?)));
+        match handed {
+            Ok((variables, files)) => Ok(Handed { variables, files, keeper: Some(helper) }),
+            Err(why) => {
+                found(&files(said)).iter().for_each(GivenFile::remove);
+                Err(failed(why))
+            }
+        }
     }
 
     /// What it prints, run by a process of its own.
     fn ask(&self) -> Result<Vec<u8>, NoAnswer> {
-        let system = |errno: nix::errno::Errno| NoAnswer::System("setresuid", errno.to_string());
-        supervise::leave_callers_ids().map_err(system)?;
+        let system = |errno: nix::errno::Errno| NoAnswer::System("leaving the caller", errno.to_string());
+        let apart = supervise::leave_session().and_then(|()| supervise::leave_callers_ids());
+        apart.and_then(|()| supervise::outlive_parent()).map_err(system)?;
         let program = Program {
             actor: None,
             executable: Executable::OfRoot { environment: &self.environment },
@@ -174,9 +194,9 @@ fn give(files: &[PathBuf], owner: Owner) -> Result<Vec<GivenFile>, String> {
     Ok(found)
 }
 
-/// Removes what nobody will get.
-fn remove(files: &[PathBuf]) {
-    files.iter().filter_map(|path| GivenFile::find(path).ok()).for_each(|file| file.remove());
+/// Those that are there, and could be given.
+fn found(files: &[PathBuf]) -> Vec<GivenFile> {
+    files.iter().filter_map(|path| GivenFile::find(path).ok()).collect()
 }
 
 fn unusable(why: String) -> Refusal {

@@ -15,6 +15,7 @@ use glexec_core::reason::{Outcome, Reason, Refusal};
 use glexec_policy::mapping::Mapping;
 use glexec_sys::execute::execute;
 use glexec_sys::given_file::GivenFile;
+use glexec_sys::helper::Helper;
 use glexec_sys::identity::{self, Actor};
 use glexec_sys::left_file::LeftFile;
 use glexec_sys::lookup::{self, Executable};
@@ -55,6 +56,7 @@ pub struct Prepared {
     command: Option<Command>,
     copies: Vec<Copy>,
     given: Vec<GivenFile>,
+    keeper: Option<Helper>,
     view: View,
 }
 
@@ -134,6 +136,7 @@ pub fn prepare(target: &Mapping, wish: Wish<'_>, config: &Glexec) -> Outcome<Pre
         command,
         copies,
         given: Vec::new(),
+        keeper: None,
         view,
     })
 }
@@ -217,7 +220,7 @@ impl Prepared {
     /// same name.
     pub fn run_prologue(&mut self, prologue: &Prologue) -> Outcome<()> {
         let handed = prologue.run(Owner { uid: self.actor.uid, gid: self.actor.gid })?;
-        self.given = handed.files;
+        (self.given, self.keeper) = (handed.files, handed.keeper);
         let Some(command) = &mut self.command else { return Ok(()) };
         for (name, value) in handed.variables {
             let mut text = name;
@@ -228,6 +231,11 @@ impl Prepared {
             command.environment.push(c_string(text)?);
         }
         Ok(())
+    }
+
+    /// Who removes what the prologue gave where this process is killed; to be let go of when somebody else looks after it.
+    pub fn take_keeper(&mut self) -> Option<Helper> {
+        self.keeper.take()
     }
 
     /// Takes back what was made for a payload that will not run.
@@ -281,7 +289,9 @@ impl Prepared {
     }
 
     /// Makes the payload's view, and becomes the target account, for good.
-    pub fn switch(self, limits: &Limits) -> Outcome<Switched> {
+    pub fn switch(mut self, limits: &Limits) -> Outcome<Switched> {
+        // It would take the beginning of the payload for the end of this process.
+        drop(self.take_keeper());
         self.view.enter(&self.actor)?;
         identity::become_for_good(&self.actor).map_err(|why| failed(&why))?;
         terminal::leave().map_err(|why| failed(&why))?;

@@ -175,6 +175,55 @@ fn a_caller_that_is_killed_while_it_runs_leaves_no_file_behind() {
     site.wait_until(&format!("! pgrep -x glexec && [ -z \"$(ls {ROOM})\" ]"));
 }
 
+/// Waits until it may go on, makes its file, and says that it came to its end.
+fn patient() -> String {
+    format!("touch /tmp/begun; while [ ! -e /root/go ]; do sleep 0.01; done; {TICKET}; touch /root/done")
+}
+
+/// Lets it go on, whose glexec was killed, and sees that it ends by itself, and that nothing is left.
+fn ends_by_itself(site: &Site) {
+    site.sh("touch /root/go");
+    site.wait_until(&format!("! pgrep -x site-prologue && ! pgrep -x glexec && [ -z \"$(ls {ROOM})\" ]"));
+    assert!(site.exists("/root/done"));
+}
+
+#[test]
+fn the_callers_terminal_does_not_reach_it() {
+    let site = lingering(&patient());
+    // Its kernel signals whoever is in the foreground, root too.
+    let interrupt = "while [ ! -e /tmp/begun ]; do sleep 0.01; done; printf '\\003'";
+    alice(&site).sh(&format!("({interrupt}) | script -qec 'exec {GLEXEC} true' /dev/null"));
+    ends_by_itself(&site);
+}
+
+#[test]
+fn it_outlives_the_glexec_of_a_caller_in_roots_group() {
+    let site = lingering(&patient());
+    site.pilot().credential("alice");
+    let script = format!(
+        "exec setpriv --reuid pilot --regid 0 --clear-groups env GLEXEC_CLIENT_CERT=/home/pilot/alice.pem {GLEXEC} true"
+    );
+    let running = site.caller("root").start("/bin/sh", ["-c", &script]);
+    running.wait_until("test -e /tmp/begun");
+    running.signal(Signal::SIGKILL);
+    running.finish().killed_by(Signal::SIGKILL);
+    ends_by_itself(&site);
+}
+
+#[test]
+fn a_caller_that_stops_glexec_and_kills_it_when_the_file_is_there_leaves_none_behind() {
+    let site = lingering(&patient());
+    let running = alice(&site).start(GLEXEC, ["true"]);
+    running.wait_until("test -e /tmp/begun");
+    running.signal(Signal::SIGSTOP);
+    site.sh("touch /root/go");
+    site.wait_until("test -e /root/done && ! pgrep -x site-prologue");
+    assert_ne!(tickets(&site), "");
+    running.signal(Signal::SIGKILL);
+    running.finish().killed_by(Signal::SIGKILL);
+    ends_by_itself(&site);
+}
+
 #[test]
 fn the_file_of_a_lost_call_is_swept() {
     let site = lingering(TICKET);

@@ -35,7 +35,8 @@ pub struct Helper {
 }
 
 impl Helper {
-    /// Starts a process with the rights of this one, which answers by `work`. It holds nothing that the caller gave.
+    /// Starts a process with the rights of this one, which answers by `work`. It holds nothing that the caller gave. Where
+    /// nobody is left to ask, it drops `work` before it ends; where its value is dropped, it is killed before that.
     pub fn start(work: impl Fn(&[u8]) -> Vec<u8>) -> Result<Helper, NoAnswer> {
         let system = |what| move |errno: Errno| NoAnswer::System(what, errno.to_string());
         let (ours, theirs) = UnixStream::pair().map_err(|e| NoAnswer::System("socketpair", e.to_string()))?;
@@ -49,7 +50,9 @@ impl Helper {
                     let ready = released.and_then(|()| supervise::die_with(parent));
                     ready.map(|()| while serve_one(&theirs, &work).is_ok() {})
                 });
-                supervise::end(i32::from(!matches!(std::panic::catch_unwind(serve), Ok(Ok(())))))
+                let served = std::panic::catch_unwind(serve);
+                drop(work);
+                supervise::end(i32::from(!matches!(served, Ok(Ok(())))))
             }
             Side::Parent(pid) => Ok(Helper { pid, line: Some(ours) }),
         }
@@ -67,6 +70,17 @@ impl Helper {
         let answer = receive(&line, deadline, max_answer)?.ok_or_else(gone)?;
         self.line = Some(line);
         Ok(answer)
+    }
+
+    /// Its number.
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// Lets go of it in a process that was forked from the one that started it, whose it stays.
+    pub fn leave(mut self) {
+        drop(self.line.take());
+        std::mem::forget(self);
     }
 }
 

@@ -213,6 +213,11 @@ pub fn leave_callers_ids() -> Result<(), Errno> {
     setresuid(uid, uid, uid)
 }
 
+/// Lets this process outlive its parent, whatever it asked for with [`die_with`].
+pub fn outlive_parent() -> Result<(), Errno> {
+    prctl::set_pdeathsig(None)
+}
+
 /// A session of its own, so that no terminal signals this process.
 pub fn leave_session() -> Result<(), Errno> {
     setsid().map(drop)

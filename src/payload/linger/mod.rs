@@ -71,12 +71,15 @@ pub struct Lingering<'a> {
 /// Splits into the three processes. Ends each of them itself; returns only when the split did not work.
 pub fn supervise(mut lingering: Lingering<'_>) -> (Call, Refusal) {
     let started = Instant::now();
+    let keeper = lingering.prepared.take_keeper();
     let prepared = || -> reason::Outcome<_> {
         let signals = supervise::hold_signals().map_err(failed("signalfd"))?;
         let (ours, theirs) = Line::pair().map_err(failed("socketpair"))?;
         let report = lingering.call.reports().then(Line::pair).transpose().map_err(failed("socketpair"))?.unzip();
         let front = getpid();
-        let before = supervise::children(front);
+        let mut before = supervise::children(front);
+        // It ends now, and its number may be an orphan's.
+        before.retain(|pid| keeper.as_ref().is_none_or(|keeper| keeper.pid() != *pid));
         supervise::adopt_orphans().map_err(failed("PR_SET_CHILD_SUBREAPER"))?;
         let (side, place) = cgroups::split_off_monitor(lingering.cgroups.as_ref()).map_err(failed("fork"))?;
         Ok((signals, ours, theirs, report, (front, before), (side, place)))
@@ -84,10 +87,14 @@ pub fn supervise(mut lingering: Lingering<'_>) -> (Call, Refusal) {
     match prepared() {
         Ok((signals, ours, theirs, (executed, reported), (front, _), (Side::Child, place))) => {
             drop((signals, ours, executed));
+            if let Some(keeper) = keeper {
+                keeper.leave();
+            }
             supervise::end(monitor(lingering, &theirs, front, (reported, place)))
         }
         Ok((signals, ours, theirs, (executed, reported), (_, before), (Side::Parent(monitor), _))) => {
-            drop((theirs, reported));
+            // The monitor looks after everything now.
+            drop((theirs, reported, keeper));
             be_front(lingering, (signals, ours), executed, monitor, &before)
         }
         Err(refusal) => {
