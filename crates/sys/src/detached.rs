@@ -20,8 +20,9 @@ pub enum RunAs {
 /// Exit code of a child that could not become the program, as shells have it.
 const NOT_EXECUTED: i32 = 126;
 
-/// Starts a program in a session of its own, with /dev/null on 0 to 2 and nothing above, in `/`, with umask 077. It ends
-/// when the calling process ends.
+/// Starts a program in a session of its own, with /dev/null on 0 to 2 and nothing above, in `/`, with umask 077. An
+/// account's ends when the calling process ends. Root's goes on: it gets more capabilities than we have, and the kernel then
+/// forgets what was asked for (commit_creds; prctl(2), PR_SET_PDEATHSIG).
 pub fn start(program: &CString, environment: &[CString], run_as: &RunAs) -> Result<Pid, Errno> {
     let parent = getpid();
     match supervise::split()? {
