@@ -169,13 +169,14 @@ mod tests {
             question.to_vec()
         };
         let gone = NoAnswer::Died("the process that looks up has ended".into());
-        for (question, max, why) in [
-            ("hang", 100, NoAnswer::Deadline(Duration::ZERO)),
-            ("panic", 100, gone.clone()),
-            ("too long", 7, NoAnswer::TooLong(7)),
+        let soon = Duration::from_millis(1);
+        for (question, deadline, max, why) in [
+            ("hang", soon, 100, NoAnswer::Deadline(soon)),
+            ("at once", Duration::ZERO, 100, NoAnswer::Deadline(Duration::ZERO)),
+            ("panic", LONG, 100, gone.clone()),
+            ("too long", LONG, 7, NoAnswer::TooLong(7)),
         ] {
             let mut helper = Helper::start(late).unwrap();
-            let deadline = if question == "hang" { Duration::ZERO } else { LONG };
             assert_eq!(helper.ask(question.as_bytes(), deadline, max), Err(why));
             assert_eq!(helper.ask(b"next", LONG, 100), Err(gone.clone()));
         }
