@@ -184,6 +184,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_file_with_a_table_of_today_is_not_a_historic_one_with_a_mistake() {
+        let reason = |above: &str| parse(&format!("{above}[glexec]\nlog_file = /var/log/glexec\n")).unwrap_err().reason;
+        assert_eq!(reason(""), Reason::ConfigHistoric);
+        for table in ["agent", "credentials", "isolation", "site", "tokens"] {
+            assert_eq!(reason(&format!("[{table}]\n")), Reason::ConfigSyntax, "{table}");
+        }
+    }
+
+    #[test]
     fn no_rsa_key_below_1024_bits_can_be_allowed() {
         for key in ["min_rsa_bits", "min_proxy_rsa_bits"] {
             let said = |bits: u32| {
