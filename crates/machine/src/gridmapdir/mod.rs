@@ -13,7 +13,7 @@
 //! 3. Look at the mark: there must be two links. If there are three, somebody had been faster: the mark is removed, and
 //!    nobody else's lease was touched.
 //! 4. Rename the mark to the lease. That fails where the lease exists: another job of the same person was faster, and
-//! its    lease is used; the mark is removed.
+//!    its lease is used; the mark is removed.
 //! 5. Write the record (below), then touch the lease. Whoever comes to nothing before changes no time stamp that means
 //!    something: a touch says that the maker of a lease keeps it.
 //!
